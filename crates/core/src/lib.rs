@@ -1,0 +1,11 @@
+//! What Warmfront decides, and nothing of how it is done.
+//!
+//! No clock, no randomness of its own, no files, no network, no database: every function here is
+//! told the time and handed its random numbers, so the same inputs give the same plan on any
+//! machine, in a test as in production.
+
+pub mod address;
+pub mod answer;
+pub mod calendar;
+pub mod sequence;
+pub mod span;
