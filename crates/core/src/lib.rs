@@ -5,7 +5,17 @@
 //! machine, in a test as in production.
 
 pub mod address;
+pub mod allot;
 pub mod answer;
 pub mod calendar;
+pub mod health;
+pub mod id;
+pub mod inbound;
+pub mod pacing;
+pub mod plan;
+pub mod problem;
+pub mod provider;
+pub mod rng;
 pub mod sequence;
 pub mod span;
+pub mod warmup;

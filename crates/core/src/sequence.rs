@@ -25,7 +25,9 @@ impl Wait {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let problem = || {
-            format!("`{text}` is no wait; write days `3d`, business days `2bd` or hours `6h`, at most 365 days")
+            format!(
+                "`{text}` is no wait; write days `3d`, business days `2bd` or hours `6h`, at most 365 days"
+            )
         };
         let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(problem)?;
         let number: u32 = text[..split].parse().map_err(|_| problem())?;
@@ -98,11 +100,8 @@ mod tests {
         let zone = calendar::zone("America/New_York").unwrap();
         let accepted: jiff::civil::DateTime = accepted.parse().unwrap();
         let holidays = BTreeSet::from(["2026-11-26".parse().unwrap()]);
-        let due = Wait::parse(wait).unwrap().after(
-            calendar::moment(&zone, accepted),
-            &zone,
-            &holidays,
-        );
+        let due =
+            Wait::parse(wait).unwrap().after(calendar::moment(&zone, accepted), &zone, &holidays);
         assert_eq!(calendar::civil(&zone, due).strftime("%a %d %H:%M").to_string(), want);
     }
 

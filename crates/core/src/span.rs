@@ -85,7 +85,9 @@ pub fn intersection(a: &[Span], b: &[Span]) -> Vec<Span> {
 /// Parses a length such as `8h`, `4m`, `90s`, `1h30m` or `14d` (a day is 24 hours here).
 pub fn parse_length(text: &str) -> Result<Millis, String> {
     let problem = || {
-        format!("`{text}` is no length of time; write a number and a unit: `90s`, `4m`, `8h`, `14d`")
+        format!(
+            "`{text}` is no length of time; write a number and a unit: `90s`, `4m`, `8h`, `14d`"
+        )
     };
     let (mut total, mut rest) = (0_i64, text.trim());
     if rest.is_empty() {

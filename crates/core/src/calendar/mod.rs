@@ -184,14 +184,26 @@ mod tests {
         check("0 0 9 * * Mon-Fri", "8h", "America/New_York", "2026-11-23", &["09:00-17:00 8"]);
         check("0 9 * * Mon-Fri", "8h", "America/New_York", "2026-11-23", &["09:00-17:00 8"]);
         check("0 0 9 * * Mon-Fri", "8h", "America/New_York", "2026-11-22", &[]);
-        check("0 0 22 * * *", "4h", "Europe/Berlin", "2026-11-23", &["00:00-02:00 2", "22:00-00:00 2"]);
+        check(
+            "0 0 22 * * *",
+            "4h",
+            "Europe/Berlin",
+            "2026-11-23",
+            &["00:00-02:00 2", "22:00-00:00 2"],
+        );
         check("0 0 0 * * *", "24h", "Europe/Berlin", "2026-11-23", &["00:00-00:00 24"]);
         // The day the clocks go forward lasts 23 hours, the day they go back 25.
         check("0 0 0 * * *", "24h", "Europe/Berlin", "2026-03-29", &["00:00-00:00 23"]);
         check("0 0 0 * * *", "24h", "Europe/Berlin", "2026-10-25", &["00:00-00:00 25"]);
         // Opens in the gap: later by the jump.
         check("0 30 2 * * *", "1h", "Europe/Berlin", "2026-03-29", &["03:30-04:30 1"]);
-        check("0 0 9,14 * * *", "3h", "Asia/Kathmandu", "2026-11-23", &["09:00-12:00 3", "14:00-17:00 3"]);
+        check(
+            "0 0 9,14 * * *",
+            "3h",
+            "Asia/Kathmandu",
+            "2026-11-23",
+            &["09:00-12:00 3", "14:00-17:00 3"],
+        );
     }
 
     #[test]

@@ -1,0 +1,345 @@
+//! A mailbox's health: what each answer does to its allowance, and when it must stop.
+//!
+//! Two mechanisms, kept apart. *Easing* halves the allowance at the first sign of trouble and
+//! gives it back slowly. *Pausing* stops the mailbox once the signs add up; it does not wait for
+//! easing to reach the floor. Neither moves volume to another mailbox.
+
+use std::fmt;
+
+use crate::span::{DAY, Millis};
+
+/// Something that speaks against a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blow {
+    /// The server put a message off, and not for the recipient's sake.
+    Deferred,
+    /// The server refused the sender.
+    SenderRejected,
+    /// The server called the message spam, or a recipient complained.
+    Spam,
+    /// A recipient reported a message as spam.
+    Complaint,
+    /// The address written to does not exist.
+    HardBounce,
+    /// Log-in failed.
+    CredentialsRefused,
+    /// The server refused the whole sending domain.
+    DomainRefused,
+    /// The server refused the whole tenant.
+    TenantRefused,
+}
+
+/// The figures a pause is decided by, the present blow included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Today's share of the mailbox.
+    pub allotted_today: u32,
+    /// Refusals of the sender today. An acceptance does not wipe them out: a mailbox refused every
+    /// second time is not well.
+    pub sender_rejections_today: u32,
+    /// Hard bounces among the last [`LAST`] settled messages.
+    pub hard_bounces_of_last: u32,
+    /// Hard bounces in the sliding window of [`WINDOW_DAYS`] days.
+    pub hard_bounces: u32,
+    /// Messages settled in that window.
+    pub settled: u32,
+}
+
+/// Why a mailbox is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseReason {
+    /// Refusals of the sender reached a tenth of the day's allotment.
+    SenderRejections {
+        /// How many today.
+        rejections: u32,
+        /// Of how many allotted.
+        allotted: u32,
+    },
+    /// Too many of the last messages bounced.
+    HardBounces {
+        /// How many of the last [`LAST`].
+        bounces: u32,
+    },
+    /// The bounce rate is above what any list of living addresses has.
+    BounceRate {
+        /// Hard bounces in the window.
+        bounces: u32,
+        /// Messages settled in the window.
+        settled: u32,
+    },
+    /// Called spam by a server.
+    Spam,
+    /// Called spam by a recipient.
+    Complaint,
+    /// The log-in was refused.
+    Credentials,
+    /// Its sending domain is paused.
+    Domain,
+    /// Its tenant is paused.
+    Tenant,
+    /// An operator said so.
+    Operator,
+}
+
+impl PauseReason {
+    /// The word in the books.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SenderRejections { .. } => "sender_rejections",
+            Self::HardBounces { .. } => "hard_bounces",
+            Self::BounceRate { .. } => "bounce_rate",
+            Self::Spam => "spam",
+            Self::Complaint => "complaint",
+            Self::Credentials => "credentials",
+            Self::Domain => "domain",
+            Self::Tenant => "tenant",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// Whether it is about how the mailbox is seen by servers, so that two of them in one domain
+    /// speak against the domain.
+    #[must_use]
+    pub fn is_policy(self) -> bool {
+        matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
+    }
+
+    /// Whether waiting mends it. Credentials and an operator's word wait for a person.
+    #[must_use]
+    pub fn ends_by_itself(self) -> bool {
+        !matches!(self, Self::Credentials | Self::Operator)
+    }
+}
+
+impl fmt::Display for PauseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SenderRejections { rejections, allotted } => {
+                write!(f, "the server refused the sender {rejections} times of {allotted} today")
+            }
+            Self::HardBounces { bounces } => {
+                write!(f, "{bounces} of the last {LAST} messages bounced")
+            }
+            Self::BounceRate { bounces, settled } => {
+                write!(f, "{bounces} of {settled} messages in {WINDOW_DAYS} days bounced")
+            }
+            Self::Spam => f.write_str("a server called its mail spam"),
+            Self::Complaint => f.write_str("a recipient reported its mail as spam"),
+            Self::Credentials => f.write_str("the server refused the log-in"),
+            Self::Domain => f.write_str("its sending domain was refused"),
+            Self::Tenant => f.write_str("its tenant was refused"),
+            Self::Operator => f.write_str("paused by the operator"),
+        }
+    }
+}
+
+/// Whether this blow, with this record, stops the mailbox.
+#[must_use]
+pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
+    match blow {
+        Blow::Deferred => None,
+        Blow::SenderRejected => {
+            let (rejections, allotted) = (record.sender_rejections_today, record.allotted_today);
+            // Ten percent of the allotment, and never fewer than one.
+            (rejections * 100 >= PAUSE_AT_PERCENT * allotted.max(1))
+                .then_some(PauseReason::SenderRejections { rejections, allotted })
+        }
+        Blow::HardBounce => {
+            let (bounces, settled) = (record.hard_bounces, record.settled);
+            if record.hard_bounces_of_last >= PAUSE_AT_BOUNCES {
+                Some(PauseReason::HardBounces { bounces: record.hard_bounces_of_last })
+            } else if surely_above(bounces, settled, &SETTLED_AT_2_PERCENT, 2) {
+                Some(PauseReason::BounceRate { bounces, settled })
+            } else {
+                None
+            }
+        }
+        Blow::Spam => Some(PauseReason::Spam),
+        Blow::Complaint => Some(PauseReason::Complaint),
+        Blow::CredentialsRefused => Some(PauseReason::Credentials),
+        Blow::DomainRefused => Some(PauseReason::Domain),
+        Blow::TenantRefused => Some(PauseReason::Tenant),
+    }
+}
+
+/// Whether a campaign's list is so dead that the campaign must stop: at least 3 hard bounces of at
+/// least 20 messages, and the lower 95 % bound of the rate above 5 % (Amazon SES puts a sender
+/// under review at 5 %).
+#[must_use]
+pub fn list_is_dead(hard_bounces: u32, settled: u32) -> bool {
+    hard_bounces >= 3
+        && settled >= 20
+        && surely_above(hard_bounces, settled, &SETTLED_AT_5_PERCENT, 5)
+}
+
+/// Until when a pause lasts, given how many came before it within [`REPEAT_WINDOW`]. `None`: until
+/// an operator resumes.
+#[must_use]
+pub fn paused_until(reason: PauseReason, earlier_pauses: u32, now: Millis) -> Option<Millis> {
+    let lasts = match earlier_pauses {
+        0 => DAY,
+        1 => 7 * DAY,
+        _ => return None,
+    };
+    reason.ends_by_itself().then_some(now + lasts)
+}
+
+/// The warm days a mailbox has left when it comes back. No amnesty: it re-enters lower on its
+/// curve, the lower the longer it was away.
+#[must_use]
+pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Millis) -> u32 {
+    match reason {
+        // Neither says anything of its reputation.
+        PauseReason::Operator | PauseReason::Credentials => warm_days,
+        PauseReason::SenderRejections { .. }
+        | PauseReason::HardBounces { .. }
+        | PauseReason::BounceRate { .. }
+        | PauseReason::Spam
+        | PauseReason::Complaint
+        | PauseReason::Domain
+        | PauseReason::Tenant => match paused_for {
+            ..=WEEK => warm_days / 2,
+            ..=MONTH => warm_days / 4,
+            _ => 0,
+        },
+    }
+}
+
+/// The eased share of the allowance after a blow, or `None` where it is the same incident: a
+/// message that left before the last cut tells nothing new.
+#[must_use]
+pub fn eased(ease_percent: u32, eased_at: Option<Millis>, sent_at: Millis) -> Option<u32> {
+    eased_at.is_none_or(|at| sent_at > at).then(|| (ease_percent / 2).max(EASE_MIN_PERCENT))
+}
+
+/// The eased share of the allowance after a clean day.
+#[must_use]
+pub fn recovered(ease_percent: u32) -> u32 {
+    (ease_percent + RECOVERY_POINTS).min(100)
+}
+
+/// Whether `bounces` of `settled` show, with 95 % confidence, a rate above `percent`.
+///
+/// The table holds, for 2, 3, 4 … bounces, the most messages at which the exact (Clopper-Pearson)
+/// lower bound still lies above the rate; behind its end Wilson's bound agrees and needs no
+/// floats. One bounce is never evidence.
+fn surely_above(bounces: u32, settled: u32, table: &[u32; 24], percent: u64) -> bool {
+    let Some(index) = usize::try_from(bounces).ok().and_then(|b| b.checked_sub(2)) else {
+        return false;
+    };
+    if let Some(&most) = table.get(index) {
+        return settled <= most;
+    }
+    // (b - np)^2 > z^2 n p (1-p) with z^2 = 3.8416, everything times 10^4.
+    let (b, n) = (u64::from(bounces), u64::from(settled));
+    let Some(excess) = (100 * b).checked_sub(percent * n) else { return false };
+    excess * excess * 10_000 > 38_416 * n * percent * (100 - percent)
+}
+
+/// Sender rejections that pause, in percent of the day's allotment.
+const PAUSE_AT_PERCENT: u32 = 10;
+
+/// Hard bounces among the last [`LAST`] that pause.
+const PAUSE_AT_BOUNCES: u32 = 3;
+
+/// How many settled messages the short look-back covers.
+pub const LAST: u32 = 20;
+
+/// The sliding window of the bounce rate, in days.
+pub const WINDOW_DAYS: u32 = 7;
+
+/// Pauses closer together than this count as repeated.
+pub const REPEAT_WINDOW: Millis = 14 * DAY;
+
+/// Two mailboxes of one domain or tenant paused for policy within this time pause all of it.
+pub const SPREAD_WINDOW: Millis = DAY;
+
+/// How much of the allowance a clean day gives back, in points.
+const RECOVERY_POINTS: u32 = 10;
+
+/// Easing stops here: a mailbox that sends nothing can never show that it is well again.
+const EASE_MIN_PERCENT: u32 = 10;
+
+const WEEK: Millis = 7 * DAY;
+const MONTH: Millis = 30 * DAY;
+
+/// The most `n` with P(X >= b | n, 2 %) <= 2.5 %, for b = 2..=25.
+const SETTLED_AT_2_PERCENT: [u32; 24] = [
+    12, 31, 55, 82, 111, 142, 174, 207, 241, 276, 312, 348, 385, 422, 460, 498, 536, 575, 614, 653,
+    692, 732, 772, 812,
+];
+
+/// The same for 5 %.
+const SETTLED_AT_5_PERCENT: [u32; 24] = [
+    5, 13, 22, 33, 45, 57, 70, 84, 98, 112, 126, 141, 155, 170, 185, 201, 216, 232, 247, 263, 279,
+    295, 311, 327,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_incident_makes_one_cut() {
+        assert_eq!(eased(100, None, 5), Some(50));
+        assert_eq!(eased(50, Some(10), 8), None); // Left before the cut.
+        assert_eq!(eased(50, Some(10), 11), Some(25));
+        assert_eq!(eased(12, Some(10), 11), Some(10));
+        assert_eq!((recovered(50), recovered(95)), (60, 100));
+    }
+
+    #[track_caller]
+    fn check(blow: Blow, record: Record, want: Option<&str>) {
+        assert_eq!(pause_for(blow, &record).map(PauseReason::as_str), want);
+    }
+
+    #[test]
+    fn pauses() {
+        let none = Record::default();
+        let rejections =
+            |n, allotted| Record { allotted_today: allotted, sender_rejections_today: n, ..none };
+        check(Blow::SenderRejected, rejections(1, 20), None);
+        check(Blow::SenderRejected, rejections(2, 20), Some("sender_rejections"));
+        check(Blow::SenderRejected, rejections(1, 5), Some("sender_rejections"));
+        check(Blow::SenderRejected, rejections(4, 50), None);
+        check(Blow::SenderRejected, rejections(5, 50), Some("sender_rejections"));
+        let bounces = |of_last, bounces, settled| Record {
+            hard_bounces_of_last: of_last,
+            hard_bounces: bounces,
+            settled,
+            ..none
+        };
+        check(Blow::HardBounce, bounces(1, 1, 1), None); // One of one is not "100 %".
+        check(Blow::HardBounce, bounces(2, 2, 12), Some("bounce_rate"));
+        check(Blow::HardBounce, bounces(2, 2, 13), None);
+        check(Blow::HardBounce, bounces(3, 3, 300), Some("hard_bounces"));
+        check(Blow::HardBounce, bounces(0, 30, 900), Some("bounce_rate"));
+        check(Blow::HardBounce, bounces(0, 30, 1200), None);
+        check(Blow::Complaint, none, Some("complaint"));
+        check(Blow::CredentialsRefused, none, Some("credentials"));
+        check(Blow::Deferred, rejections(9, 1), None);
+    }
+
+    #[test]
+    fn pauses_grow_longer_and_the_third_waits_for_a_person() {
+        let until = |earlier| paused_until(PauseReason::Spam, earlier, 0);
+        assert_eq!((until(0), until(1), until(2)), (Some(DAY), Some(7 * DAY), None));
+        assert_eq!(paused_until(PauseReason::Credentials, 0, 0), None);
+    }
+
+    #[test]
+    fn a_mailbox_comes_back_lower() {
+        let back = |days| warm_days_on_return(20, PauseReason::Spam, days * DAY);
+        assert_eq!((back(1), back(7), back(8), back(31)), (10, 10, 5, 0));
+        assert_eq!(warm_days_on_return(20, PauseReason::Operator, DAY), 20);
+    }
+
+    #[test]
+    fn a_dead_list_is_told_from_bad_luck() {
+        assert!(!list_is_dead(2, 20));
+        assert!(list_is_dead(4, 20));
+        assert!(!list_is_dead(3, 60));
+        assert!(list_is_dead(20, 200));
+    }
+}

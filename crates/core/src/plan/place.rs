@@ -1,0 +1,165 @@
+//! When each message of the day is due.
+
+use std::collections::BTreeMap;
+
+use super::choose::Chosen;
+use super::shortfall::{Ledger, Limit};
+use super::{Pace, Planned, Snapshot, Work};
+use crate::pacing::{self, Timeline};
+use crate::rng;
+use crate::span::{self, Millis, Span};
+
+/// When each calendar, and each calendar together with a mailbox's own, is open today.
+pub(super) struct Hours {
+    pairs: BTreeMap<(usize, Option<usize>), Vec<Span>>,
+    from: Millis,
+}
+
+impl Hours {
+    pub(super) fn new(snapshot: &Snapshot, day: Span) -> Self {
+        let open: Vec<Vec<Span>> = snapshot.calendars.iter().map(|c| c.spans(day)).collect();
+        let mut pairs = BTreeMap::new();
+        for (calendar, spans) in open.iter().enumerate() {
+            pairs.insert((calendar, None), spans.clone());
+        }
+        for own in snapshot.mailboxes.iter().filter_map(|m| m.calendar) {
+            for (calendar, spans) in open.iter().enumerate() {
+                pairs
+                    .entry((calendar, Some(own)))
+                    .or_insert_with(|| span::intersection(spans, &open[own]));
+            }
+        }
+        Self { pairs, from: snapshot.now }
+    }
+
+    /// When `work` may leave from `mailbox` today; `None` where it may not. The first moment is
+    /// where its hours are clipped; the spans are whole.
+    pub(super) fn open(
+        &self,
+        snapshot: &Snapshot,
+        work: &Work,
+        mailbox: Option<usize>,
+    ) -> Option<(Millis, &[Span])> {
+        let own = mailbox.and_then(|m| snapshot.mailboxes[m].calendar);
+        let spans = self.pairs.get(&(work.calendar, own))?;
+        let from = self.from.max(work.ready_at).max(work.person_free_at);
+        spans.last().filter(|last| from < last.end()).map(|_| (from, spans.as_slice()))
+    }
+}
+
+/// Gives every chosen work its moment. What the windows cannot hold is noted as shortfall.
+pub(super) fn place(
+    snapshot: &Snapshot,
+    hours: &Hours,
+    chosen: Chosen,
+    ledger: &mut Ledger,
+) -> Vec<Planned> {
+    let mut messages = Vec::with_capacity(chosen.iter().map(Vec::len).sum());
+    for (mailbox, work) in chosen.into_iter().enumerate().filter(|(_, work)| !work.is_empty()) {
+        let day = MailboxDay::new(snapshot, hours, mailbox, &work);
+        let even = day.evenly();
+        let moments = if even.iter().all(Option::is_some) {
+            even
+        } else {
+            // Chance left holes too small to use; packed, more may fit.
+            let packed = day.packed();
+            let placed = |moments: &[Option<Millis>]| moments.iter().flatten().count();
+            if placed(&packed) > placed(&even) { packed } else { even }
+        };
+        for (&index, moment) in work.iter().zip(moments) {
+            let row = &snapshot.work[index];
+            match moment {
+                Some(due_at) => messages.push(Planned {
+                    work: index,
+                    enrolment: row.enrolment,
+                    step: row.step,
+                    message: row.message,
+                    mailbox,
+                    due_at,
+                }),
+                None => ledger.dropped(row.campaign, Limit::WindowFull),
+            }
+        }
+    }
+    messages
+}
+
+/// One mailbox's work with the hours of each piece.
+struct MailboxDay<'a> {
+    snapshot: &'a Snapshot,
+    mailbox: usize,
+    /// For each piece of work: where its calendar is, and its hours, clipped.
+    hours: Vec<((usize, Millis), Vec<Span>)>,
+}
+
+impl<'a> MailboxDay<'a> {
+    fn new(snapshot: &'a Snapshot, hours: &Hours, mailbox: usize, work: &[usize]) -> Self {
+        let hours = work
+            .iter()
+            .map(|&index| {
+                let row = &snapshot.work[index];
+                let Some((from, spans)) = hours.open(snapshot, row, Some(mailbox)) else {
+                    return ((row.calendar, Millis::MAX), Vec::new());
+                };
+                let rest = Span::new(from, Millis::MAX).map_or(Vec::new(), |rest| vec![rest]);
+                let clipped = span::intersection(spans, &rest);
+                // Work that may go from the beginning shares one set of cells.
+                let start = clipped.first().map_or(Millis::MAX, |first| first.start());
+                ((row.calendar, start), clipped)
+            })
+            .collect();
+        Self { snapshot, mailbox, hours }
+    }
+
+    fn timeline(&self) -> Timeline {
+        let row = &self.snapshot.mailboxes[self.mailbox];
+        let mut timeline = Timeline::new(row.gap, row.last_attempt_at);
+        row.booked.iter().for_each(|&moment| timeline.take(moment));
+        timeline
+    }
+
+    /// Work with the same hours gets one random moment in each of as many equal cells; then all of
+    /// it is fitted into one timeline.
+    fn evenly(&self) -> Vec<Option<Millis>> {
+        let row = &self.snapshot.mailboxes[self.mailbox];
+        if row.pace == Pace::AsSoonAsPossible {
+            return self.hours.iter().map(|(_, open)| open.first().map(|s| s.start())).collect();
+        }
+        let day = u64::try_from(self.snapshot.day.at(0, 0, 0, 0).duration_since(EPOCH).as_hours());
+        let id = u64::try_from(row.id.0).unwrap_or_default();
+        let mut rng = rng::stream(self.snapshot.seed, &[PURPOSE, day.unwrap_or_default(), id]);
+        let mut groups: BTreeMap<(usize, Millis), Vec<usize>> = BTreeMap::new();
+        for (index, (group, _)) in self.hours.iter().enumerate() {
+            groups.entry(*group).or_default().push(index);
+        }
+        let mut wanted = Vec::with_capacity(self.hours.len());
+        for members in groups.values() {
+            let open = &self.hours[members[0]].1;
+            let drawn = pacing::moments(open, members.len(), row.gap, &mut rng);
+            wanted.extend(drawn.into_iter().zip(members.iter().copied()));
+        }
+        wanted.sort_unstable();
+        self.fitted(wanted)
+    }
+
+    /// Everything as early as it may go, what closes first before what closes later.
+    fn packed(&self) -> Vec<Option<Millis>> {
+        let mut order: Vec<usize> = (0..self.hours.len()).collect();
+        order.sort_by_key(|&i| (self.hours[i].1.last().map(|s| s.end()), i));
+        self.fitted(order.into_iter().map(|i| (self.hours[i].0.1, i)).collect())
+    }
+
+    fn fitted(&self, wanted: Vec<(Millis, usize)>) -> Vec<Option<Millis>> {
+        let mut timeline = self.timeline();
+        let mut moments = vec![None; self.hours.len()];
+        for (moment, index) in wanted {
+            moments[index] = timeline.place(moment, &self.hours[index].1);
+        }
+        moments
+    }
+}
+
+/// Tells this stream of chance from those of other purposes.
+const PURPOSE: u64 = 0x7061_6365;
+
+const EPOCH: jiff::civil::DateTime = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);

@@ -1,0 +1,201 @@
+//! What did not fit into a day, said plainly and with its cure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::fleet::Rooms;
+use super::{CampaignDay, Planned, Snapshot, Standing};
+use crate::calendar;
+
+/// What kept messages out of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// Mailboxes that are paused.
+    Paused,
+    /// Mailboxes gone from the configuration, or none that match.
+    Disabled,
+    /// What the mailboxes may do today, after warmup and easing.
+    Allowance,
+    /// A sending domain's day.
+    DomainDay,
+    /// A tenant's day.
+    TenantDay,
+    /// People of one company in a day.
+    CompanyDay,
+    /// The time between two messages to one person.
+    PersonGap,
+    /// No mailbox is open while the person may be written to.
+    WindowClosed,
+    /// The windows are too short for the gaps between messages.
+    WindowFull,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Paused => "paused mailboxes",
+            Self::Disabled => "no mailbox in the configuration matches",
+            Self::Allowance => "what the mailboxes may send today",
+            Self::DomainDay => "the sending domain's day",
+            Self::TenantDay => "the tenant's day",
+            Self::CompanyDay => "people of one company in a day",
+            Self::PersonGap => "the time between two messages to one person",
+            Self::WindowClosed => "mailbox windows that do not meet the prospects'",
+            Self::WindowFull => "windows too short for the gap between messages",
+        })
+    }
+}
+
+/// Messages of one campaign that one limit kept out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
+    /// The campaign's slug.
+    pub campaign: String,
+    /// How many.
+    pub count: u32,
+    /// What kept them out.
+    pub why: Limit,
+    /// What would help.
+    pub cure: String,
+}
+
+/// Keeps count per campaign while a plan is made.
+pub(super) struct Ledger {
+    campaigns: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Entry {
+    /// What the day's target leaves.
+    open: u32,
+    due: u32,
+    closed: u32,
+    chosen: u32,
+    blocked: BTreeMap<Limit, u32>,
+}
+
+impl Entry {
+    fn target(&self) -> u32 {
+        self.open.min(self.due)
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        let entry = |c: &super::Campaign| Entry {
+            open: c.daily_target.saturating_sub(c.used),
+            ..Entry::default()
+        };
+        Self { campaigns: snapshot.campaigns.iter().map(entry).collect() }
+    }
+
+    pub(super) fn due(&mut self, campaign: usize) {
+        self.campaigns[campaign].due += 1;
+    }
+
+    pub(super) fn closed(&mut self, campaign: usize) {
+        self.campaigns[campaign].closed += 1;
+    }
+
+    /// How many more messages a campaign wants today.
+    pub(super) fn wanted(&self, campaign: usize) -> u32 {
+        let entry = &self.campaigns[campaign];
+        entry.target().saturating_sub(entry.chosen)
+    }
+
+    pub(super) fn chose(&mut self, campaign: usize) {
+        self.campaigns[campaign].chosen += 1;
+    }
+
+    /// One more that a limit kept out.
+    pub(super) fn blocked(&mut self, campaign: usize, limit: Limit) {
+        *self.campaigns[campaign].blocked.entry(limit).or_default() += 1;
+    }
+
+    /// One that was chosen and then found no moment.
+    pub(super) fn dropped(&mut self, campaign: usize, limit: Limit) {
+        self.campaigns[campaign].chosen -= 1;
+        self.blocked(campaign, limit);
+    }
+
+    /// The campaigns' day and what is short of it. Where more was kept out than is short, the
+    /// first limit in the order of [`Limit`] binds.
+    pub(super) fn close(
+        self,
+        snapshot: &Snapshot,
+        rooms: &Rooms,
+        messages: &[Planned],
+    ) -> (Vec<CampaignDay>, Vec<Shortfall>) {
+        let mut planned = vec![0; snapshot.campaigns.len()];
+        for message in messages {
+            planned[snapshot.work[message.work].campaign] += 1;
+        }
+        let mut days = Vec::new();
+        let mut shortfalls = Vec::new();
+        for (campaign, row) in snapshot.campaigns.iter().enumerate() {
+            let entry = &self.campaigns[campaign];
+            let target = entry.target();
+            let mut short = target.saturating_sub(planned[campaign]);
+            for (&why, &kept_out) in &entry.blocked {
+                let count = kept_out.min(short);
+                short -= count;
+                if count > 0 {
+                    let cure = cure(snapshot, rooms, campaign, why, count);
+                    shortfalls.push(Shortfall { campaign: row.slug.clone(), count, why, cure });
+                }
+            }
+            days.push(CampaignDay {
+                slug: row.slug.clone(),
+                target,
+                planned: planned[campaign],
+                closed: entry.closed,
+            });
+        }
+        (days, shortfalls)
+    }
+}
+
+fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: u32) -> String {
+    let pool = &snapshot.campaigns[campaign].mailboxes;
+    match why {
+        Limit::Allowance => {
+            let cap = pool.iter().map(|&m| snapshot.mailboxes[m].cap).max().unwrap_or(1).max(1);
+            let a_day: u32 = pool.iter().map(|&m| rooms.allowance[m]).fold(0, u32::saturating_add);
+            let mailboxes = counted(count.div_ceil(cap), "more warmed mailbox", "es");
+            match a_day {
+                0 => mailboxes,
+                _ => format!("{mailboxes}, or {}", counted(count.div_ceil(a_day), "more day", "s")),
+            }
+        }
+        Limit::Paused => {
+            let back = |m: &usize| match snapshot.mailboxes[*m].standing {
+                Standing::Paused { until, .. } => until,
+                Standing::Active | Standing::Disabled => None,
+            };
+            match pool.iter().filter_map(back).min() {
+                Some(until) => {
+                    let at = calendar::civil(&snapshot.zone, until).strftime("%Y-%m-%d %H:%M");
+                    format!("wait: the first of them comes back {at}; nobody else takes their part")
+                }
+                None => "look at `warmfront mailbox list`, mend the cause, then `mailbox resume`"
+                    .to_owned(),
+            }
+        }
+        Limit::Disabled => {
+            "add mailboxes that match the campaign's `mailboxes` to warmfront.toml".to_owned()
+        }
+        Limit::DomainDay => "another sending domain, or more days".to_owned(),
+        Limit::TenantDay => "more licences, another tenant, or more days".to_owned(),
+        Limit::CompanyDay => "more days: they go out two a day for each company".to_owned(),
+        Limit::PersonGap => "more days: nobody is written to twice within 48 hours".to_owned(),
+        Limit::WindowClosed => {
+            "mailbox windows that are open in the prospects' working hours".to_owned()
+        }
+        Limit::WindowFull => "a longer window or more mailboxes".to_owned(),
+    }
+}
+
+fn counted(count: u32, thing: &str, plural: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { plural })
+}

@@ -1,0 +1,420 @@
+//! Snapshot in, plan out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::{Rng, RngExt as _};
+
+use super::*;
+use crate::calendar::Window;
+use crate::health::PauseReason;
+use crate::id::{CampaignId, EnrolmentId, MailboxId, MessageId, ProspectId};
+use crate::sequence::Wait;
+use crate::span::{DAY, HOUR, MINUTE};
+use crate::warmup::{Curve, Warmth};
+
+const COMPANY_PER_DAY: u32 = 2;
+
+fn office_hours(zone: &str) -> Calendar {
+    let zone = calendar::zone(zone).unwrap();
+    Calendar {
+        windows: vec![Window::parse("0 0 9 * * Mon-Fri", "8h").unwrap()],
+        zones: vec![zone.clone()],
+        fallback: zone,
+        holidays: BTreeSet::new(),
+    }
+}
+
+fn mailbox(n: usize, cap: u32) -> Mailbox {
+    Mailbox {
+        id: MailboxId(i64::try_from(n).unwrap() + 1),
+        address: format!("m{n:02}@example.com"),
+        domain: 0,
+        tenant: None,
+        standing: Standing::Active,
+        warmth: Warmth { warm_days: 99, idle_days: 0 },
+        curve: Curve::default(),
+        cap,
+        ease_percent: 100,
+        probe: false,
+        attempted: 0,
+        manual: 0,
+        booked: Vec::new(),
+        last_attempt_at: None,
+        gap: 4 * MINUTE,
+        pace: Pace::Even,
+        calendar: None,
+    }
+}
+
+fn new_work(n: i64) -> Work {
+    Work {
+        enrolment: EnrolmentId(n),
+        prospect: ProspectId(n),
+        campaign: 0,
+        step: 1,
+        message: None,
+        mailbox: None,
+        ready_at: 0,
+        person_free_at: 0,
+        company: None,
+        calendar: 0,
+    }
+}
+
+/// Twenty mailboxes of fifty, one campaign, prospects in New York, Monday 2026-11-23, midnight.
+fn monday(target: u32, prospects: i64) -> Snapshot {
+    let zone = calendar::zone("America/New_York").unwrap();
+    let day: Date = "2026-11-23".parse().unwrap();
+    Snapshot {
+        day,
+        now: calendar::day_span(&zone, day).start(),
+        zone,
+        seed: 7,
+        company_per_day: COMPANY_PER_DAY,
+        person_gap: 48 * HOUR,
+        mailboxes: (0..20).map(|n| mailbox(n, 50)).collect(),
+        domains: vec![Budget { name: "example.com".to_owned(), ceiling: 4_000, used: 0 }],
+        tenants: Vec::new(),
+        companies: vec![0],
+        campaigns: vec![Campaign {
+            id: CampaignId(1),
+            slug: "spring".to_owned(),
+            daily_target: target,
+            used: 0,
+            mailboxes: (0..20).collect(),
+        }],
+        calendars: vec![office_hours("America/New_York")],
+        work: (1..=prospects).map(new_work).collect(),
+    }
+}
+
+fn allotted(plan: &Plan) -> Vec<u32> {
+    plan.mailboxes.iter().map(|m| m.allotted).collect()
+}
+
+fn short(plan: &Plan) -> Vec<(u32, Limit, &str)> {
+    plan.shortfalls.iter().map(|s| (s.count, s.why, s.cure.as_str())).collect()
+}
+
+#[test]
+fn a_thousand_over_twenty_is_fifty_each() {
+    let plan = plan_day(&monday(1_000, 5_000));
+    assert_eq!(allotted(&plan), [50; 20]);
+    assert_eq!(short(&plan), []);
+}
+
+#[test]
+fn six_hundred_is_thirty_each_never_twelve_full_ones_and_eight_idle() {
+    assert_eq!(allotted(&plan_day(&monday(600, 5_000))), [30; 20]);
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_its_cure() {
+    let plan = plan_day(&monday(1_360, 5_000));
+    assert_eq!(allotted(&plan), [50; 20]);
+    let cure = "8 more warmed mailboxes, or 1 more day";
+    assert_eq!(short(&plan), [(360, Limit::Allowance, cure)]);
+}
+
+#[test]
+fn a_target_is_never_more_than_the_work() {
+    let plan = plan_day(&monday(1_000, 40));
+    assert_eq!((plan.campaigns[0].target, plan.messages.len()), (40, 40));
+    assert_eq!(short(&plan), []);
+}
+
+#[test]
+fn new_mailboxes_ramp() {
+    let mut snapshot = monday(1_000, 5_000);
+    snapshot.mailboxes[3].warmth.warm_days = 0;
+    snapshot.mailboxes[4].warmth.warm_days = 10;
+    let plan = plan_day(&snapshot);
+    assert_eq!(&allotted(&plan)[2..6], [50, 5, 25, 50]);
+}
+
+#[test]
+fn a_paused_mailbox_is_a_shortfall_not_a_burden_on_the_rest() {
+    let mut snapshot = monday(1_000, 5_000);
+    let until = snapshot.now + DAY;
+    snapshot.mailboxes[0].standing =
+        Standing::Paused { reason: PauseReason::Spam, until: Some(until) };
+    let plan = plan_day(&snapshot);
+    assert_eq!(allotted(&plan)[..3], [0, 50, 50]);
+    let cure = "wait: the first of them comes back 2026-11-24 00:00; nobody else takes their part";
+    assert_eq!(short(&plan), [(50, Limit::Paused, cure)]);
+
+    // Even where the rest have room: the target is shared as before, less the paused one's part.
+    snapshot.campaigns[0].daily_target = 600;
+    assert_eq!(allotted(&plan_day(&snapshot))[..3], [0, 30, 30]);
+}
+
+#[test]
+fn easing_and_probing_lower_the_allowance() {
+    let mut snapshot = monday(1_000, 5_000);
+    snapshot.mailboxes[0].ease_percent = 50;
+    snapshot.mailboxes[1].probe = true;
+    snapshot.mailboxes[2].manual = 20;
+    let plan = plan_day(&snapshot);
+    assert_eq!(allotted(&plan)[..4], [25, 1, 30, 50]);
+    assert_eq!(plan.mailboxes[2].ceiling, 30);
+}
+
+#[test]
+fn follow_ups_come_first_and_stay_with_their_mailbox() {
+    let mut snapshot = monday(100, 5_000);
+    for n in 0..30 {
+        let ready_at = snapshot.now - i64::try_from(n).unwrap() * HOUR;
+        snapshot.work[n] = Work { step: 2, mailbox: Some(5), ready_at, ..new_work(9_000) };
+        snapshot.work[n].enrolment = EnrolmentId(10_000 + i64::try_from(n).unwrap());
+        snapshot.work[n].prospect = ProspectId(10_000 + i64::try_from(n).unwrap());
+    }
+    let plan = plan_day(&snapshot);
+    let follow_ups: Vec<_> = plan.messages.iter().filter(|m| m.step == 2).collect();
+    assert_eq!(follow_ups.len(), 30);
+    assert!(follow_ups.iter().all(|m| m.mailbox == 5));
+    // The mailbox that answers its threads gets no new ones; the others share them evenly.
+    assert_eq!(allotted(&plan)[4..7], [4, 30, 4]);
+}
+
+#[test]
+fn a_company_gets_two_a_day() {
+    let mut snapshot = monday(10, 10);
+    snapshot.work.iter_mut().for_each(|w| w.company = Some(0));
+    let plan = plan_day(&snapshot);
+    assert_eq!(plan.messages.len(), 2);
+    assert_eq!((plan.shortfalls[0].count, plan.shortfalls[0].why), (8, Limit::CompanyDay));
+}
+
+#[test]
+fn a_person_in_two_campaigns_gets_one_message() {
+    let mut snapshot = monday(10, 1);
+    let second = Campaign { slug: "winter".to_owned(), ..snapshot.campaigns[0].clone() };
+    snapshot.campaigns.push(second);
+    let again = Work { enrolment: EnrolmentId(2), campaign: 1, ..snapshot.work[0].clone() };
+    snapshot.work.push(again);
+    let plan = plan_day(&snapshot);
+    assert_eq!(plan.messages.len(), 1);
+    assert_eq!(plan.shortfalls[0].why, Limit::PersonGap);
+}
+
+#[test]
+fn a_day_off_is_no_shortfall() {
+    let mut snapshot = monday(10, 10);
+    snapshot.day = "2026-11-22".parse().unwrap();
+    snapshot.now -= DAY;
+    let plan = plan_day(&snapshot);
+    assert_eq!((plan.messages.len(), plan.campaigns[0].closed), (0, 10));
+    assert_eq!(short(&plan), []);
+}
+
+#[test]
+fn starting_in_mid_window_plans_the_rest_of_the_day() {
+    let mut snapshot = monday(1_000, 5_000);
+    snapshot.now += 16 * HOUR;
+    let plan = plan_day(&snapshot);
+    // One hour holds fifteen messages four minutes apart.
+    assert_eq!(allotted(&plan), [15; 20]);
+    assert_eq!((plan.shortfalls[0].count, plan.shortfalls[0].why), (700, Limit::WindowFull));
+}
+
+#[test]
+fn each_person_is_met_in_his_own_working_hours() {
+    let mut snapshot = monday(400, 400);
+    snapshot.calendars.push(office_hours("Asia/Tokyo"));
+    snapshot.calendars.push(office_hours("Europe/Berlin"));
+    for (n, work) in snapshot.work.iter_mut().enumerate() {
+        work.calendar = n % 3;
+    }
+    let plan = plan_day(&snapshot);
+    assert_eq!(plan.messages.len(), 400);
+    for message in &plan.messages {
+        let calendar = &snapshot.calendars[snapshot.work[message.work].calendar];
+        let local = calendar::civil(calendar.zone(), message.due_at);
+        assert!((9..17).contains(&local.hour()), "{local}");
+    }
+}
+
+#[test]
+fn a_domains_day_is_shared_among_its_mailboxes() {
+    let mut snapshot = monday(1_000, 5_000);
+    snapshot.domains[0].ceiling = 410;
+    snapshot.domains[0].used = 10;
+    let plan = plan_day(&snapshot);
+    assert_eq!(allotted(&plan), [20; 20]);
+    assert_eq!((plan.shortfalls[0].count, plan.shortfalls[0].why), (600, Limit::DomainDay));
+}
+
+#[test]
+fn campaigns_that_share_mailboxes_share_room_by_target() {
+    let mut snapshot = monday(3_000, 5_000);
+    let second = Campaign {
+        slug: "winter".to_owned(),
+        daily_target: 1_000,
+        ..snapshot.campaigns[0].clone()
+    };
+    snapshot.campaigns.push(second);
+    snapshot.work.extend((5_001..9_000).map(|n| Work { campaign: 1, ..new_work(n) }));
+    let plan = plan_day(&snapshot);
+    let planned: Vec<u32> = plan.campaigns.iter().map(|c| c.planned).collect();
+    assert_eq!(planned, [750, 250]);
+    assert_eq!(allotted(&plan), [50; 20]);
+}
+
+#[test]
+fn as_soon_as_possible_is_due_at_the_opening() {
+    let mut snapshot = monday(100, 100);
+    snapshot.mailboxes.iter_mut().for_each(|m| m.pace = Pace::AsSoonAsPossible);
+    let plan = plan_day(&snapshot);
+    let opening = snapshot.now + 9 * HOUR;
+    assert!(plan.messages.iter().all(|m| m.due_at == opening));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_plan() {
+    assert_eq!(plan_day(&monday(777, 5_000)), plan_day(&monday(777, 5_000)));
+    let other = Snapshot { seed: 8, ..monday(777, 5_000) };
+    assert_ne!(plan_day(&monday(777, 5_000)).messages, plan_day(&other).messages);
+}
+
+#[test]
+fn a_forecast_ramps_and_finishes() {
+    let mut snapshot = monday(1_000, 600);
+    snapshot.mailboxes.truncate(2);
+    snapshot.campaigns[0].mailboxes = vec![0, 1];
+    snapshot.mailboxes.iter_mut().for_each(|m| m.warmth.warm_days = 0);
+    let sequence = Sequence { waits: vec![Wait::Days(3)] };
+    let forecast = forecast(snapshot, &[sequence], 60);
+    let sent: u32 = forecast.days.iter().map(|d| d.new + d.follow_ups).sum();
+    assert_eq!(sent, 1_200);
+    let ramp: Vec<u32> = forecast.days.iter().take(8).map(|d| d.new + d.follow_ups).collect();
+    assert_eq!(ramp, [10, 14, 18, 22, 26, 0, 0, 30]);
+    assert_eq!(forecast.first_limit.map(|(_, limit)| limit), Some(Limit::Allowance));
+    assert!(forecast.finished_on.is_some());
+}
+
+/// A snapshot with everything in it, by seed.
+fn any_snapshot(rng: &mut impl Rng) -> Snapshot {
+    let mut snapshot = monday(rng.random_range(1..400), rng.random_range(0..500));
+    snapshot.now += rng.random_range(0..24) * HOUR;
+    snapshot.calendars.push(office_hours("Asia/Tokyo"));
+    snapshot.calendars.push(office_hours("Europe/Berlin"));
+    snapshot.mailboxes.truncate(rng.random_range(1..20));
+    snapshot.domains.push(Budget {
+        name: "b".to_owned(),
+        ceiling: rng.random_range(0..200),
+        used: 0,
+    });
+    snapshot.tenants.push(Budget {
+        name: "t".to_owned(),
+        ceiling: rng.random_range(0..200),
+        used: 3,
+    });
+    let count = snapshot.mailboxes.len();
+    let now = snapshot.now;
+    for mailbox in &mut snapshot.mailboxes {
+        mailbox.warmth.warm_days = rng.random_range(0..40);
+        mailbox.attempted = rng.random_range(0..20);
+        mailbox.domain = rng.random_range(0..2);
+        mailbox.tenant = rng.random_bool(0.5).then_some(0);
+        mailbox.calendar = rng.random_bool(0.3).then_some(0);
+        mailbox.last_attempt_at = rng.random_bool(0.5).then_some(now - MINUTE);
+        if rng.random_bool(0.2) {
+            mailbox.standing = Standing::Paused { reason: PauseReason::Spam, until: None };
+        }
+        if rng.random_bool(0.3) {
+            mailbox.booked = vec![now + HOUR, now + 2 * HOUR];
+        }
+    }
+    snapshot.campaigns[0].mailboxes = (0..count).collect();
+    let half = Campaign {
+        slug: "winter".to_owned(),
+        mailboxes: (0..count).step_by(2).collect(),
+        ..snapshot.campaigns[0].clone()
+    };
+    snapshot.campaigns.push(half);
+    snapshot.companies = vec![0, 1, 2, 0];
+    for work in &mut snapshot.work {
+        work.campaign = rng.random_range(0..2);
+        work.company = rng.random_bool(0.5).then(|| rng.random_range(0..4));
+        work.calendar = rng.random_range(0..3);
+        work.person_free_at = if rng.random_bool(0.1) { now + 5 * HOUR } else { 0 };
+        work.prospect = ProspectId(rng.random_range(0..400));
+        if rng.random_bool(0.3) {
+            work.mailbox = Some(rng.random_range(0..count));
+            work.message = Some(MessageId(work.enrolment.0));
+        }
+    }
+    snapshot
+}
+
+#[test]
+fn no_seed_passes_a_limit() {
+    for seed in 0..400 {
+        let mut rng = crate::rng::stream(seed, &[]);
+        let snapshot = any_snapshot(&mut rng);
+        let plan = plan_day(&snapshot);
+        check_limits(&snapshot, &plan, seed);
+        check_moments(&snapshot, &plan, seed);
+    }
+}
+
+fn check_limits(snapshot: &Snapshot, plan: &Plan, seed: u64) {
+    let mut given: BTreeMap<(&str, usize), u32> = BTreeMap::new();
+    let mut people = BTreeSet::new();
+    for message in &plan.messages {
+        let work = &snapshot.work[message.work];
+        let mailbox = &snapshot.mailboxes[message.mailbox];
+        assert_eq!(mailbox.standing, Standing::Active, "seed {seed}");
+        assert!(work.mailbox.is_none_or(|m| m == message.mailbox), "seed {seed}");
+        let campaign = &snapshot.campaigns[work.campaign];
+        assert!(work.mailbox.is_some() || campaign.mailboxes.contains(&message.mailbox));
+        assert!(people.insert(work.prospect), "seed {seed}: twice to one person");
+        *given.entry(("mailbox", message.mailbox)).or_default() += 1;
+        *given.entry(("domain", mailbox.domain)).or_default() += 1;
+        *given.entry(("campaign", work.campaign)).or_default() += 1;
+        mailbox.tenant.map(|t| *given.entry(("tenant", t)).or_default() += 1);
+        work.company.map(|c| *given.entry(("company", c)).or_default() += 1);
+    }
+    let room = |b: &Budget| b.ceiling.saturating_sub(b.used);
+    for ((scope, index), count) in given {
+        let most = match scope {
+            "mailbox" => {
+                let row = &snapshot.mailboxes[index];
+                fleet::allowance(row).saturating_sub(fleet::used(row))
+            }
+            "domain" => room(&snapshot.domains[index]),
+            "tenant" => room(&snapshot.tenants[index]),
+            "company" => COMPANY_PER_DAY.saturating_sub(snapshot.companies[index]),
+            _ => snapshot.campaigns[index].daily_target,
+        };
+        assert!(count <= most, "seed {seed}: {scope} {index}: {count} of {most}");
+    }
+    for (campaign, day) in plan.campaigns.iter().enumerate() {
+        let slug = &snapshot.campaigns[campaign].slug;
+        let short: u32 =
+            plan.shortfalls.iter().filter(|s| s.campaign == *slug).map(|s| s.count).sum();
+        assert_eq!(day.planned + short, day.target, "seed {seed}: {slug} does not add up");
+    }
+}
+
+fn check_moments(snapshot: &Snapshot, plan: &Plan, seed: u64) {
+    let day = calendar::day_span(&snapshot.zone, snapshot.day);
+    let open: Vec<_> = snapshot.calendars.iter().map(|c| c.spans(day)).collect();
+    for (index, mailbox) in snapshot.mailboxes.iter().enumerate() {
+        let mine = plan.messages.iter().filter(|m| m.mailbox == index);
+        let mut moments: Vec<_> = mine.map(|m| m.due_at).collect();
+        moments.extend(mailbox.booked.iter().copied());
+        moments.extend(mailbox.last_attempt_at);
+        moments.sort_unstable();
+        let kept = moments.windows(2).all(|w| w[1] - w[0] >= mailbox.gap);
+        assert!(kept, "seed {seed}: {moments:?}");
+    }
+    for message in &plan.messages {
+        let work = &snapshot.work[message.work];
+        let is_open = |c: usize| open[c].iter().any(|span| span.contains(message.due_at));
+        let own = snapshot.mailboxes[message.mailbox].calendar;
+        assert!(is_open(work.calendar) && own.is_none_or(is_open), "seed {seed}");
+        let earliest = snapshot.now.max(work.ready_at).max(work.person_free_at);
+        assert!(message.due_at >= earliest, "seed {seed}");
+    }
+}
