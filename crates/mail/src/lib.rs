@@ -1,1 +1,10 @@
-//! x
+//! Mail servers: composing what goes out, and handing it over.
+//!
+//! [`submit`] and [`inbox`] are the two seams: their real side is somebody else's server, and a
+//! simulated world stands in for it. [`compose`] makes the message, [`smtp`] is the real `Submit`.
+//! Nothing here decides when or to whom to write, and nothing here reads a clock: `now` is told.
+
+pub mod compose;
+pub mod inbox;
+pub mod smtp;
+pub mod submit;

@@ -1,0 +1,392 @@
+//! One connection to a submission server, from the greeting to QUIT.
+//!
+//! lettre sends the commands and reads the answers; which command, in which phase, for how long,
+//! and what an answer other than the expected one means, is said here. No pipelining: a refusal
+//! then belongs to one command beyond doubt. Whether to use a session again is not decided here.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Response;
+use rustls::ClientConfig;
+use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
+use warmfront_core::answer::{Answer, Phase};
+
+use super::stream::{END_OF_DATA, Glance, Io, Wire, stuffed};
+use super::{Account, Credentials, Deadlines, Tls, starttls, tls};
+use crate::submit::{Letter, Outcome, Progress, Stage, Trouble};
+
+/// A connection that has said EHLO.
+pub(super) struct Session {
+    connection: AsyncSmtpConnection,
+    pub(super) wire: Wire,
+    pub(super) offers: Offers,
+    deadlines: Deadlines,
+}
+
+/// What the server's EHLO offers, of what is used here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offers {
+    pub(super) starttls: bool,
+    size: bool,
+    plain: bool,
+    login: bool,
+}
+
+/// The first digit of the answer a command hopes for (RFC 5321, section 4.2.1).
+#[derive(Clone, Copy)]
+enum Hope {
+    /// 2yz: done.
+    Done = 2,
+    /// 3yz: go on.
+    GoOn = 3,
+}
+
+impl Session {
+    /// Connects, makes it safe, and logs in.
+    pub(super) async fn open(
+        account: &Account,
+        config: &Arc<ClientConfig>,
+    ) -> Result<Self, Trouble> {
+        let mut session = Self::greet(account, dial(account, config).await?).await?;
+        if account.tls == Tls::Starttls {
+            starttls::upgrade(&mut session, account, config).await?;
+        }
+        if let Some(credentials) = &account.credentials {
+            session.log_in(account, credentials).await?;
+        }
+        Ok(session)
+    }
+
+    /// The server's greeting, and the first EHLO.
+    async fn greet(account: &Account, wire: Wire) -> Result<Self, Trouble> {
+        let name = ClientId::Domain(account.hello.clone());
+        let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &name);
+        let deadline = account.deadlines.command;
+        let greeted = tokio::time::timeout(deadline, greeting).await;
+        let phase = if wire.spoken() { Phase::Ehlo } else { Phase::Connect };
+        let connection = match greeted {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(trouble(phase, &error)),
+            Err(_) => return Err(silence(phase, deadline)),
+        };
+        let offers = Offers::read(&wire.heard());
+        Ok(Self { connection, wire, offers, deadlines: account.deadlines })
+    }
+
+    /// EHLO, forgetting what was offered before.
+    pub(super) async fn hello(&mut self, name: &str) -> Result<(), Trouble> {
+        let deadline = self.deadlines.command;
+        self.ask(Phase::Ehlo, &format!("EHLO {name}"), Hope::Done, deadline).await?;
+        self.offers = Offers::read(&self.wire.heard());
+        Ok(())
+    }
+
+    /// Asks for TLS; the handshake is the caller's.
+    pub(super) async fn starttls(&mut self) -> Result<(), Trouble> {
+        let deadline = self.deadlines.command;
+        self.ask(Phase::StartTls, "STARTTLS", Hope::Done, deadline).await.map(drop)
+    }
+
+    /// AUTH PLAIN (RFC 4616), or LOGIN where that is all there is.
+    async fn log_in(&mut self, account: &Account, with: &Credentials) -> Result<(), Trouble> {
+        let Credentials::Password(password) = with;
+        let (user, password) = (account.username.as_str(), password.expose_secret());
+        let plain = BASE64.encode(format!("\0{user}\0{password}"));
+        let secret = BASE64.encode(password);
+        let lines = if self.offers.plain {
+            vec![(format!("AUTH PLAIN {plain}"), Hope::Done)]
+        } else if self.offers.login {
+            vec![
+                ("AUTH LOGIN".to_owned(), Hope::GoOn),
+                (BASE64.encode(user), Hope::GoOn),
+                (secret.clone(), Hope::Done),
+            ]
+        } else {
+            return Err(Trouble::Unsafe(format!(
+                "{} offers neither AUTH PLAIN nor AUTH LOGIN, so a password does not serve there",
+                account.host
+            )));
+        };
+        for (line, hope) in lines {
+            self.ask(Phase::Auth, &line, hope, self.deadlines.command)
+                .await
+                .map_err(|trouble| without(trouble, &[&plain, &secret, password]))?;
+        }
+        Ok(())
+    }
+
+    /// One letter, from MAIL to the answer to its dot.
+    pub(super) async fn deliver<P: Progress>(
+        &mut self,
+        letter: &Letter,
+        progress: &mut P,
+    ) -> Outcome {
+        match self.offer(letter, progress).await {
+            Ok(()) => self.finish(progress).await,
+            Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
+            Err(trouble @ (Trouble::Lost { .. } | Trouble::Unsafe(_) | Trouble::Halted(_))) => {
+                Outcome::NotSent(trouble)
+            }
+        }
+    }
+
+    /// Everything up to the dot, and not one byte of it: whatever ends this early, the letter
+    /// surely was not sent.
+    async fn offer<P: Progress>(
+        &mut self,
+        letter: &Letter,
+        progress: &mut P,
+    ) -> Result<(), Trouble> {
+        let Deadlines { command, data_init, block, .. } = self.deadlines;
+        self.listen(Phase::Mail).await?;
+        let mut mail = format!("MAIL FROM:<{}>", letter.from);
+        if self.offers.size {
+            // RFC 1870, section 5: octets as they are, before dots are doubled.
+            mail.push_str(&format!(" SIZE={}", letter.bytes.len()));
+        }
+        self.ask(Phase::Mail, &mail, Hope::Done, command).await?;
+        reach(progress, Stage::Mail).await?;
+        self.ask(Phase::Rcpt, &format!("RCPT TO:<{}>", letter.to), Hope::Done, command).await?;
+        reach(progress, Stage::Rcpt).await?;
+        self.ask(Phase::Data, "DATA", Hope::GoOn, data_init).await?;
+        for part in stuffed(&letter.bytes).chunks(BLOCK) {
+            in_time(Phase::Data, block, self.send(part)).await?;
+        }
+        reach(progress, Stage::BodyWritten).await?;
+        // A server that has left meanwhile, or says 421, spares us a letter in doubt.
+        self.listen(Phase::Data).await
+    }
+
+    /// The dot and its answer. From the first byte of the dot on, only an answer tells.
+    async fn finish<P: Progress>(&mut self, progress: &mut P) -> Outcome {
+        let deadline = self.deadlines.final_dot;
+        let end = async {
+            in_time(Phase::Eod, deadline, self.send(END_OF_DATA)).await?;
+            reach(progress, Stage::DotWritten).await?;
+            self.answer(Phase::Eod, Hope::Done, deadline).await
+        };
+        match end.await {
+            Ok(answer) | Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
+            Err(trouble @ (Trouble::Lost { .. } | Trouble::Unsafe(_) | Trouble::Halted(_))) => {
+                Outcome::InDoubt { why: trouble.to_string() }
+            }
+        }
+    }
+
+    /// Forgets a transaction that was refused half-way.
+    pub(super) async fn reset(&mut self) -> Result<(), Trouble> {
+        self.ask(Phase::Mail, "RSET", Hope::Done, self.deadlines.rset).await.map(drop)
+    }
+
+    /// Asks for a sign of life.
+    pub(super) async fn noop(&mut self) -> Result<(), Trouble> {
+        self.ask(Phase::Mail, "NOOP", Hope::Done, self.deadlines.rset).await.map(drop)
+    }
+
+    /// Takes leave; whether the server hears it changes nothing.
+    pub(super) async fn quit(mut self) {
+        let _ = self.ask(Phase::Mail, "QUIT", Hope::Done, self.deadlines.quit).await;
+    }
+
+    /// Makes sure that the server waits for us, and neither speaks nor is gone.
+    async fn listen(&mut self, phase: Phase) -> Result<(), Trouble> {
+        match self.wire.glance().await {
+            Glance::Quiet => Ok(()),
+            Glance::Gone(why) => Err(Trouble::Lost { phase, why }),
+            Glance::Speaking => {
+                let said = self.answer(phase, Hope::Done, self.deadlines.command).await?;
+                Err(Trouble::Lost { phase, why: format!("unasked, the server said {said}") })
+            }
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        phase: Phase,
+        line: &str,
+        hope: Hope,
+        deadline: Duration,
+    ) -> Result<Answer, Trouble> {
+        let asking = self.connection.command(format!("{line}\r\n"));
+        judge(phase, hope, deadline, tokio::time::timeout(deadline, asking).await)
+    }
+
+    async fn answer(
+        &mut self,
+        phase: Phase,
+        hope: Hope,
+        deadline: Duration,
+    ) -> Result<Answer, Trouble> {
+        let reading = self.connection.read_response();
+        judge(phase, hope, deadline, tokio::time::timeout(deadline, reading).await)
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
+        let lost =
+            |error: std::io::Error| Trouble::Lost { phase: Phase::Data, why: error.to_string() };
+        self.wire.send(bytes).await.map_err(lost)
+    }
+}
+
+impl Offers {
+    /// The offers in an answer to EHLO. Keywords are the same in either case (RFC 5321, section
+    /// 2.4); `AUTH=` is how some servers still write it for clients older than the standard.
+    fn read(ehlo: &str) -> Self {
+        let mut offers = Self::default();
+        for line in ehlo.lines().skip(1) {
+            let line = line.get(4..).unwrap_or_default().to_ascii_uppercase();
+            let mut words = line.split([' ', '=']);
+            match words.next() {
+                Some("STARTTLS") => offers.starttls = true,
+                Some("SIZE") => offers.size = true,
+                Some("AUTH") => {
+                    for mechanism in words {
+                        offers.plain |= mechanism == "PLAIN";
+                        offers.login |= mechanism == "LOGIN";
+                    }
+                }
+                _ => {}
+            }
+        }
+        offers
+    }
+}
+
+/// Runs one step within its deadline.
+pub(super) async fn in_time<T>(
+    phase: Phase,
+    deadline: Duration,
+    step: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::time::timeout(deadline, step).await.unwrap_or_else(|_| Err(silence(phase, deadline)))
+}
+
+/// Opens the connection, with TLS around it where that comes first.
+async fn dial(account: &Account, config: &Arc<ClientConfig>) -> Result<Wire, Trouble> {
+    let deadline = account.deadlines.connect;
+    let connecting = async {
+        let lost =
+            |error: std::io::Error| Trouble::Lost { phase: Phase::Connect, why: error.to_string() };
+        let tcp = TcpStream::connect((account.host.as_str(), account.port)).await.map_err(lost)?;
+        // The dot is a small write behind a larger one: Nagle's algorithm would hold it back until
+        // the server's delayed acknowledgement, 40 ms for each message.
+        tcp.set_nodelay(true).map_err(lost)?;
+        let peer = tcp.peer_addr().map_err(lost)?;
+        Ok((tcp, peer))
+    };
+    let (tcp, peer) = in_time(Phase::Connect, deadline, connecting).await?;
+    let io: Box<dyn Io> = match account.tls {
+        Tls::None if !loopback(peer) => return Err(account.not_loopback()),
+        Tls::None | Tls::Starttls => Box::new(tcp),
+        Tls::Implicit => {
+            let shaking = tls::handshake(config, &account.host, Box::new(tcp));
+            in_time(Phase::StartTls, deadline, shaking).await?
+        }
+    };
+    Ok(Wire::new(io, peer))
+}
+
+fn loopback(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
+}
+
+async fn reach<P: Progress>(progress: &mut P, stage: Stage) -> Result<(), Trouble> {
+    progress.reached(stage).await.map_err(|halt| Trouble::Halted(halt.0))
+}
+
+/// What became of a question. lettre calls any 2yz and 3yz fine; only the hoped-for digit is, since
+/// an answer of the other kind means that we and the server are no longer at the same command.
+fn judge(
+    phase: Phase,
+    hope: Hope,
+    deadline: Duration,
+    result: Result<Result<Response, lettre::transport::smtp::Error>, tokio::time::error::Elapsed>,
+) -> Result<Answer, Trouble> {
+    let response = match result {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(trouble(phase, &error)),
+        Err(_) => return Err(silence(phase, deadline)),
+    };
+    let text = response.message().collect::<Vec<_>>().join(" ");
+    let answer = Answer::new(phase, response.code().into(), &text);
+    if answer.code / 100 == hope as u16 {
+        Ok(answer)
+    } else {
+        Err(Trouble::Lost {
+            phase,
+            why: format!("the server gave the answer to something else: {answer}"),
+        })
+    }
+}
+
+/// lettre's error in our words. A reply's text is to be had only from its source.
+fn trouble(phase: Phase, error: &lettre::transport::smtp::Error) -> Trouble {
+    let source = error.source().map(ToString::to_string).unwrap_or_default();
+    match error.status() {
+        Some(code) => Trouble::Refused(Answer::new(phase, code.into(), &source)),
+        None => Trouble::Lost { phase, why: error.to_string().chars().take(WHY_MAX).collect() },
+    }
+}
+
+fn silence(phase: Phase, deadline: Duration) -> Trouble {
+    Trouble::Lost { phase, why: format!("no answer within {deadline:?}") }
+}
+
+/// The same trouble with secrets blotted out: some servers quote the line they refuse.
+fn without(trouble: Trouble, secrets: &[&str]) -> Trouble {
+    let blot = |mut text: String| {
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            text = text.replace(secret, "[secret]");
+        }
+        text
+    };
+    match trouble {
+        Trouble::Refused(answer) => {
+            Trouble::Refused(Answer { text: blot(answer.text.clone()), ..answer })
+        }
+        Trouble::Lost { phase, why } => Trouble::Lost { phase, why: blot(why) },
+        Trouble::Unsafe(_) | Trouble::Halted(_) => trouble,
+    }
+}
+
+/// What is written under one deadline: RFC 5321, section 4.5.3.2.5 counts it from block to block.
+const BLOCK: usize = 64 * 1024;
+
+/// The most of a connection's last words that is kept.
+const WHY_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_read_in_any_case_and_spelling() {
+        #[track_caller]
+        fn check(lines: &str, want: [bool; 4]) {
+            let Offers { starttls, size, plain, login } = Offers::read(lines);
+            assert_eq!([starttls, size, plain, login], want, "{lines:?}");
+        }
+        check("250-mx\r\n250-STARTTLS\r\n250 SIZE 100\r\n", [true, true, false, false]);
+        check("250-mx\r\n250 size\r\n", [false, true, false, false]);
+        check("250-mx\r\n250 AUTH LOGIN PLAIN XOAUTH2\r\n", [false, false, true, true]);
+        check("250-mx\r\n250 AUTH=LOGIN\r\n", [false, false, false, true]);
+        check("250 STARTTLS at your service\r\n", [false; 4]);
+        check("250-mx\r\n250-STARTTLSX\r\n250 XSIZE\r\n", [false; 4]);
+    }
+
+    #[test]
+    fn a_server_that_quotes_the_password_does_not_bring_it_into_the_log() {
+        let refused = Answer::new(Phase::Auth, 535, "bad line: AUTH PLAIN aHVudGVyMg== hunter2");
+        let cleaned = without(Trouble::Refused(refused), &["aHVudGVyMg==", "hunter2", ""]);
+        assert_eq!(cleaned.to_string(), "535 bad line: AUTH PLAIN [secret] [secret] (at auth)");
+    }
+}
