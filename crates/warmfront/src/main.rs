@@ -1,1 +1,4 @@
-fn main(){}
+mod config;
+mod secret;
+
+fn main() {}

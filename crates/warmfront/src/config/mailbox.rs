@@ -1,0 +1,219 @@
+//! One mailbox, from a `[[mailbox]]` table or a row of the fleet's file.
+
+use warmfront_campaigns::document::{Located, Section};
+use warmfront_core::address::Address;
+use warmfront_core::problem::{Problem, Severity, nearest};
+use warmfront_core::provider::{ColdMail, LogIn, Preset};
+
+use super::auth::{self, AuthRef};
+use super::server::{self, Server, Service, Written, is_loopback};
+use super::settings::Settings;
+use super::{Mailbox, Surroundings};
+
+/// Reads one mailbox; `None` where something it cannot do without is missing or wrong.
+pub(super) fn read(
+    mut section: Section<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Located<Mailbox>> {
+    let line = section.line();
+    let address = section.parsed("address", Address::parse, problems);
+    let address = section.required("address", address, problems);
+    let name = section.parsed("name", one_line, problems);
+    let preset = provider(&mut section, around, problems);
+    let username = section.parsed("username", one_line, problems);
+    let auth = auth::read(&mut section, around.dir, problems);
+    let smtp = server::read(&mut section, Service::Smtp, around.dir, problems);
+    let imap = server::read(&mut section, Service::Imap, around.dir, problems);
+    let warm_days = section.integer("warm_days", 0..=WARM_DAYS_MAX, problems);
+    let tenant = tenant(&mut section, around, problems);
+    let tags = section.texts("tags", problems);
+    let own = Settings::read(&mut section, &around.file, problems);
+    let mailbox = preset.and_then(|preset| {
+        let whose = address.as_ref().map_or("this mailbox", |address| address.value.as_str());
+        let way = Way { whose, section: &section, preset, auth: auth.as_ref() };
+        let (smtp, imap) = way.servers(smtp, imap, problems);
+        let over_limits = own.over_limits || around.defaults.over_limits;
+        let timezone = own.timezone.clone().unwrap_or_else(|| around.timezone.clone());
+        let settled = own.settle(around.defaults, preset, problems);
+        let address = address?.value;
+        Some(Mailbox {
+            name: name.map(|name| name.value),
+            provider: preset.clone(),
+            username: username.map_or_else(|| address.to_string(), |username| username.value),
+            auth: auth.map(|auth| auth.value),
+            smtp: smtp?,
+            imap,
+            cap: settled.cap,
+            curve: settled.curve,
+            gap: settled.gap,
+            window: settled.window,
+            timezone,
+            tenant,
+            tags: tags.into_iter().flat_map(|tags| tags.value).map(|tag| tag.value).collect(),
+            pace: settled.pace,
+            warm_days: warm_days.map_or(0, |days| days.value),
+            over_limits,
+            address,
+        })
+    });
+    section.finish(problems);
+    mailbox.map(|value| Located { value, line })
+}
+
+fn provider<'a>(
+    section: &mut Section<'_>,
+    around: &Surroundings<'a>,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Preset> {
+    let name = section.text("provider", problems);
+    let Located { value: name, line } = section.required("provider", name, problems)?;
+    let Some(preset) = around.presets.find(&name) else {
+        let hint = match around.presets.nearest(&name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let known: Vec<&str> = around.presets.iter().map(|p| p.name.as_str()).collect();
+                format!("known are {}; \"smtp\" stands for any other host", known.join(", "))
+            }
+        };
+        let what = format!("`{name}`{} is no provider; {hint}", section.place());
+        problems.push(section.problem(line, what));
+        return None;
+    };
+    // A service for mail that was asked for loads: its campaigns must say that it was.
+    if preset.cold_mail == ColdMail::No {
+        let what = format!(
+            "`{name}`{} cannot carry campaigns: {}; name the provider of a real mailbox",
+            section.place(),
+            preset.why
+        );
+        problems.push(section.problem(line, what));
+    }
+    Some(preset)
+}
+
+fn tenant(
+    section: &mut Section<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let name = section.text("tenant", problems)?;
+    if around.tenants.contains_key(&name.value) {
+        return Some(name.value);
+    }
+    let hint = match nearest(&name.value, around.tenants.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("declare it as [tenant.{}]", name.value),
+    };
+    let what = format!("`{}`{} is no tenant; {hint}", name.value, section.place());
+    problems.push(section.problem(name.line, what));
+    None
+}
+
+/// How a mailbox gets to its servers: what was written, against what its provider allows.
+struct Way<'a> {
+    whose: &'a str,
+    section: &'a Section<'a>,
+    preset: &'a Preset,
+    auth: Option<&'a Located<AuthRef>>,
+}
+
+impl Way<'_> {
+    /// The servers to speak to. Where nothing can be read, says so.
+    fn servers(
+        &self,
+        smtp: Written,
+        imap: Written,
+        problems: &mut Vec<Problem>,
+    ) -> (Option<Server>, Option<Server>) {
+        let (own_smtp, own_imap) = (smtp.names_host(), imap.names_host());
+        let smtp = smtp.settle(Service::Smtp, self.preset, self.section, problems);
+        let imap = imap.settle(Service::Imap, self.preset, self.section, problems);
+        let Some(submission) = &smtp else {
+            let (place, name) = (self.section.place(), &self.preset.name);
+            let what = format!(
+                "`smtp.host` is missing{place}: provider `{name}` has no one server; write \
+                 smtp = {{ host = \"mail.example.com\" }}"
+            );
+            problems.push(self.section.problem(self.section.line(), what));
+            return (smtp, imap);
+        };
+        if self.auth.is_none() && self.section.has("auth") {
+            // Wrong, and said already; what it should have been allows nothing to be judged.
+            return (smtp, imap);
+        }
+        problems.extend(self.log_in_problem(own_smtp, submission));
+        let unread = if own_imap {
+            return (smtp, imap);
+        } else if imap.is_none() {
+            "there is no `imap.host`"
+        } else if own_smtp {
+            // The password must not go to the preset's server, which is another.
+            "`smtp.host` is your own and `imap.host` is not given"
+        } else if !self.may(&self.preset.imap_auth) {
+            // Microsoft turned IMAP passwords off for good in January 2023.
+            "its IMAP server takes no passwords, only OAuth"
+        } else {
+            return (smtp, imap);
+        };
+        let what = format!(
+            "{} sends and cannot be read: {unread}; replies and bounces go unseen, so its \
+             follow-ups wait",
+            self.whose
+        );
+        let problem = self.section.problem(self.section.line(), what);
+        problems.push(Problem { severity: Severity::Warning, ..problem });
+        (smtp, None)
+    }
+
+    /// What is wrong with a log-in that the submission server is known to refuse. Of a host the
+    /// operator named nothing is known.
+    fn log_in_problem(&self, own_host: bool, smtp: &Server) -> Option<Problem> {
+        let (place, name) = (self.section.place(), &self.preset.name);
+        let taken = self.may(&self.preset.auth);
+        match self.auth {
+            None if taken || is_loopback(&smtp.host) => None,
+            None => Some(self.section.problem(
+                self.section.line(),
+                format!(
+                    "`auth` is missing{place}; write auth = {{ password = {{ env = \"…\" }} }}"
+                ),
+            )),
+            Some(_) if taken || own_host => None,
+            Some(auth) => {
+                let ways: Vec<&str> = self.preset.auth.iter().map(|way| described(*way)).collect();
+                let what = format!("`auth`{place}: `{name}` takes {} only", ways.join(" or "));
+                Some(self.section.problem(auth.line, what))
+            }
+        }
+    }
+
+    /// Whether what was written is among what a server takes.
+    fn may(&self, takes: &[LogIn]) -> bool {
+        takes.contains(&match self.auth.map(|auth| &auth.value) {
+            None => LogIn::None,
+            Some(AuthRef::Password(_)) => LogIn::Password,
+            Some(AuthRef::OAuth { .. }) => LogIn::OAuth,
+        })
+    }
+}
+
+fn described(way: LogIn) -> &'static str {
+    match way {
+        LogIn::None => "no log-in",
+        LogIn::Password => "a password",
+        LogIn::OAuth => "OAuth",
+    }
+}
+
+/// A text that may stand in a header or a command: not blank, without line breaks.
+fn one_line(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("it must be one line of text");
+    }
+    Ok(text.to_owned())
+}
+
+/// Two years and more: whoever is warmer than that is warm.
+const WARM_DAYS_MAX: i64 = 1_000;

@@ -1,0 +1,204 @@
+//! What the operator declares in `warmfront.toml`: mailboxes, limits, where things are kept.
+//!
+//! A [`Config`] that was loaded has kept every safety rule, or says `override` where it does not.
+//! All problems of all files are found in one run. Does not look up secrets, does not touch a
+//! server, and does not read campaigns.
+
+mod auth;
+mod mailbox;
+mod server;
+mod settings;
+mod top;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use warmfront_campaigns::document::{self, Document};
+use warmfront_core::address::Address;
+use warmfront_core::calendar::Window;
+use warmfront_core::problem::{self, Problem};
+use warmfront_core::provider::{Preset, Presets, tenant_budget};
+use warmfront_core::span::Millis;
+use warmfront_core::warmup::Curve;
+
+pub(crate) use self::auth::{AuthRef, Flow, Identity};
+pub(crate) use self::server::Server;
+pub(crate) use self::settings::Pace;
+
+/// A commented configuration to begin with: one mailbox at any host.
+pub(crate) const EXAMPLE: &str = include_str!("example.toml");
+
+/// Everything `warmfront.toml` says, with the files it names. Their paths, the database's too, are
+/// taken from the folder it lies in.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The file itself.
+    pub(crate) path: PathBuf,
+    /// Where the books are kept.
+    pub(crate) store_url: String,
+    /// Who writes. A campaign does not load without it.
+    pub(crate) sender: Option<Sender>,
+    /// The console and the opt-out page, where they are wanted.
+    pub(crate) web: Option<Web>,
+    /// In which days are counted.
+    pub(crate) timezone: TimeZone,
+    /// Its name in the IANA database.
+    pub(crate) timezone_name: String,
+    /// Whether it may differ from the one the books were begun with.
+    pub(crate) timezone_override: bool,
+    /// What holds for all mailboxes together.
+    pub(crate) limits: Limits,
+    /// The provider accounts that mailboxes share, by name.
+    pub(crate) tenants: BTreeMap<String, Tenant>,
+    /// The mailboxes, in the order of the files.
+    pub(crate) mailboxes: Vec<Mailbox>,
+    /// What does not stand in the way of running, and is worth knowing.
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// Who writes, as the law wants it named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sender {
+    pub(crate) legal_name: String,
+    pub(crate) postal_address: String,
+}
+
+/// Where the console listens and where opt-out links point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Web {
+    pub(crate) listen: std::net::SocketAddr,
+    /// Without a slash at its end.
+    pub(crate) public_url: Option<String>,
+}
+
+/// What holds for all mailboxes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// People of one company who get a message in a day.
+    pub(crate) company_per_day: u32,
+    /// The least time between any two messages to one person.
+    pub(crate) person_gap: Millis,
+    /// Messages of one sending domain in a day.
+    pub(crate) domain_per_day: u32,
+}
+
+/// A provider account that mailboxes share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tenant {
+    /// Which rule its limit follows.
+    pub(crate) kind: TenantKind,
+    /// Paid licences; none is a trial.
+    pub(crate) licences: u32,
+}
+
+/// Which rule a tenant's limit follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TenantKind {
+    /// Microsoft's external recipients by count of licences.
+    Microsoft365,
+}
+
+/// One sending account.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailbox {
+    pub(crate) address: Address,
+    /// The name recipients see.
+    pub(crate) name: Option<String>,
+    pub(crate) provider: Preset,
+    /// What it logs in as.
+    pub(crate) username: String,
+    /// How it logs in; `None` where its server asks for nothing.
+    pub(crate) auth: Option<AuthRef>,
+    pub(crate) smtp: Server,
+    /// `None` where nothing can be read; then its follow-ups stay at home.
+    pub(crate) imap: Option<Server>,
+    /// The most it may ever do in a day.
+    pub(crate) cap: u32,
+    pub(crate) curve: Curve,
+    /// The least time between two of its messages.
+    pub(crate) gap: Millis,
+    /// When it may send at all, seen from `timezone`; `None` leaves that to the campaigns.
+    pub(crate) window: Option<Vec<Window>>,
+    pub(crate) timezone: TimeZone,
+    pub(crate) tenant: Option<String>,
+    pub(crate) tags: BTreeSet<String>,
+    pub(crate) pace: Pace,
+    /// Where it stands on its curve when first seen.
+    pub(crate) warm_days: u32,
+    /// Whether `override = true` stands on it or in `[defaults]`.
+    pub(crate) over_limits: bool,
+}
+
+impl Tenant {
+    /// External recipients a day, all its mailboxes together: half of what the provider allows.
+    pub(crate) fn per_day(&self) -> u32 {
+        match self.kind {
+            TenantKind::Microsoft365 => tenant_budget(self.licences),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let person_gap = 48 * warmfront_core::span::HOUR;
+        Self { company_per_day: 2, person_gap, domain_per_day: 4_000 }
+    }
+}
+
+/// Reads the file and those it names; all their problems where there is an error among them.
+pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    let unreadable = |error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "; `warmfront init` writes one, `--config FILE` names another"
+            }
+            _ => "",
+        };
+        let what = format!("cannot be read: {error}{hint}");
+        vec![Problem::error(path.display().to_string(), None, what)]
+    };
+    parse(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+}
+
+/// What `text`, standing in the file `path`, declares.
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let document =
+        Document::parse(&path.display().to_string(), text).map_err(|problem| vec![problem])?;
+    let config = top::read(path, &document, &mut problems);
+    // One mistake in [defaults] may be met on every mailbox.
+    problems.sort();
+    problems.dedup();
+    match config {
+        Some(config) if !problem::any_error(&problems) => {
+            Ok(Config { warnings: problems, ..config })
+        }
+        _ => Err(problems),
+    }
+}
+
+/// What a part of the configuration is read against.
+struct Surroundings<'a> {
+    /// The file the part stands in, as the operator would name it.
+    file: String,
+    /// The folder its paths start from.
+    dir: &'a Path,
+    presets: &'a Presets,
+    tenants: &'a BTreeMap<String, Tenant>,
+    defaults: &'a settings::Settings,
+    /// The counting day's zone.
+    timezone: &'a TimeZone,
+}
+
+/// The rows of a file named beside `dir`, each a document.
+fn rows(file: &Path) -> Result<Vec<Document>, Problem> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Problem::error(&shown, None, format!("cannot be read: {error}")))?;
+    document::rows(&shown, &text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! Log-ins, servers and the other keys of a mailbox.
+
+use super::*;
+
+#[test]
+fn secrets_stand_in_no_file_and_in_no_message() {
+    const REFUSED: &str = "must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }";
+    for (auth, key, place) in [
+        ("{ password = \"hunter2\" }", "password", "mailbox[1].auth"),
+        ("\"hunter2\"", "auth", "mailbox[1]"),
+        ("{ oauth = \"google\", secret = \"hunter2\" }", "secret", "mailbox[1].auth"),
+    ] {
+        let want = format!("w.toml:4: `{key}` in {place} {REFUSED}");
+        check_provider(&format!("provider = \"gmail\"\nauth = {auth}"), &[&want]);
+    }
+    check_provider(
+        "provider = \"gmail\"\npassword = \"hunter2\"",
+        &[
+            "w.toml:1: `auth` is missing in mailbox[1]; write auth = { password = { env = \"…\" } }",
+            "w.toml:4: unknown key `password` in mailbox[1]; known are address, auth, cap, gap, imap, name, override, pace, provider, smtp, tags, tenant, timezone, username, warm_days, warmup, window",
+        ],
+    );
+    check_provider(
+        "provider = \"gmail\"\nauth = { passwd = \"hunter2\" }",
+        &[
+            "w.toml:4: say `password` or `oauth` in mailbox[1].auth, one of them",
+            "w.toml:4: unknown key `passwd` in mailbox[1].auth; did you mean `password`?",
+        ],
+    );
+    for references in ["{}", "{ env = \"\" }", "{ env = \"P\", file = \"p\" }"] {
+        check_provider(
+            &format!("provider = \"gmail\"\nauth = {{ password = {references} }}"),
+            &[
+                "w.toml:4: say where `password` in mailbox[1].auth is: one of `env`, `file` or `command`",
+            ],
+        );
+    }
+}
+
+#[test]
+fn log_ins() {
+    check_provider(
+        "provider = \"gmail\"\nauth = { oauth = \"google\", password = { env = \"P\" } }",
+        &["w.toml:4: say `password` or `oauth` in mailbox[1].auth, one of them"],
+    );
+    check_provider(
+        "provider = \"gmail\"\nauth = { oauth = \"gogle\" }",
+        &["w.toml:4: `oauth` in mailbox[1].auth: `gogle` is neither \"microsoft\" nor \"google\""],
+    );
+    check_provider(
+        "provider = \"gmail\"\nauth = { oauth = \"google\", flow = \"magic\" }",
+        &["w.toml:4: `flow` in mailbox[1].auth: `magic` is none of \"device\", \"code\", \"app\""],
+    );
+    check_provider(
+        "provider = \"outlook-consumer\"\nauth = { password = { env = \"P\" } }",
+        &["w.toml:4: `auth` in mailbox[1]: `outlook-consumer` takes OAuth only"],
+    );
+    check_provider(
+        "provider = \"yahoo\"\nauth = { oauth = \"google\" }",
+        &["w.toml:4: `auth` in mailbox[1]: `yahoo` takes a password only"],
+    );
+    let auth = |auth: &str| {
+        let text = ann("").replace("{ password = { env = \"P\" } }", auth);
+        loaded(&text).mailboxes[0].auth.clone().unwrap()
+    };
+    assert_eq!(
+        auth("{ oauth = \"microsoft\" }"),
+        AuthRef::OAuth {
+            provider: Identity::Microsoft,
+            flow: Flow::Device,
+            client_id: None,
+            tenant: None,
+            secret: None
+        }
+    );
+    assert_eq!(
+        auth(
+            "{ oauth = \"google\", flow = \"app\", client_id = \"c\", tenant = \"t\", secret = { file = \"s\" } }"
+        ),
+        AuthRef::OAuth {
+            provider: Identity::Google,
+            flow: Flow::App,
+            client_id: Some("c".into()),
+            tenant: Some("t".into()),
+            secret: Some(SecretRef::File("s".into()))
+        }
+    );
+    let command = auth("{ password = { command = \"pass mail\" } }");
+    assert_eq!(command, AuthRef::Password(SecretRef::Command("pass mail".into())));
+}
+
+#[test]
+fn providers() {
+    check_provider("", &["w.toml:1: `provider` is missing in mailbox[1]"]);
+    check_provider(
+        "provider = \"gmial\"",
+        &["w.toml:3: `gmial` in mailbox[1] is no provider; did you mean `gmail`?"],
+    );
+    check_provider(
+        "provider = \"exchange\"",
+        &[
+            "w.toml:3: `exchange` in mailbox[1] is no provider; known are microsoft365, m365-direct-send, m365-relay-connector, m365-hve, google, gmail, google-smtp-relay, zoho, yahoo, aol, icloud, outlook-consumer, fastmail, amazon-ses, sendgrid, postmark, mailgun, resend, smtp, generic-implicit-tls, local-mta; \"smtp\" stands for any other host",
+        ],
+    );
+    check_provider(
+        "provider = \"m365-hve\"\nauth = { password = { env = \"P\" } }",
+        &[
+            "w.toml:3: `m365-hve` in mailbox[1] cannot carry campaigns: High Volume Email reaches internal recipients only since June 2025; name the provider of a real mailbox",
+        ],
+    );
+    check_provider(
+        "provider = \"m365-direct-send\"\nsmtp = { host = \"x-example.mail.protection.outlook.com\" }",
+        &[
+            "w.toml:3: `m365-direct-send` in mailbox[1] cannot carry campaigns: direct send reaches only mailboxes of your own tenant; name the provider of a real mailbox",
+        ],
+    );
+    check_provider(
+        "provider = \"smtp\"\nauth = { password = { env = \"P\" } }",
+        &[
+            "w.toml:1: `smtp.host` is missing in mailbox[1]: provider `smtp` has no one server; write smtp = { host = \"mail.example.com\" }",
+        ],
+    );
+    check_provider(
+        "provider = \"google-workspace\"",
+        &["w.toml:1: `auth` is missing in mailbox[1]; write auth = { password = { env = \"…\" } }"],
+    );
+    check_provider("provider = \"local-mta\"", &[]);
+    check_provider(
+        "provider = \"local-mta\"\nsmtp = { host = \"mail.x.example\" }",
+        &[
+            "w.toml:4: `mail.x.example` is not on this machine, and provider `local-mta` is only for what is; write provider = \"smtp\"",
+        ],
+    );
+    let text = ann("smtp = { host = \"h\" }").replace("gmail", "amazon-ses");
+    assert_eq!(loaded(&text).mailboxes[0].provider.cold_mail, ColdMail::OptIn);
+}
+
+#[test]
+fn servers() {
+    check_ann(
+        "smtp = { host = \"mail.x.example\", tls = \"none\" }",
+        &[
+            "w.toml:5: `tls = \"none\"` in mailbox[1].smtp would send passwords and mail to `mail.x.example` in the clear; write \"starttls\" or \"implicit\" (plain text is only spoken on loopback: 127.0.0.1, ::1, localhost)",
+        ],
+    );
+    check_ann(
+        "imap = { host = \"127.0.0.1.x.example\", tls = \"none\" }",
+        &[
+            "w.toml:5: `tls = \"none\"` in mailbox[1].imap would send passwords and mail to `127.0.0.1.x.example` in the clear; write \"starttls\" or \"implicit\" (plain text is only spoken on loopback: 127.0.0.1, ::1, localhost)",
+        ],
+    );
+    for host in ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "localhost"] {
+        check_ann(&format!("smtp = {{ host = \"{host}\", tls = \"none\" }}"), &[]);
+    }
+    check_ann(
+        "smtp = { host = \"h\", tls = \"ssl\" }",
+        &[
+            "w.toml:5: `tls` in mailbox[1].smtp: `ssl` is none of \"implicit\", \"starttls\", \"none\"",
+        ],
+    );
+    check_ann(
+        "smtp = { host = \"h\", port = 99999 }",
+        &[
+            "w.toml:5: `port` in mailbox[1].smtp must be a whole number from 1 to 65535, not the number 99999",
+        ],
+    );
+    check_ann(
+        "smtp = { host = \"mail.x.example:587\" }",
+        &[
+            "w.toml:5: `host` in mailbox[1].smtp: `mail.x.example:587` is no host; write a name such as `mail.example.com`, the port apart",
+        ],
+    );
+    check_ann(
+        "imap = \"h\"",
+        &["w.toml:5: `imap` in mailbox[1] must be a table, not the text \"h\""],
+    );
+    let smtp = |written: &str| {
+        let text = ann(&format!("smtp = {{ {written} }}")).replace("gmail", "smtp");
+        let Server { host, port, tls, ca } = loaded(&text).mailboxes[0].smtp.clone();
+        (host, port, tls, ca.map(|ca| ca.display().to_string()))
+    };
+    let server = |host: &str, port, tls| (host.to_owned(), port, tls, None);
+    assert_eq!(smtp("host = \"h\""), server("h", 587, Tls::StartTls));
+    assert_eq!(smtp("host = \"h\", port = 465"), server("h", 465, Tls::Implicit));
+    assert_eq!(smtp("host = \"h\", tls = \"implicit\""), server("h", 465, Tls::Implicit));
+    assert_eq!(smtp("host = \"h\", port = 2525"), server("h", 2525, Tls::StartTls));
+    assert_eq!(smtp("host = \"[::1]\", tls = \"none\""), server("::1", 25, Tls::None));
+    let imap = ann("imap = { host = \"h\", port = 143 }");
+    let imap = loaded(&imap).mailboxes[0].imap.clone().unwrap();
+    assert_eq!((imap.port, imap.tls), (143, Tls::StartTls));
+    let with_ca = smtp("host = \"h\", ca = \"lab-ca.pem\"");
+    assert_eq!(with_ca.3.as_deref(), Some("lab-ca.pem"));
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_read_says_so() {
+    const SO: &str = "replies and bounces go unseen, so its follow-ups wait";
+    let timezone = "[defaults]\ntimezone = \"UTC\"\n";
+    let warns = |mailbox: String, why: &str| {
+        let want =
+            format!("w.toml:3: warning: ann@x.example sends and cannot be read: {why}; {SO}");
+        check_warns(&format!("{timezone}{mailbox}"), &[&want]);
+    };
+    // The whole reason why an address and a password are not enough there.
+    let microsoft = ann("").replace("gmail", "microsoft365");
+    warns(microsoft.clone(), "its IMAP server takes no passwords, only OAuth");
+    assert_eq!(loaded(&microsoft).mailboxes[0].imap, None);
+    warns(ann("smtp = { host = \"h\" }").replace("gmail", "smtp"), "there is no `imap.host`");
+    // A password for one server is not shown to another.
+    let own = ann("smtp = { host = \"127.0.0.1\" }");
+    warns(own.clone(), "`smtp.host` is your own and `imap.host` is not given");
+    assert_eq!(loaded(&own).mailboxes[0].imap, None);
+    let quiet = [
+        ann(""),
+        microsoft.replace("{ password = { env = \"P\" } }", "{ oauth = \"microsoft\" }"),
+        ann("imap = { host = \"127.0.0.1\" }").replace("gmail", "microsoft365"),
+    ];
+    for mailbox in quiet {
+        check_warns(&format!("{timezone}{mailbox}"), &[]);
+        assert!(loaded(&mailbox).mailboxes[0].imap.is_some());
+    }
+}
+
+#[test]
+fn addresses_names_tenants_and_keys() {
+    check(
+        "[[mailbox]]\naddress = \"ann\"\nprovider = \"local-mta\"\n",
+        &["w.toml:2: `address` in mailbox[1]: `ann` is no e-mail address"],
+    );
+    check(
+        "[[mailbox]]\nprovider = \"local-mta\"\n",
+        &["w.toml:1: `address` is missing in mailbox[1]"],
+    );
+    check(
+        &format!("{}{}", ann(""), ann("").replace("ann@x", "Ann@X")),
+        &["w.toml:6: ann@x.example is already declared at w.toml:1; leave one of them out"],
+    );
+    check_ann(
+        "name = \"Ann\\nLee\"",
+        &["w.toml:5: `name` in mailbox[1]: it must be one line of text"],
+    );
+    check_ann(
+        "username = \" \"",
+        &["w.toml:5: `username` in mailbox[1]: it must be one line of text"],
+    );
+    check_ann(
+        "warm_days = -1",
+        &[
+            "w.toml:5: `warm_days` in mailbox[1] must be a whole number from 0 to 1000, not the number -1",
+        ],
+    );
+    check_ann(
+        "tags = \"a\"",
+        &[
+            "w.toml:5: `tags` in mailbox[1] must be a list of texts, such as [\"a\", \"b\"], not the text \"a\"",
+        ],
+    );
+    check_ann(
+        "override = \"yes\"",
+        &["w.toml:5: `override` in mailbox[1] must be true or false, not the text \"yes\""],
+    );
+    check_ann(
+        "warmpu = \"off\"",
+        &["w.toml:5: unknown key `warmpu` in mailbox[1]; did you mean `warmup`?"],
+    );
+    check_ann(
+        "tenant = \"acme\"",
+        &["w.toml:5: `acme` in mailbox[1] is no tenant; declare it as [tenant.acme]"],
+    );
+    check_ann(
+        "tenant = \"amce\"\n[tenant.acme]\nkind = \"microsoft365\"\nlicences = 25",
+        &["w.toml:5: `amce` in mailbox[1] is no tenant; did you mean `acme`?"],
+    );
+    check(
+        "[tenant.acme]\nkind = \"google\"\nlicences = 5\n",
+        &[
+            "w.toml:2: `kind` in [tenant.acme]: `google` publishes no limit for a whole tenant; leave the tenant out (only \"microsoft365\" has one)",
+        ],
+    );
+    check(
+        "[tenant.acme]\nkind = \"acme\"\nlicences = -1\nseats = 2\n",
+        &[
+            "w.toml:2: `kind` in [tenant.acme]: `acme` is no kind of tenant; write \"microsoft365\"",
+            "w.toml:3: `licences` in [tenant.acme] must be a whole number from 0 to 4294967295, not the number -1",
+            "w.toml:4: unknown key `seats` in [tenant.acme]; known are kind, licences",
+        ],
+    );
+    check(
+        "[tenant.acme]\nkind = \"m365-smtp-auth\"\n",
+        &["w.toml:1: `licences` is missing in [tenant.acme]"],
+    );
+}

@@ -1,0 +1,189 @@
+//! The safety rules.
+
+use super::*;
+
+#[test]
+fn caps() {
+    check_ann(
+        "cap = 80",
+        &[
+            "w.toml:5: `cap` in mailbox[1] is 80, above 10 % of the limit of `gmail`, 500 messages a day; write at most 50, or add `override = true`",
+        ],
+    );
+    check_ann("cap = 80\noverride = true", &[]);
+    check_ann("cap = 500\noverride = true", &[]);
+    check_ann(
+        "cap = 501\noverride = true",
+        &[
+            "w.toml:5: `cap` in mailbox[1] is 501, above the whole limit of `gmail`, 500 messages a day; write at most 50; no override goes beyond a provider's limit",
+        ],
+    );
+    check_ann(
+        "cap = 0",
+        &[
+            "w.toml:5: `cap` in mailbox[1] must be a whole number from 1 to 100000, not the number 0",
+        ],
+    );
+    check_ann(
+        "cap = \"50\"",
+        &[
+            "w.toml:5: `cap` in mailbox[1] must be a whole number from 1 to 100000, not the text \"50\"",
+        ],
+    );
+}
+
+#[test]
+fn a_mistake_in_the_defaults_is_told_once_and_where_it_stands() {
+    let text = "[defaults]\ncap = 80\n";
+    let two = format!("{text}{}{}", ann(""), ann("").replace("ann@", "bob@"));
+    check(
+        &two,
+        &[
+            "w.toml:2: `cap` in [defaults] is 80, above 10 % of the limit of `gmail`, 500 messages a day; write at most 50, or add `override = true`",
+        ],
+    );
+    check(&format!("{text}override = true\n{}", ann("")), &[]);
+    check(&format!("{text}{}", ann("override = true")), &[]);
+    check(&format!("{text}{}", ann("cap = 50")), &[]);
+    // An override covers what stands beside it, not what a mailbox says for itself.
+    check(
+        &format!("[defaults]\noverride = true\n{}", ann("gap = \"1m\"")),
+        &[
+            "w.toml:7: `gap` in mailbox[1] is 1m, below 4m; write at least \"4m\", or add `override = true`",
+        ],
+    );
+}
+
+#[test]
+fn nobody_is_refused_for_a_cap_nobody_wrote() {
+    let ses = ann("smtp = { host = \"email-smtp.eu-west-1.amazonaws.com\" }")
+        .replace("gmail", "amazon-ses");
+    assert_eq!(loaded(&ses).mailboxes[0].cap, 20);
+    assert_eq!(loaded(&ann("")).mailboxes[0].cap, 50);
+}
+
+#[test]
+fn gaps_paces_and_windows() {
+    check_ann(
+        "gap = \"30s\"",
+        &[
+            "w.toml:5: `gap` in mailbox[1] is 30s, below 4m; write at least \"4m\", or add `override = true`",
+        ],
+    );
+    check_ann(
+        "gap = \"0s\"",
+        &[
+            "w.toml:5: `gap` in mailbox[1] is 0s, below 4m; write at least \"4m\", or add `override = true`",
+        ],
+    );
+    check_ann("gap = \"0s\"\noverride = true", &[]);
+    check_ann(
+        "gap = \"often\"",
+        &[
+            "w.toml:5: `gap` in mailbox[1]: `often` is no length of time; write a number and a unit: `90s`, `4m`, `8h`, `14d`",
+        ],
+    );
+    check_ann(
+        "pace = \"asap\"",
+        &[
+            "w.toml:5: `pace = \"asap\"` in mailbox[1] bunches the day's messages; write \"even\", or add `override = true`",
+        ],
+    );
+    check_ann("pace = \"asap\"\noverride = true", &[]);
+    check_ann(
+        "pace = \"fast\"",
+        &["w.toml:5: `pace` in mailbox[1]: `fast` is no pace; write \"even\" or \"asap\""],
+    );
+    check_ann(
+        "window = { opens = \"0 0 0 * * *\", length = \"24h\" }",
+        &[
+            "w.toml:5: `window` in mailbox[1] is open for 24h; nobody writes round the clock: shorten it, or add `override = true`",
+        ],
+    );
+    check_ann("window = { opens = \"0 0 0 * * *\", length = \"24h\" }\noverride = true", &[]);
+    check_ann(
+        "window = { opens = \"0 0 9 * * 1-5\", length = \"8h\" }",
+        &[
+            "w.toml:5: the window in mailbox[1].window: `0 0 9 * * 1-5`: write week days by name (`Mon-Fri`); crontab counts Sunday as 0, Quartz as 1",
+        ],
+    );
+    check_ann(
+        "window = [{ opens = \"0 0 9 * * *\", length = \"3h\" }, { opens = \"0 0 14 * * *\", lenght = \"3h\" }]",
+        &[
+            "w.toml:5: `length` is missing in mailbox[1].window[2]",
+            "w.toml:5: unknown key `lenght` in mailbox[1].window[2]; did you mean `length`?",
+        ],
+    );
+    check_ann(
+        "timezone = \"America/NewYork\"",
+        &[
+            "w.toml:5: `timezone` in mailbox[1]: `America/NewYork` is no time zone of the IANA database; did you mean `America/New_York`?",
+        ],
+    );
+}
+
+#[test]
+fn curves() {
+    const WANTED: &str = "must be a ramp { start = 5, step = 2 }, a table of whole numbers above 0 that never falls, such as [5, 7, 10], or \"off\", not";
+    check_ann(
+        "warmup = \"off\"",
+        &[
+            "w.toml:5: `warmup = \"off\"` in mailbox[1] sends the whole cap from the first day; write a curve such as { start = 5, step = 2 }, or add `override = true`",
+        ],
+    );
+    check_ann("warmup = \"off\"\noverride = true", &[]);
+    for (value, found) in [
+        ("[5, 9, 7]", "a list"),
+        ("[0, 5]", "a list"),
+        ("[]", "a list"),
+        ("[5, \"7\"]", "a list"),
+        ("[5, -7]", "a list"),
+        ("7", "the number 7"),
+        ("\"none\"", "the text \"none\""),
+    ] {
+        let want = format!("w.toml:5: `warmup` in mailbox[1] {WANTED} {found}");
+        check_ann(&format!("warmup = {value}"), &[&want]);
+    }
+    check_ann("warmup = { step = 2 }", &["w.toml:5: `start` is missing in mailbox[1].warmup"]);
+    for value in ["{ start = 5 }", "{ start = 5, step = 2, growth_percent = 20 }"] {
+        check_ann(
+            &format!("warmup = {value}"),
+            &["w.toml:5: say `step` or `growth_percent` in mailbox[1].warmup, one of them"],
+        );
+    }
+    check_ann(
+        "warmup = { start = 5, setp = 2 }",
+        &[
+            "w.toml:5: say `step` or `growth_percent` in mailbox[1].warmup, one of them",
+            "w.toml:5: unknown key `setp` in mailbox[1].warmup; did you mean `step`?",
+        ],
+    );
+    let curve = |value: &str| loaded(&ann(&format!("warmup = {value}"))).mailboxes[0].curve.clone();
+    assert_eq!(curve("{ start = 3, step = 1 }"), Curve::Linear { start: 3, step: 1 });
+    assert_eq!(
+        curve("{ start = 5, growth_percent = 20 }"),
+        Curve::Growth { start: 5, percent: 20 }
+    );
+    assert_eq!(curve("[5, 7, 7, 10]"), Curve::Table(vec![5, 7, 7, 10]));
+}
+
+#[test]
+fn limits_loosen_only_by_an_override_beside_them() {
+    let tail = "; tighten it, or add `override = true` beside it";
+    for (line, what) in [
+        ("company_per_day = 3", "`company_per_day` in [limits] is 3, above 2"),
+        ("person_gap = \"47h\"", "`person_gap` in [limits] is 1d23h, below 2d"),
+        ("domain_per_day = 4001", "`domain_per_day` in [limits] is 4001, above 4000"),
+    ] {
+        check(&format!("[limits]\n{line}\n"), &[&format!("w.toml:2: {what}{tail}")]);
+        check(&format!("[limits]\n{line}\noverride = true\n"), &[]);
+        // One beside other things does not count.
+        let elsewhere = format!("[defaults]\noverride = true\n[limits]\n{line}\n");
+        check(&elsewhere, &[&format!("w.toml:4: {what}{tail}")]);
+    }
+    let tight = loaded("[limits]\ncompany_per_day = 1\nperson_gap = \"3d\"\ndomain_per_day = 10\n");
+    assert_eq!(
+        tight.limits,
+        Limits { company_per_day: 1, person_gap: 72 * HOUR, domain_per_day: 10 }
+    );
+}

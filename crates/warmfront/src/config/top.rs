@@ -1,0 +1,302 @@
+//! The outermost keys of `warmfront.toml`, and the order in which its parts are read.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+use warmfront_campaigns::document::{Document, Located, Section};
+use warmfront_core::problem::{Problem, Severity};
+use warmfront_core::provider::Presets;
+use warmfront_core::span::{Millis, length_text, parse_length};
+
+use super::settings::Settings;
+use super::{
+    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, mailbox, rows,
+};
+
+/// Reads the whole; `None` where a part the others need is wrong.
+pub(super) fn read(
+    path: &Path,
+    document: &Document,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    let file = path.display().to_string();
+    let dir = path.parent().unwrap_or(Path::new(""));
+    let presets = Presets::load();
+    let mut root = document.root();
+
+    let store_url = root.section("store", problems).map(|section| store(section, dir, problems));
+    let sender = root.section("sender", problems).and_then(|section| sender(section, problems));
+    let web = root.section("web", problems).and_then(|section| web(section, problems));
+    let defaults = defaults(&mut root, &file, problems);
+    let limits = root.section("limits", problems).map(|section| limits(section, problems));
+    let tenants = root.section("tenant", problems);
+    let tenants = tenants.map(|section| self::tenants(section, &presets, problems));
+    let tenants = tenants.unwrap_or_default();
+    let timezone = defaults.timezone.clone().unwrap_or(TimeZone::UTC);
+    let around = Surroundings {
+        file,
+        dir,
+        presets: &presets,
+        tenants: &tenants,
+        defaults: &defaults,
+        timezone: &timezone,
+    };
+    let mailboxes = mailboxes(&mut root, around, problems);
+    root.finish(problems);
+    Some(Config {
+        path: path.to_owned(),
+        store_url: store_url.unwrap_or_else(|| Some(in_folder(dir, DEFAULT_STORE)))?,
+        sender,
+        web,
+        timezone_name: timezone.iana_name().unwrap_or("UTC").to_owned(),
+        timezone_override: defaults.over_limits,
+        limits: limits.unwrap_or_default(),
+        mailboxes,
+        warnings: Vec::new(),
+        timezone,
+        tenants,
+    })
+}
+
+fn defaults(root: &mut Section<'_>, file: &str, problems: &mut Vec<Problem>) -> Settings {
+    let section = root.section("defaults", problems);
+    if !section.as_ref().is_some_and(|section| section.has("timezone")) {
+        let line = section.as_ref().map_or(root.line(), Section::line);
+        let what = "no `timezone` in [defaults]: days are counted in UTC";
+        problems.push(warning(root, line, what));
+    }
+    let Some(mut section) = section else { return Settings::default() };
+    let defaults = Settings::read(&mut section, file, problems);
+    section.finish(problems);
+    defaults
+}
+
+/// The mailboxes of the file itself, then those of the table it names.
+fn mailboxes(
+    root: &mut Section<'_>,
+    around: Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Mailbox> {
+    let mut fleet = Fleet::default();
+    for section in root.sections("mailbox", problems) {
+        fleet.add(mailbox::read(section, &around, problems), &around.file, problems);
+    }
+    if let Some(named) = root.text("mailboxes", problems) {
+        let file = around.dir.join(&named.value);
+        let around = Surroundings { file: file.display().to_string(), ..around };
+        match rows(&file) {
+            Ok(documents) => {
+                for row in &documents {
+                    let read = mailbox::read(row.root(), &around, problems);
+                    fleet.add(read, &around.file, problems);
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !root.has("mailbox") && !root.has("mailboxes") {
+        problems.push(warning(root, root.line(), "no mailbox is declared, so nothing can be sent"));
+    }
+    fleet.mailboxes
+}
+
+/// The mailboxes read so far, and where each stands.
+#[derive(Default)]
+struct Fleet {
+    mailboxes: Vec<Mailbox>,
+    places: BTreeMap<String, String>,
+}
+
+impl Fleet {
+    /// Adds a mailbox, unless its address is there already.
+    fn add(&mut self, read: Option<Located<Mailbox>>, file: &str, problems: &mut Vec<Problem>) {
+        let Some(Located { value: mailbox, line }) = read else { return };
+        let address = mailbox.address.to_string();
+        if let Some(first) = self.places.get(&address) {
+            let what = format!("{address} is already declared at {first}; leave one of them out");
+            problems.push(Problem::error(file, Some(line), what));
+            return;
+        }
+        self.places.insert(address, format!("{file}:{line}"));
+        self.mailboxes.push(mailbox);
+    }
+}
+
+fn store(mut section: Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<String> {
+    let url = section.text("url", problems);
+    let url = section.required("url", url, problems);
+    let line = url.as_ref().map_or(section.line(), |url| url.line);
+    let read = url.and_then(|url| {
+        let scheme = url.value.split(':').next().unwrap_or_default();
+        match scheme {
+            "sqlite" => Some(in_folder(dir, &url.value)),
+            "postgres" | "postgresql" => Some(url.value),
+            _ => {
+                // Not quoted: a mistyped URL may hold a password.
+                let what = "`url` in [store] must begin with `sqlite://` or `postgres://`";
+                problems.push(section.problem(line, what));
+                None
+            }
+        }
+    });
+    if read.as_deref().is_some_and(holds_password) {
+        let what = "a password stands in `url` in [store]; leave it out and set PGPASSWORD, or \
+                    write it into ~/.pgpass";
+        problems.push(warning(&section, line, what));
+    }
+    section.finish(problems);
+    read
+}
+
+/// The same SQLite URL with a relative file taken from `dir`, wherever the process was started: a
+/// second, empty database would know nothing of what was sent.
+fn in_folder(dir: &Path, url: &str) -> String {
+    let rest = url.strip_prefix("sqlite:").unwrap_or(url);
+    let file = rest.strip_prefix("//").unwrap_or(rest);
+    let bare = dir.as_os_str().is_empty() || file.starts_with('/');
+    if bare || file.starts_with(":memory:") {
+        return url.to_owned();
+    }
+    // In a URL `%` begins an escape and `?` the parameters.
+    let dir = dir.display().to_string().replace('%', "%25").replace('?', "%3F");
+    format!("sqlite://{}/{file}", dir.trim_end_matches('/'))
+}
+
+fn holds_password(url: &str) -> bool {
+    let authority = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = authority.split(['/', '?']).next().unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+        || url.contains("password=")
+}
+
+fn sender(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Sender> {
+    let legal_name = section.parsed("legal_name", written, problems);
+    let legal_name = section.required("legal_name", legal_name, problems);
+    let postal_address = section.parsed("postal_address", written, problems);
+    let postal_address = section.required("postal_address", postal_address, problems);
+    section.finish(problems);
+    Some(Sender { legal_name: legal_name?.value, postal_address: postal_address?.value })
+}
+
+fn written(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
+}
+
+fn web(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Web> {
+    let listen = section.parsed("listen", listen, problems);
+    let public_url = section.parsed("public_url", public_url, problems);
+    let plain = public_url.as_ref().filter(|url| {
+        let host = url.value.strip_prefix("http://").unwrap_or_default();
+        let host = host.split(['/', ':']).next().unwrap_or_default();
+        !host.is_empty() && !super::server::is_loopback(host)
+    });
+    if let Some(url) = plain {
+        // RFC 8058, section 3.1.
+        let what = "`public_url` in [web] is not https, and mail programs offer one-click opt-out \
+                    only over https";
+        problems.push(warning(&section, url.line, what));
+    }
+    section.finish(problems);
+    let listen = listen.map_or(LISTEN, |listen| listen.value);
+    Some(Web { listen, public_url: public_url.map(|url| url.value) })
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("`{text}` is no address to listen at; write one such as \"127.0.0.1:8025\"")
+    })
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_graphic() && !"?#<>\"".contains(c);
+    if host.is_empty() || host.starts_with('/') || !host.chars().all(plain) {
+        return Err(format!(
+            "`{text}` is no base URL; write one such as \"https://mail.example.com\""
+        ));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn limits(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Limits {
+    let safe = Limits::default();
+    let allowed = section.boolean("override", problems).is_some_and(|said| said.value);
+    let company = section.integer("company_per_day", 1..=LIMIT_MAX, problems);
+    let person = section.parsed("person_gap", parse_length, problems);
+    let domain = section.integer("domain_per_day", 1..=LIMIT_MAX, problems);
+    let mut refuse = |line, what: String| {
+        if !allowed {
+            let what = format!("{what}; tighten it, or add `override = true` beside it");
+            problems.push(section.problem(line, what));
+        }
+    };
+    let looser = |is: &Located<u32>, most: u32| is.value > most;
+    if let Some(is) = company.filter(|is| looser(is, safe.company_per_day)) {
+        let most = safe.company_per_day;
+        refuse(is.line, format!("`company_per_day` in [limits] is {}, above {most}", is.value));
+    }
+    if let Some(is) = person.filter(|is: &Located<Millis>| is.value < safe.person_gap) {
+        let least = length_text(safe.person_gap);
+        let what = format!("`person_gap` in [limits] is {}, below {least}", length_text(is.value));
+        refuse(is.line, what);
+    }
+    if let Some(is) = domain.filter(|is| looser(is, safe.domain_per_day)) {
+        let most = safe.domain_per_day;
+        refuse(is.line, format!("`domain_per_day` in [limits] is {}, above {most}", is.value));
+    }
+    section.finish(problems);
+    Limits {
+        company_per_day: company.map_or(safe.company_per_day, |is| is.value),
+        person_gap: person.map_or(safe.person_gap, |is| is.value),
+        domain_per_day: domain.map_or(safe.domain_per_day, |is| is.value),
+    }
+}
+
+fn tenants(
+    mut section: Section<'_>,
+    presets: &Presets,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Tenant> {
+    let names: Vec<&str> = section.keys().map(|key| key.value).collect();
+    let mut tenants = BTreeMap::new();
+    for name in names {
+        let Some(mut tenant) = section.section(name, problems) else { continue };
+        let kind = tenant.parsed("kind", |kind| tenant_kind(kind, presets), problems);
+        let kind = tenant.required("kind", kind, problems);
+        let licences = tenant.integer("licences", 0..=i64::from(u32::MAX), problems);
+        let licences = tenant.required("licences", licences, problems);
+        tenant.finish(problems);
+        if let (Some(kind), Some(licences)) = (kind, licences) {
+            let tenant = Tenant { kind: kind.value, licences: licences.value };
+            tenants.insert(name.to_owned(), tenant);
+        }
+    }
+    tenants
+}
+
+fn tenant_kind(text: &str, presets: &Presets) -> Result<TenantKind, String> {
+    match presets.find(text).map(|preset| preset.name.as_str()) {
+        Some("microsoft365") => Ok(TenantKind::Microsoft365),
+        Some(other) => Err(format!(
+            "`{other}` publishes no limit for a whole tenant; leave the tenant out (only \
+             \"microsoft365\" has one)"
+        )),
+        None => Err(format!("`{text}` is no kind of tenant; write \"microsoft365\"")),
+    }
+}
+
+fn warning(section: &Section<'_>, line: usize, what: &str) -> Problem {
+    Problem { severity: Severity::Warning, ..section.problem(line, what) }
+}
+
+/// Where the books are when nobody says.
+const DEFAULT_STORE: &str = "sqlite://warmfront.db";
+
+/// Where the console listens when nobody says: on this machine only.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8025);
+
+/// Nobody sends more in a day; larger figures are slips of the pen.
+const LIMIT_MAX: i64 = 1_000_000;

@@ -1,0 +1,279 @@
+//! Secrets, which stand in no file of ours: a configuration only says where each is to be found.
+//!
+//! They are looked up when they are needed, kept in memory that prints as `[REDACTED]`, and named
+//! in no message. Does not keep them: that is the environment's, the file's or the command's work.
+
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::config::{AuthRef, Mailbox};
+
+/// Where a secret is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SecretRef {
+    /// In an environment variable.
+    Env(String),
+    /// In a file nobody else may read.
+    File(PathBuf),
+    /// On the first line of what a command prints; run by `sh -c`.
+    Command(String),
+}
+
+/// Why a secret could not be had. Says whose it is, never what it is.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretError {
+    /// The variable is not there.
+    #[error(
+        "{whose}: the environment variable `{name}` is not set; set it where Warmfront is started"
+    )]
+    Unset { whose: String, name: String },
+    /// The file is not there or not ours to read.
+    #[error("{whose}: the secret file {} cannot be read: {why}", file.display())]
+    Unreadable { whose: String, file: PathBuf, why: std::io::Error },
+    /// Others may read the file.
+    #[error(
+        "{whose}: others may read the secret file {0}; run `chmod 600 {0}`",
+        file.display()
+    )]
+    Open { whose: String, file: PathBuf },
+    /// The command said no, or could not be run.
+    #[error("{whose}: the command `{command}` {why}; run it by hand to see what it says")]
+    Failed { whose: String, command: String, why: String },
+    /// What was found is no secret.
+    #[error("{whose}: what stands in {place} {why}")]
+    Unusable { whose: String, place: String, why: &'static str },
+    /// The mailbox logs in by OAuth.
+    #[error(
+        "{whose}: OAuth log-in is not built into this version; use an app password, as in \
+         `auth = {{ password = {{ env = \"…\" }} }}`"
+    )]
+    OAuth { whose: String },
+}
+
+/// The password of a mailbox; `None` where its server asks for none.
+pub(crate) fn password(mailbox: &Mailbox) -> Result<Option<SecretString>, SecretError> {
+    let whose = mailbox.address.as_str();
+    match &mailbox.auth {
+        None => Ok(None),
+        Some(AuthRef::OAuth { .. }) => Err(SecretError::OAuth { whose: whose.to_owned() }),
+        Some(AuthRef::Password(secret)) => {
+            let mut password = text(secret, whose)?;
+            if mailbox.provider.app_password {
+                // Shown as `abcd efgh ijkl mnop`, to be given without the blanks.
+                password.retain(|c| c != ' ');
+            }
+            Ok(Some(password.into()))
+        }
+    }
+}
+
+/// The secret behind a reference; `whose` names it in messages.
+pub(crate) fn resolve(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
+    text(secret, whose).map(SecretString::from)
+}
+
+/// One line of text, without the line break most editors and commands leave at its end.
+fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
+    let bytes = match secret {
+        SecretRef::Env(name) => std::env::var_os(name)
+            .map(std::ffi::OsString::into_encoded_bytes)
+            .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() })?,
+        SecretRef::File(file) => contents(file, whose)?,
+        SecretRef::Command(command) => printed(command, whose)?,
+    };
+    let unusable =
+        |why| SecretError::Unusable { whose: whose.to_owned(), place: place(secret), why };
+    let text = String::from_utf8(bytes).map_err(|_| unusable("is not text (UTF-8)"))?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    if text.is_empty() {
+        return Err(unusable("is empty"));
+    }
+    if text.contains(char::is_control) {
+        return Err(unusable("is more than one line of text; a secret is exactly one"));
+    }
+    Ok(text.to_owned())
+}
+
+fn place(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::Env(name) => format!("the environment variable `{name}`"),
+        SecretRef::File(file) => format!("the secret file {}", file.display()),
+        SecretRef::Command(command) => format!("the answer of the command `{command}`"),
+    }
+}
+
+fn contents(file: &Path, whose: &str) -> Result<Vec<u8>, SecretError> {
+    let unreadable =
+        |why| SecretError::Unreadable { whose: whose.to_owned(), file: file.to_owned(), why };
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    // Of the open file, not of the name: nobody can swap it in between.
+    let mode = opened.metadata().map_err(unreadable)?.permissions().mode();
+    if mode & OTHERS != 0 {
+        return Err(SecretError::Open { whose: whose.to_owned(), file: file.to_owned() });
+    }
+    let mut bytes = Vec::new();
+    opened.take(SECRET_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
+    let failed = |why: String| SecretError::Failed {
+        whose: whose.to_owned(),
+        command: command.to_owned(),
+        why,
+    };
+    let unstartable = |error: std::io::Error| failed(format!("cannot be run: {error}"));
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(unstartable)?;
+    for _ in 0..COMMAND_POLLS {
+        if let Some(status) = child.try_wait().map_err(unstartable)? {
+            if !status.success() {
+                return Err(failed(format!("failed ({status})")));
+            }
+            let mut bytes = Vec::new();
+            let printed =
+                child.stdout.take().map(|out| out.take(SECRET_MAX).read_to_end(&mut bytes));
+            printed.transpose().map_err(unstartable)?;
+            return Ok(bytes);
+        }
+        std::thread::sleep(COMMAND_POLL);
+    }
+    stop(child);
+    Err(failed("did not end within 30 seconds".to_owned()))
+}
+
+/// Ends a command that hangs. One that is gone already needs no more.
+fn stop(mut child: Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Group's and everybody's bits of a file mode.
+const OTHERS: u32 = 0o077;
+
+/// No password is longer, and a pipe holds as much: a command that prints it can end.
+const SECRET_MAX: u64 = 16 << 10;
+
+/// Thirty seconds: long enough for a password manager that asks the network, short enough for one
+/// that asks a person who is not there.
+const COMMAND_POLLS: u32 = 1_500;
+const COMMAND_POLL: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn found(secret: &SecretRef) -> Result<String, String> {
+        resolve(secret, "ann@x.example")
+            .map(|secret| secret.expose_secret().to_owned())
+            .map_err(|error| error.to_string())
+    }
+
+    fn file(dir: &Path, text: &[u8], mode: u32) -> SecretRef {
+        let path = dir.join("secret");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        SecretRef::File(path)
+    }
+
+    #[test]
+    fn a_variable_is_read_or_named() {
+        // Cargo sets it for every test it runs.
+        assert_eq!(found(&SecretRef::Env("CARGO_PKG_NAME".into())).unwrap(), "warmfront");
+        assert_eq!(
+            found(&SecretRef::Env("WARMFRONT_UNSET".into())).unwrap_err(),
+            "ann@x.example: the environment variable `WARMFRONT_UNSET` is not set; set it where \
+             Warmfront is started"
+        );
+    }
+
+    #[test]
+    fn a_file_is_read_only_where_nobody_else_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let shown = dir.path().join("secret").display().to_string();
+        assert_eq!(found(&file(dir.path(), b"s3cret\r\n", 0o600)).unwrap(), "s3cret");
+        assert_eq!(found(&file(dir.path(), b" inner blank ", 0o400)).unwrap(), " inner blank ");
+        for mode in [0o640, 0o604, 0o660] {
+            assert_eq!(
+                found(&file(dir.path(), b"s3cret", mode)).unwrap_err(),
+                format!(
+                    "ann@x.example: others may read the secret file {shown}; run `chmod 600 {shown}`"
+                )
+            );
+        }
+        assert_eq!(
+            found(&file(dir.path(), b"\n", 0o600)).unwrap_err(),
+            format!("ann@x.example: what stands in the secret file {shown} is empty")
+        );
+        assert_eq!(
+            found(&file(dir.path(), b"one\ntwo\n", 0o600)).unwrap_err(),
+            format!(
+                "ann@x.example: what stands in the secret file {shown} is more than one line of \
+                 text; a secret is exactly one"
+            )
+        );
+        assert!(found(&file(dir.path(), b"\xff", 0o600)).unwrap_err().contains("UTF-8"));
+        let gone = SecretRef::File(dir.path().join("gone"));
+        assert!(found(&gone).unwrap_err().contains("gone cannot be read: No such file"));
+    }
+
+    #[test]
+    fn a_command_is_run_by_the_shell() {
+        assert_eq!(found(&SecretRef::Command("echo s3cret | tr s S".into())).unwrap(), "S3cret");
+        assert_eq!(
+            found(&SecretRef::Command("echo s3cret; echo why >&2; exit 3".into())).unwrap_err(),
+            "ann@x.example: the command `echo s3cret; echo why >&2; exit 3` failed (exit status: 3); \
+             run it by hand to see what it says"
+        );
+        assert!(found(&SecretRef::Command("true".into())).unwrap_err().ends_with("is empty"));
+    }
+
+    #[test]
+    fn a_secret_prints_as_nothing() {
+        let secret = resolve(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap();
+        assert!(!format!("{secret:?}").contains("warmfront"));
+    }
+
+    #[test]
+    fn an_app_password_loses_the_blanks_it_is_shown_with() {
+        #[track_caller]
+        fn check(provider: &str, printed: &str, want: &str) {
+            let text = format!(
+                "[[mailbox]]\naddress = \"ann@x.example\"\nprovider = \"{provider}\"\n\
+                 smtp = {{ host = \"127.0.0.1\" }}\n\
+                 auth = {{ password = {{ command = \"echo '{printed}'\" }} }}\n"
+            );
+            let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
+            let password = password(&config.mailboxes[0]).unwrap().unwrap();
+            assert_eq!(password.expose_secret(), want, "{provider}");
+        }
+        check("google", "abcd efgh ijkl mnop", "abcdefghijklmnop");
+        check("icloud", "abcd-efgh-ijkl-mnop", "abcd-efgh-ijkl-mnop");
+        check("yahoo", "abcd efgh ijkl mnop", "abcdefghijklmnop");
+        check("smtp", "correct horse", "correct horse");
+        check("microsoft365", "correct horse", "correct horse");
+    }
+
+    #[test]
+    fn oauth_is_refused_when_it_is_needed() {
+        let text = "[[mailbox]]\naddress = \"ann@x.example\"\nprovider = \"microsoft365\"\n\
+                    auth = { oauth = \"microsoft\" }\n";
+        let config = crate::config::parse(Path::new("w.toml"), text).unwrap();
+        assert_eq!(
+            password(&config.mailboxes[0]).unwrap_err().to_string(),
+            "ann@x.example: OAuth log-in is not built into this version; use an app password, as in \
+             `auth = { password = { env = \"…\" } }`"
+        );
+    }
+}
