@@ -1,1 +1,46 @@
-//! x
+//! The books' schema, as plain SQL, one file a migration.
+//!
+//! Applied in a transaction of its own each. Takes no lock: the store does, because
+//! sea-orm-migration lets two processes that start together both begin.
+
+use sea_orm_migration::prelude::*;
+
+/// Every migration, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(Sql { name: "0001_books", sqlite: include_str!("../sqlite/0001_books.sql") })]
+    }
+}
+
+/// The names of every migration this build knows.
+#[must_use]
+pub fn known() -> Vec<String> {
+    Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
+}
+
+/// One migration. There is no way down: a step back would lose books.
+struct Sql {
+    name: &'static str,
+    sqlite: &'static str,
+}
+
+impl MigrationName for Sql {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sql {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(self.sqlite).await.map(|_| ())
+    }
+}

@@ -98,6 +98,24 @@ impl PauseReason {
         }
     }
 
+    /// The reason of that word, its figures unknown.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::SenderRejections { rejections: 0, allotted: 0 },
+            Self::HardBounces { bounces: 0 },
+            Self::BounceRate { bounces: 0, settled: 0 },
+            Self::Spam,
+            Self::Complaint,
+            Self::Credentials,
+            Self::Domain,
+            Self::Tenant,
+            Self::Operator,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == word)
+    }
+
     /// Whether it is about how the mailbox is seen by servers, so that two of them in one domain
     /// speak against the domain.
     #[must_use]

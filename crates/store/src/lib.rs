@@ -1,1 +1,123 @@
-//! x
+//! The books. Each public method is one transaction; what must never go wrong, the database itself
+//! refuses (see `migrations/`).
+//!
+//! Decides nothing: what an answer does to a mailbox is asked of the core, inside the transaction
+//! that records it. Knows nothing of files, mail or clocks.
+
+mod books;
+mod campaigns;
+mod db;
+mod error;
+mod fleet;
+mod health;
+mod import;
+mod inbound;
+mod lease;
+mod planning;
+mod scribe;
+mod sending;
+mod suppressions;
+
+
+use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
+
+pub use self::books::{Audit, Imbalance, LedgerLine};
+pub use self::campaigns::{CampaignRow, CampaignStatus};
+pub use self::db::{DaemonLock, Durability};
+pub use self::error::StoreError;
+pub use self::fleet::{MailboxRow, MailboxSpec};
+pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText};
+pub use self::inbound::Consequence;
+pub use self::lease::Lease;
+pub use self::planning::{
+    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
+};
+pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
+pub use self::suppressions::{Scope, Suppression};
+use crate::db::{Db, sql};
+use crate::scribe::Scribe;
+
+/// The books of one installation. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    db: Db,
+    scribe: Scribe,
+    url: String,
+}
+
+/// What the triggers need to know of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
+pub struct Settings {
+    /// The zone whose civil date counts.
+    pub zone: String,
+    /// The seed of the plans.
+    pub seed: i64,
+    /// Messages to one company in a day.
+    pub company_per_day: u32,
+    /// Least time between two messages to one person, in milliseconds.
+    pub person_gap_ms: i64,
+    /// How old an inbox's reading may be for a follow-up, in milliseconds.
+    pub fresh_ms: i64,
+}
+
+/// A reading older than this proves nothing.
+pub const FRESH_MS: i64 = 15 * 60 * 1_000;
+
+impl Store {
+    /// Opens the books at `url`, brings their schema up to date, and refuses those of a newer
+    /// version.
+    pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
+        let db = Db::open(url, durability).await?;
+        if url.contains(":memory:") {
+            db::migrate(&db.write).await?;
+        }
+        Ok(Self { scribe: Scribe::start(db.clone()), db, url: url.to_owned() })
+    }
+
+    /// Takes the right to send from these books, or says who has it.
+    pub fn lock_for_daemon(&self, owner: &str) -> Result<DaemonLock, StoreError> {
+        DaemonLock::take(&self.url, owner)
+    }
+
+    /// Writes the settings. The seed of the first time stays, or a saved plan would not be the one
+    /// its inputs give.
+    pub async fn write_settings(&self, settings: &Settings) -> Result<(), StoreError> {
+        self.db
+            .write
+            .execute_raw(sql(
+                "INSERT INTO settings (id, zone, seed, company_per_day, person_gap_ms, fresh_ms)
+                 VALUES (1, ?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,
+                     company_per_day = excluded.company_per_day,
+                     person_gap_ms = excluded.person_gap_ms, fresh_ms = excluded.fresh_ms",
+                [
+                    settings.zone.as_str().into(),
+                    settings.seed.into(),
+                    settings.company_per_day.into(),
+                    settings.person_gap_ms.into(),
+                    settings.fresh_ms.into(),
+                ],
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// The settings, if they were ever written.
+    pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
+        let query = sql(
+            "SELECT zone, seed, company_per_day, person_gap_ms, fresh_ms FROM settings WHERE id = 1",
+            [],
+        );
+        Ok(Settings::find_by_statement(query).one(&self.db.read).await?)
+    }
+
+    /// The latest moment the books have recorded: a clock behind it was set back.
+    pub async fn latest_moment(&self) -> Result<Option<i64>, StoreError> {
+        let query = sql(
+            "SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100)",
+            [],
+        );
+        let row = self.db.read.query_one_raw(query).await?;
+        Ok(row.map(|row| row.try_get("", "at")).transpose()?.flatten())
+    }
+}

@@ -1,0 +1,189 @@
+//! The books read back: one line a message, and the proof that they add up.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use crate::db::sql;
+use crate::{Store, StoreError};
+
+/// One message as the ledger tells it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct LedgerLine {
+    /// Its row.
+    pub id: i64,
+    /// The campaign's slug.
+    pub campaign: String,
+    /// Whom it goes to; nothing once erased.
+    pub rcpt: Option<String>,
+    /// The step, from 1.
+    pub step: u32,
+    /// The mailbox it leaves from.
+    pub mailbox: String,
+    /// Its state.
+    pub state: String,
+    /// Its Message-ID, once it has one.
+    pub message_id: Option<String>,
+    /// Attempts that a server answered or may have.
+    pub attempts: u32,
+    /// When it is or was due.
+    pub due_at: i64,
+    /// When it was settled.
+    pub settled_at: Option<i64>,
+    /// The reason the books have for its state.
+    pub why: Option<String>,
+}
+
+/// The books' proof.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// For each campaign (slug, rows, accepted, rejected, duplicates, enrolments).
+    pub campaigns: Vec<(String, u64, u64, u64, u64, u64)>,
+    /// What does not add up. Empty: all is well.
+    pub imbalances: Vec<Imbalance>,
+}
+
+/// One thing that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Imbalance {
+    /// What is wrong.
+    pub what: String,
+    /// Whose row.
+    pub who: String,
+}
+
+impl Store {
+    /// Ledger lines behind row `after`, in order of row.
+    pub async fn ledger(
+        &self,
+        campaign: Option<&str>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<LedgerLine>, StoreError> {
+        let query = sql(
+            "SELECT m.id, c.slug AS campaign, p.address AS rcpt, m.position AS step,
+                    b.address AS mailbox, m.state, m.rfc_message_id AS message_id, m.attempts,
+                    m.due_at, m.settled_at, m.why
+             FROM messages m JOIN campaigns c ON c.id = m.campaign_id
+             JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+             JOIN mailboxes b ON b.id = m.mailbox_id
+             WHERE m.id > ?1 AND (?2 IS NULL OR c.slug = ?2) ORDER BY m.id LIMIT ?3",
+            [after.into(), campaign.into(), limit.into()],
+        );
+        Ok(LedgerLine::find_by_statement(query).all(&self.db.read).await?)
+    }
+
+    /// Proves that every imported row is in exactly one state, or names whoever is missing.
+    pub async fn audit(&self) -> Result<Audit, StoreError> {
+        let rows = self.db.read.query_all_raw(sql(EQUATION, [])).await?;
+        let mut campaigns = Vec::with_capacity(rows.len());
+        for row in rows {
+            let figure = |column| row.try_get::<i64>("", column).map(i64::unsigned_abs);
+            campaigns.push((
+                row.try_get("", "slug")?,
+                figure("rows")?,
+                figure("accepted")?,
+                figure("rejected")?,
+                figure("duplicates")?,
+                figure("enrolments")?,
+            ));
+        }
+        let mut imbalances = Vec::new();
+        for check in CHECKS {
+            imbalances
+                .extend(Imbalance::find_by_statement(sql(check, [])).all(&self.db.read).await?);
+        }
+        Ok(Audit { campaigns, imbalances })
+    }
+
+    /// Messages by state over all campaigns, and how many are planned for `day`.
+    pub async fn message_counts(&self, day: &str) -> Result<(Vec<(String, u64)>, u64), StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql("SELECT state, count(*) AS n FROM messages GROUP BY 1", []))
+            .await?;
+        let counts = rows
+            .iter()
+            .map(|r| Ok((r.try_get("", "state")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
+            .collect::<Result<_, StoreError>>()?;
+        let today = self
+            .db
+            .read
+            .query_one_raw(sql(
+                "SELECT count(*) AS n FROM messages WHERE state = 'planned' AND plan_day = ?1",
+                [day.into()],
+            ))
+            .await?
+            .map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+        Ok((counts, today.unsigned_abs()))
+    }
+
+    /// Today's figures of each mailbox: (mailbox, allowance, ceiling, attempted, accepted).
+    pub async fn mailbox_days(
+        &self,
+        day: &str,
+    ) -> Result<Vec<(i64, u32, u32, u32, u32)>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT mailbox_id, allowance, ceiling, attempted, accepted FROM mailbox_days
+                 WHERE day = ?1",
+                [day.into()],
+            ))
+            .await?;
+        rows.iter()
+            .map(|r| {
+                Ok((
+                    r.try_get("", "mailbox_id")?,
+                    r.try_get("", "allowance")?,
+                    r.try_get("", "ceiling")?,
+                    r.try_get("", "attempted")?,
+                    r.try_get("", "accepted")?,
+                ))
+            })
+            .collect()
+    }
+}
+
+const EQUATION: &str = "
+    SELECT c.slug,
+           (SELECT count(*) FROM import_rows r JOIN imports i ON i.id = r.import_id
+            WHERE i.campaign_id = c.id) AS rows,
+           (SELECT count(*) FROM import_rows r JOIN imports i ON i.id = r.import_id
+            WHERE i.campaign_id = c.id AND r.outcome = 'accepted') AS accepted,
+           (SELECT count(*) FROM import_rows r JOIN imports i ON i.id = r.import_id
+            WHERE i.campaign_id = c.id AND r.outcome = 'rejected') AS rejected,
+           (SELECT count(*) FROM import_rows r JOIN imports i ON i.id = r.import_id
+            WHERE i.campaign_id = c.id AND r.outcome = 'duplicate') AS duplicates,
+           (SELECT count(*) FROM enrolments e WHERE e.campaign_id = c.id) AS enrolments
+    FROM campaigns c ORDER BY c.slug";
+
+/// Each finds rows that must not be there.
+const CHECKS: [&str; 7] = [
+    "SELECT 'an accepted row has no enrolment' AS what,
+            'import ' || r.import_id || ', line ' || r.line AS who
+     FROM import_rows r WHERE r.outcome = 'accepted'
+       AND NOT EXISTS (SELECT 1 FROM enrolments e WHERE e.id = r.enrolment_id)",
+    "SELECT 'an enrolment comes from no row' AS what, 'enrolment ' || e.id AS who
+     FROM enrolments e WHERE NOT EXISTS (SELECT 1 FROM import_rows r
+          WHERE r.enrolment_id = e.id AND r.outcome = 'accepted')",
+    "SELECT 'an import does not add up' AS what, 'import ' || i.id AS who FROM imports i
+     WHERE i.rows <> (SELECT count(*) FROM import_rows r WHERE r.import_id = i.id)",
+    "SELECT 'an enrolment waits for a step that was sent' AS what, 'enrolment ' || e.id AS who
+     FROM enrolments e JOIN messages m ON m.enrolment_id = e.id AND m.position = e.next_step
+     WHERE e.state = 'active' AND m.state IN ('accepted', 'rejected', 'bounced', 'cancelled')",
+    "SELECT 'a finished enrolment has a step unsent' AS what, 'enrolment ' || e.id AS who
+     FROM enrolments e JOIN steps s ON s.campaign_id = e.campaign_id
+     WHERE e.state = 'finished' AND NOT EXISTS (SELECT 1 FROM messages m
+          WHERE m.enrolment_id = e.id AND m.position = s.position
+            AND m.state IN ('accepted', 'bounced'))
+       AND EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id AND m.position > s.position)",
+    "SELECT 'an ended enrolment has something planned' AS what, 'message ' || m.id AS who
+     FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+     WHERE e.ended_at IS NOT NULL AND m.state = 'planned'",
+    "SELECT 'a mailbox day counts fewer attempts than its messages' AS what,
+            'mailbox ' || d.mailbox_id || ' on ' || d.day AS who
+     FROM mailbox_days d WHERE d.attempted < (SELECT count(*) FROM messages m
+          WHERE m.mailbox_id = d.mailbox_id AND m.sending_on = d.day AND m.attempts > 0
+            AND m.state IN ('accepted', 'rejected', 'bounced', 'in_doubt'))",
+];

@@ -1,0 +1,221 @@
+//! Opening the books: connections, durability, migrations, the daemon's lock.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Value,
+};
+use sea_orm_migration::MigratorTrait as _;
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+use crate::StoreError;
+
+/// How much a commit promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A commit survives a power cut: fsync before it returns. WAL with NORMAL lost the books at
+    /// every power-loss point tried.
+    Full,
+    /// For simulations only: a commit survives nothing but this process.
+    None,
+}
+
+/// One writer, some readers. In memory both are the same connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Db {
+    pub(crate) read: DatabaseConnection,
+    pub(crate) write: DatabaseConnection,
+}
+
+impl Db {
+    pub(crate) async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            let why = "this version keeps its books in SQLite; write sqlite://FILE".to_owned();
+            return Err(StoreError::Open { url: without_password(url), why });
+        }
+        let open = |readers, options: ConnectOptions| async move {
+            let _: u32 = readers;
+            Database::connect(options).await.map_err(|e| open_error(url, e))
+        };
+        if url.contains(":memory:") {
+            let both = open(1, sqlite(url, 1, durability, Access::Write)).await?;
+            return Ok(Self { read: both.clone(), write: both });
+        }
+        let lock = path(url).map(|path| migration_lock(&path)).transpose()?;
+        let write = open(1, sqlite(url, 1, durability, Access::Write)).await?;
+        migrate(&write).await?;
+        drop(lock);
+        let read = open(READERS, sqlite(url, READERS, durability, Access::Read)).await?;
+        Ok(Self { read, write })
+    }
+
+    /// A write transaction. IMMEDIATE: a deferred one that reads first fails at once when another
+    /// writer was faster, whatever the busy timeout (SQLITE_BUSY_SNAPSHOT).
+    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+/// A statement with its values; `?` in SQLite's numbered form, `?1`.
+pub(crate) fn sql(text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    Statement::from_sql_and_values(sea_orm::DbBackend::Sqlite, text, values)
+}
+
+/// Brings the schema up to date. The caller holds a lock, or nobody else can reach the database.
+pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
+    let known = warmfront_migrations::known();
+    let applied = db
+        .query_all_raw(sql(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
+            [],
+        ))
+        .await?;
+    if !applied.is_empty() {
+        for row in db.query_all_raw(sql("SELECT version FROM seaql_migrations", [])).await? {
+            let migration: String = row.try_get("", "version")?;
+            if !known.contains(&migration) {
+                return Err(StoreError::Newer { migration });
+            }
+        }
+        if db.query_all_raw(sql("SELECT 1 FROM seaql_migrations", [])).await?.len() == known.len() {
+            return Ok(());
+        }
+    }
+    warmfront_migrations::Migrator::up(db, None).await.map_err(StoreError::from)
+}
+
+enum Access {
+    Read,
+    Write,
+}
+
+fn sqlite(url: &str, connections: u32, durability: Durability, access: Access) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    let synchronous = match durability {
+        Durability::Full => SqliteSynchronous::Full,
+        Durability::None => SqliteSynchronous::Off,
+    };
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .sqlx_logging(false)
+        .acquire_timeout(ACQUIRE_MAX)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(synchronous)
+                .busy_timeout(BUSY_MAX)
+                .foreign_keys(true)
+                .statement_cache_capacity(STATEMENTS_KEPT)
+                .pragma("temp_store", "memory");
+            match access {
+                // A bulk import is bound by the writer's cache: 64 MiB twice as fast as 16.
+                Access::Write => sqlite.pragma("cache_size", "-65536"),
+                Access::Read => sqlite.pragma("cache_size", "-4096").pragma("query_only", "1"),
+            }
+        });
+    options
+}
+
+fn open_error(url: &str, error: sea_orm::DbErr) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Database(error) => {
+            StoreError::Open { url: without_password(url), why: error.to_string() }
+        }
+        known => known,
+    }
+}
+
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => url.to_owned(),
+    }
+}
+
+/// The file behind a SQLite URL.
+pub(crate) fn path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    let path = path.split('?').next().unwrap_or(path);
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}
+
+/// Several processes may start at once on an empty file; sea-orm-migration takes no lock itself.
+fn migration_lock(database: &Path) -> Result<File, StoreError> {
+    let file = side_file(database, "migrate-lock")?;
+    file.lock().map_err(|error| side_file_error(database, &error))?;
+    Ok(file)
+}
+
+/// The right to send from these books: one daemon a file. Held until dropped, or the process ends
+/// in whatever way.
+#[derive(Debug)]
+pub struct DaemonLock {
+    _file: Option<File>,
+}
+
+impl DaemonLock {
+    /// Takes the lock for `owner`, or names who has it.
+    pub(crate) fn take(url: &str, owner: &str) -> Result<Self, StoreError> {
+        let Some(database) = path(url) else { return Ok(Self { _file: None }) };
+        let mut file = side_file(&database, "daemon-lock")?;
+        if file.try_lock().is_err() {
+            let mut other = String::new();
+            let read = file.read_to_string(&mut other);
+            let owner = match read {
+                Ok(_) if !other.trim().is_empty() => other.trim().to_owned(),
+                _ => "another process".to_owned(),
+            };
+            return Err(StoreError::InUse { owner });
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(owner.as_bytes()));
+        written.map_err(|error| side_file_error(&database, &error))?;
+        Ok(Self { _file: Some(file) })
+    }
+}
+
+fn side_file(database: &Path, suffix: &str) -> Result<File, StoreError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(format!(".{suffix}"));
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(PathBuf::from(name))
+        .map_err(|error| side_file_error(database, &error))
+}
+
+fn side_file_error(database: &Path, error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+            StoreError::ReadOnly
+        }
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        _ => StoreError::Open { url: database.display().to_string(), why: error.to_string() },
+    }
+}
+
+/// Reading connections of one process.
+const READERS: u32 = 4;
+
+/// How long a statement waits for another program's write lock before the caller is told.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+
+/// How long a caller waits for a connection of our own.
+const ACQUIRE_MAX: Duration = Duration::from_secs(60);
+
+/// Prepared statements kept for each connection; the store has fewer.
+const STATEMENTS_KEPT: usize = 256;

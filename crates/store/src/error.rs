@@ -1,0 +1,90 @@
+//! What can go wrong with the books, told by what the caller can do about it.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another daemon works on these books.
+    #[error("the books are in use by {owner}; stop it first, or give this one another database")]
+    InUse {
+        /// The other's name: process and host.
+        owner: String,
+    },
+    /// Written by a later version.
+    #[error(
+        "the database was written by a newer Warmfront (it has the migration `{migration}`); upgrade this one, or restore the backup made before the upgrade"
+    )]
+    Newer {
+        /// The migration this build does not know.
+        migration: String,
+    },
+    /// It cannot be opened at all.
+    #[error("cannot open the database {url}: {why}")]
+    Open {
+        /// The URL, without a password.
+        url: String,
+        /// What the database says.
+        why: String,
+    },
+    /// It cannot be written to.
+    #[error("the database is read-only; check the owner and the mode of the file and its folder")]
+    ReadOnly,
+    /// The disk is full. Nothing was lost; nothing is sent until there is room.
+    #[error("the disk of the database is full; nothing is sent until there is room")]
+    Full,
+    /// Somebody else holds the write lock for long.
+    #[error("the database is locked by another program; waiting")]
+    Locked,
+    /// A constraint or a trigger said no. Its sentence says why.
+    #[error("refused by the books: {0}")]
+    Refused(String),
+    /// The store was shut down.
+    #[error("the store is closed")]
+    Closed,
+    /// Two figures that must agree do not, or a row makes no sense.
+    #[error("the books are inconsistent: {0}")]
+    Inconsistent(String),
+    /// Anything else the database says.
+    #[error("the database failed: {0}")]
+    Database(DbErr),
+}
+
+impl StoreError {
+    /// Whether waiting may help: the caller keeps what it wanted to do and tries again later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Full | Self::Locked)
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        let Some((code, message)) = database_answer(&error) else {
+            return match error {
+                DbErr::ConnectionAcquire(_) => Self::Locked,
+                other => Self::Database(other),
+            };
+        };
+        // SQLite's primary result code is the low byte (https://www.sqlite.org/rescode.html).
+        match code & 0xff {
+            5 | 6 => Self::Locked,
+            8 => Self::ReadOnly,
+            13 => Self::Full,
+            19 => Self::Refused(message),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// SQLite's result code and text, where the database answered at all.
+fn database_answer(error: &DbErr) -> Option<(u32, String)> {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source))
+    | DbErr::Query(RuntimeErr::SqlxError(source))
+    | DbErr::Conn(RuntimeErr::SqlxError(source))) = error
+    else {
+        return None;
+    };
+    let database = source.as_database_error()?;
+    Some((database.code()?.parse().ok()?, database.message().to_owned()))
+}

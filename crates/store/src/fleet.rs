@@ -1,0 +1,279 @@
+//! The mailboxes: as configured, paused and resumed, warmed day by day.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use warmfront_core::health::{self, PauseReason};
+use warmfront_core::warmup::{DayRecord, Warmth};
+
+use crate::db::sql;
+use crate::health::{pause, tell};
+use crate::{Store, StoreError};
+
+/// A mailbox as the configuration has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxSpec {
+    /// Its address.
+    pub address: String,
+    /// Its sending domain.
+    pub domain: String,
+    /// The tenant it shares.
+    pub tenant: Option<String>,
+    /// Its provider.
+    pub provider: String,
+    /// The most it may ever send in a day.
+    pub cap: u32,
+    /// The longer of its gap and its provider's rate, in milliseconds.
+    pub gap_ms: i64,
+    /// Where it stands on its curve when first seen.
+    pub warm_days: u32,
+}
+
+/// A mailbox as the books have it.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct MailboxRow {
+    /// Its row.
+    pub id: i64,
+    /// Its address.
+    pub address: String,
+    /// Its sending domain.
+    pub domain: String,
+    /// The tenant it shares.
+    pub tenant: Option<String>,
+    /// Its provider.
+    pub provider: String,
+    /// `active`, `paused` or `disabled`.
+    pub state: String,
+    /// Since when it is paused.
+    pub paused_at: Option<i64>,
+    /// Until when, where waiting is enough.
+    pub paused_until: Option<i64>,
+    /// The reason's word.
+    pub paused_reason: Option<String>,
+    /// The reason's sentence.
+    pub paused_because: Option<String>,
+    /// The most it may ever send in a day.
+    pub cap: u32,
+    /// The least time between two of its messages, in milliseconds.
+    pub gap_ms: i64,
+    /// Warm days earned.
+    pub warm_days: u32,
+    /// Days without an acceptance, in a row.
+    pub idle_days: u32,
+    /// The first day not yet counted into `warm_days`.
+    pub rolled_on: String,
+    /// The eased share of its allowance.
+    pub ease_percent: u32,
+    /// Whether it has just come back from a pause.
+    pub probe: bool,
+    /// Its last attempt.
+    pub last_attempt_at: Option<i64>,
+    /// When its inbox was last read.
+    pub inbox_read_at: Option<i64>,
+    /// Who holds its lease.
+    pub lease_owner: Option<String>,
+}
+
+const COLUMNS: &str = "id, address, domain, tenant, provider, state, paused_at, paused_until,
+    paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
+    probe, last_attempt_at, inbox_read_at, lease_owner";
+
+impl Store {
+    /// Takes the fleet over from the configuration. A mailbox that is gone from it is disabled; a
+    /// paused one stays paused, so that leaving and coming back is no way out of a pause.
+    pub async fn write_fleet(
+        &self,
+        fleet: &[MailboxSpec],
+        day: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        for spec in fleet {
+            transaction
+                .execute_raw(sql(
+                    "INSERT INTO mailboxes
+                         (address, domain, tenant, provider, cap, gap_ms, warm_days, rolled_on)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     ON CONFLICT (address) DO UPDATE SET domain = excluded.domain,
+                         tenant = excluded.tenant, provider = excluded.provider,
+                         cap = excluded.cap, gap_ms = excluded.gap_ms,
+                         state = CASE WHEN state = 'disabled' THEN 'active' ELSE state END",
+                    [
+                        spec.address.as_str().into(),
+                        spec.domain.as_str().into(),
+                        spec.tenant.as_deref().into(),
+                        spec.provider.as_str().into(),
+                        spec.cap.into(),
+                        spec.gap_ms.into(),
+                        spec.warm_days.into(),
+                        day.into(),
+                    ],
+                ))
+                .await?;
+        }
+        let known = rows(&transaction).await?;
+        for row in known.iter().filter(|row| row.state == "active") {
+            if !fleet.iter().any(|spec| spec.address == row.address) {
+                transaction
+                    .execute_raw(sql(
+                        "UPDATE mailboxes SET state = 'disabled' WHERE id = ?1",
+                        [row.id.into()],
+                    ))
+                    .await?;
+                tell(&transaction, row.id, "mailbox_disabled", "{}", now).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The fleet, in order of address.
+    pub async fn mailboxes(&self) -> Result<Vec<MailboxRow>, StoreError> {
+        rows(&self.db.read).await
+    }
+
+    /// Pauses an active mailbox at the operator's word.
+    pub async fn pause_mailbox(
+        &self,
+        mailbox: i64,
+        because: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        let word = PauseReason::Operator.as_str();
+        pause(&transaction, mailbox, word, because, None, 0, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Pauses a mailbox whose log-in was refused, until an operator mends it.
+    pub async fn refuse_credentials(
+        &self,
+        mailbox: i64,
+        because: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        crate::health::refuse_credentials(&transaction, mailbox, because, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Lets a paused mailbox work again, lower on its curve and with one probe first, unless the
+    /// pause said nothing of its reputation.
+    pub async fn resume_mailbox(&self, mailbox: i64, now: i64) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        resume(&transaction, mailbox, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Resumes every mailbox whose pause is over by itself; says how many.
+    pub async fn resume_due(&self, now: i64) -> Result<usize, StoreError> {
+        let transaction = self.db.begin().await?;
+        let due = transaction
+            .query_all_raw(sql(
+                "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= ?1",
+                [now.into()],
+            ))
+            .await?;
+        for row in &due {
+            resume(&transaction, row.try_get("", "id")?, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(due.len())
+    }
+
+    /// Counts the days up to, not including, `day` into each mailbox's warmth, and gives eased
+    /// allowances back for clean days. `days_between` lists the days from one up to another.
+    pub async fn roll_days(
+        &self,
+        day: &str,
+        days_between: impl Fn(&str, &str) -> Vec<String>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        for row in rows(&transaction).await? {
+            let (mut warmth, mut ease) = (
+                Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
+                row.ease_percent,
+            );
+            let days = days_between(&row.rolled_on, day);
+            if days.is_empty() {
+                continue;
+            }
+            for past in days {
+                let record = day_record(&transaction, row.id, &past).await?;
+                warmth = warmth.after(record);
+                if record.is_clean() {
+                    ease = health::recovered(ease);
+                }
+            }
+            transaction
+                .execute_raw(sql(
+                    "UPDATE mailboxes SET warm_days = ?2, idle_days = ?3, ease_percent = ?4,
+                            rolled_on = ?5 WHERE id = ?1",
+                    [
+                        row.id.into(),
+                        warmth.warm_days.into(),
+                        warmth.idle_days.into(),
+                        ease.into(),
+                        day.into(),
+                    ],
+                ))
+                .await?;
+            let data = format!(
+                "{{\"warm_days\":{},\"ease_percent\":{ease}}}",
+                warmth.warm_days
+            );
+            tell(&transaction, row.id, "mailbox_day_begun", &data, now).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+}
+
+pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, StoreError> {
+    let query = sql(&format!("SELECT {COLUMNS} FROM mailboxes ORDER BY address"), []);
+    Ok(MailboxRow::find_by_statement(query).all(db).await?)
+}
+
+async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(), StoreError> {
+    let query = sql(
+        &format!("SELECT {COLUMNS} FROM mailboxes WHERE id = ?1 AND state = 'paused'"),
+        [mailbox.into()],
+    );
+    let Some(row) = MailboxRow::find_by_statement(query).one(db).await? else { return Ok(()) };
+    let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
+    let reason = reason.unwrap_or(PauseReason::Spam);
+    let paused_for = now - row.paused_at.unwrap_or(now);
+    let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET state = 'active', paused_at = NULL, paused_until = NULL,
+                paused_reason = NULL, paused_because = NULL, warm_days = ?2, probe = ?3
+         WHERE id = ?1",
+        [mailbox.into(), warm_days.into(), (reason != PauseReason::Operator).into()],
+    ))
+    .await?;
+    tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await
+}
+
+#[derive(FromQueryResult)]
+struct DayRow {
+    allowance: u32,
+    accepted: u32,
+    deferred: u32,
+    sender_rejections: u32,
+}
+
+async fn day_record(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    day: &str,
+) -> Result<DayRecord, StoreError> {
+    let query = sql(
+        "SELECT allowance, accepted, deferred, sender_rejections FROM mailbox_days
+         WHERE mailbox_id = ?1 AND day = ?2",
+        [mailbox.into(), day.into()],
+    );
+    let row = DayRow::find_by_statement(query).one(db).await?;
+    Ok(row.map_or(DayRecord::default(), |row| DayRecord {
+        allowance: row.allowance,
+        accepted: row.accepted,
+        deferred: row.deferred,
+        sender_rejections: row.sender_rejections,
+    }))
+}

@@ -1,0 +1,288 @@
+//! Answers that speak against a mailbox, and what the core makes of them, in the transaction that
+//! records the answer.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use warmfront_core::health::{self, Blow, PauseReason, Record};
+use warmfront_core::span::{DAY, Millis};
+
+use crate::StoreError;
+use crate::db::sql;
+
+/// What a blow is judged by.
+#[derive(FromQueryResult)]
+struct Struck {
+    mailbox_id: i64,
+    campaign_id: i64,
+    domain: String,
+    tenant: Option<String>,
+    state: String,
+    ease_percent: u32,
+    eased_at: Option<i64>,
+    pauses: u32,
+    last_paused_at: Option<i64>,
+    sent_at: i64,
+    day: String,
+    allotted: u32,
+    sender_rejections: u32,
+}
+
+/// Lets a blow that came with a message fall on its mailbox: eases, pauses, and where it must, the
+/// domain, the tenant or the campaign with it.
+pub(crate) async fn strike(
+    db: &impl ConnectionTrait,
+    message: i64,
+    blow: Blow,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let query = sql(
+        "SELECT b.id AS mailbox_id, m.campaign_id, b.domain, b.tenant, b.state, b.ease_percent,
+                b.eased_at, b.pauses, b.last_paused_at, m.sending_since AS sent_at,
+                m.sending_on AS day, d.allotted, d.sender_rejections
+         FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+         JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = m.sending_on
+         WHERE m.id = ?1",
+        [message.into()],
+    );
+    let Some(struck) = Struck::find_by_statement(query).one(db).await? else {
+        return Err(StoreError::Inconsistent(format!("message {message} has no mailbox day")));
+    };
+    if matches!(blow, Blow::Deferred | Blow::SenderRejected | Blow::Spam | Blow::Complaint) {
+        ease(db, &struck, now).await?;
+    }
+    let record = record(db, &struck, blow, now).await?;
+    if let Some(reason) = health::pause_for(blow, &record) {
+        pause_for_reason(db, &struck, reason, now).await?;
+    }
+    if blow == Blow::HardBounce {
+        stop_a_dead_list(db, struck.campaign_id, now).await?;
+    }
+    Ok(())
+}
+
+/// Pauses one mailbox because its log-in was refused; there is no message to tell it by.
+pub(crate) async fn refuse_credentials(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    because: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let reason = PauseReason::Credentials;
+    let sentence = format!("{reason}: {because}");
+    pause(db, mailbox, reason.as_str(), &sentence, None, 0, now).await
+}
+
+async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result<(), StoreError> {
+    let Some(percent) = health::eased(struck.ease_percent, struck.eased_at, struck.sent_at) else {
+        return Ok(());
+    };
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET ease_percent = ?2, eased_at = ?3 WHERE id = ?1",
+        [struck.mailbox_id.into(), percent.into(), now.into()],
+    ))
+    .await?;
+    // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well.
+    db.execute_raw(sql(
+        "UPDATE mailbox_days SET
+             allowance = max(1, allowance * ?3 / ?4),
+             ceiling = max(0, max(1, allowance * ?3 / ?4) - manual)
+         WHERE mailbox_id = ?1 AND day = ?2 AND allowance > 0",
+        [
+            struck.mailbox_id.into(),
+            struck.day.as_str().into(),
+            percent.into(),
+            struck.ease_percent.into(),
+        ],
+    ))
+    .await?;
+    tell(db, struck.mailbox_id, "mailbox_eased", &format!("{{\"percent\":{percent}}}"), now).await
+}
+
+async fn record(
+    db: &impl ConnectionTrait,
+    struck: &Struck,
+    blow: Blow,
+    now: Millis,
+) -> Result<Record, StoreError> {
+    let mut record = Record {
+        allotted_today: struck.allotted,
+        sender_rejections_today: struck.sender_rejections,
+        ..Record::default()
+    };
+    if blow != Blow::HardBounce {
+        return Ok(record);
+    }
+    let count = |row: &sea_orm::QueryResult, column| row.try_get::<Option<u32>>("", column);
+    let last = sql(
+        "SELECT sum(verdict = 'hard_bounce') AS bounces FROM (
+             SELECT verdict FROM messages
+             WHERE mailbox_id = ?1 AND settled_at IS NOT NULL
+               AND state IN ('accepted', 'rejected', 'bounced')
+             ORDER BY settled_at DESC, id DESC LIMIT ?2)",
+        [struck.mailbox_id.into(), health::LAST.into()],
+    );
+    if let Some(row) = db.query_one_raw(last).await? {
+        record.hard_bounces_of_last = count(&row, "bounces")?.unwrap_or_default();
+    }
+    let window = sql(
+        "SELECT count(*) AS settled, sum(verdict = 'hard_bounce') AS bounces FROM messages
+         WHERE mailbox_id = ?1 AND settled_at > ?2 AND state IN ('accepted', 'rejected', 'bounced')",
+        [struck.mailbox_id.into(), (now - i64::from(health::WINDOW_DAYS) * DAY).into()],
+    );
+    if let Some(row) = db.query_one_raw(window).await? {
+        record.settled = count(&row, "settled")?.unwrap_or_default();
+        record.hard_bounces = count(&row, "bounces")?.unwrap_or_default();
+    }
+    Ok(record)
+}
+
+async fn pause_for_reason(
+    db: &impl ConnectionTrait,
+    struck: &Struck,
+    reason: PauseReason,
+    now: Millis,
+) -> Result<(), StoreError> {
+    match reason {
+        PauseReason::Domain => return pause_all(db, "domain", &struck.domain, reason, now).await,
+        PauseReason::Tenant => {
+            let Some(tenant) = &struck.tenant else {
+                return pause_all(db, "domain", &struck.domain, reason, now).await;
+            };
+            return pause_all(db, "tenant", tenant, reason, now).await;
+        }
+        PauseReason::SenderRejections { .. }
+        | PauseReason::HardBounces { .. }
+        | PauseReason::BounceRate { .. }
+        | PauseReason::Spam
+        | PauseReason::Complaint
+        | PauseReason::Credentials
+        | PauseReason::Operator => {}
+    }
+    if struck.state != "active" {
+        return Ok(());
+    }
+    let repeated = struck.last_paused_at.is_some_and(|at| now - at <= health::REPEAT_WINDOW);
+    let earlier = if repeated { struck.pauses } else { 0 };
+    let until = health::paused_until(reason, earlier, now);
+    let sentence = reason.to_string();
+    pause(db, struck.mailbox_id, reason.as_str(), &sentence, until, earlier + 1, now).await?;
+    if reason.is_policy() {
+        spread(db, "domain", &struck.domain, PauseReason::Domain, now).await?;
+        if let Some(tenant) = &struck.tenant {
+            spread(db, "tenant", tenant, PauseReason::Tenant, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Two mailboxes of one domain or tenant paused for policy within a day pause all of it.
+async fn spread(
+    db: &impl ConnectionTrait,
+    column: &str,
+    name: &str,
+    reason: PauseReason,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let paused = db
+        .query_one_raw(sql(
+            &format!(
+                "SELECT count(*) AS n FROM mailboxes WHERE {column} = ?1 AND state = 'paused'
+                 AND paused_at > ?2
+                 AND paused_reason IN ('sender_rejections', 'spam', 'complaint')"
+            ),
+            [name.into(), (now - health::SPREAD_WINDOW).into()],
+        ))
+        .await?
+        .map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+    if paused >= 2 {
+        pause_all(db, column, name, reason, now).await?;
+    }
+    Ok(())
+}
+
+async fn pause_all(
+    db: &impl ConnectionTrait,
+    column: &str,
+    name: &str,
+    reason: PauseReason,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let ids = db
+        .query_all_raw(sql(
+            &format!("SELECT id FROM mailboxes WHERE {column} = ?1 AND state = 'active'"),
+            [name.into()],
+        ))
+        .await?;
+    for row in ids {
+        let until = health::paused_until(reason, 0, now);
+        let sentence = reason.to_string();
+        pause(db, row.try_get("", "id")?, reason.as_str(), &sentence, until, 1, now).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn pause(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    word: &str,
+    sentence: &str,
+    until: Option<Millis>,
+    pauses: u32,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let written = db
+        .execute_raw(sql(
+            "UPDATE mailboxes SET state = 'paused', paused_at = ?2, paused_until = ?3,
+                    paused_reason = ?4, paused_because = ?5, pauses = CASE WHEN ?6 > 0 THEN ?6 ELSE pauses END,
+                    last_paused_at = CASE WHEN ?6 > 0 THEN ?2 ELSE last_paused_at END
+             WHERE id = ?1 AND state = 'active'",
+            [mailbox.into(), now.into(), until.into(), word.into(), sentence.into(), pauses.into()],
+        ))
+        .await?;
+    if written.rows_affected() == 0 {
+        return Ok(());
+    }
+    let data = format!(
+        "{{\"reason\":\"{word}\",\"until\":{}}}",
+        until.map_or("null".to_owned(), |at| at.to_string())
+    );
+    tell(db, mailbox, "mailbox_paused", &data, now).await
+}
+
+/// A campaign whose list bounces stops itself.
+async fn stop_a_dead_list(
+    db: &impl ConnectionTrait,
+    campaign: i64,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let row = db
+        .query_one_raw(sql(
+            "SELECT settled, hard_bounces FROM campaigns WHERE id = ?1 AND state = 'running'",
+            [campaign.into()],
+        ))
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let (settled, bounces) = (row.try_get("", "settled")?, row.try_get("", "hard_bounces")?);
+    if !health::list_is_dead(bounces, settled) {
+        return Ok(());
+    }
+    let sentence = format!(
+        "its list bounces: {bounces} of {settled} messages; clean the list, then `campaign start`"
+    );
+    crate::campaigns::pause(db, campaign, &sentence, now).await
+}
+
+/// Writes an event about a mailbox.
+pub(crate) async fn tell(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    kind: &str,
+    data: &str,
+    now: Millis,
+) -> Result<(), StoreError> {
+    db.execute_raw(sql(
+        "INSERT INTO events (at, kind, mailbox_id, data) VALUES (?1, ?2, ?3, ?4)",
+        [now.into(), kind.into(), mailbox.into(), data.into()],
+    ))
+    .await?;
+    Ok(())
+}

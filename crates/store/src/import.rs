@@ -1,0 +1,414 @@
+//! A campaign folder becomes rows, all of them or none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use tokio::sync::mpsc;
+
+use crate::campaigns::{latest_texts, tell};
+use crate::db::sql;
+use crate::{Store, StoreError};
+
+/// A campaign to import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCampaign {
+    /// Its folder's name.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Messages a day, follow-ups included.
+    pub daily_target: u32,
+    /// Windows, holidays, mailboxes: JSON.
+    pub manifest: String,
+    /// The wait of each step, the first one's `None`.
+    pub waits: Vec<Option<String>>,
+    /// The texts.
+    pub texts: Vec<StepText>,
+    /// The prospect list's name, for the books.
+    pub file: String,
+    /// Take over what changed since the last import, for steps not sent yet.
+    pub update: bool,
+}
+
+/// One variant of one step.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct StepText {
+    /// Its revision's row; 0 before it has one.
+    pub id: i64,
+    /// The step, from 1.
+    pub position: u32,
+    /// The variant's name.
+    pub variant: String,
+    /// Its subject template; `None` replies in thread.
+    pub subject: Option<String>,
+    /// Its text template.
+    pub text: String,
+    /// Its HTML template.
+    pub html: Option<String>,
+    /// Tells this text from any other.
+    pub hash: String,
+}
+
+/// One row of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportRow {
+    /// A good one.
+    Prospect {
+        /// Its line.
+        line: u64,
+        /// Its address, normalised.
+        address: String,
+        /// The address's domain.
+        domain: String,
+        /// The company, unless it is a free-mail address.
+        company: Option<String>,
+        /// Its columns: JSON.
+        attributes: String,
+        /// An IANA name, `country:XX` or nothing.
+        zone: String,
+    },
+    /// A bad one.
+    Rejected {
+        /// Its line.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
+    /// One whose address the list has already.
+    Duplicate {
+        /// Its line.
+        line: u64,
+    },
+}
+
+/// What an import came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// Rows of the list.
+    pub rows: u64,
+    /// New enrolments.
+    pub accepted: u64,
+    /// Bad rows.
+    pub rejected: u64,
+    /// Rows that were there already.
+    pub duplicates: u64,
+    /// Of the duplicates, those whose values were taken over.
+    pub updated: u64,
+    /// New enrolments that were suppressed before they began.
+    pub suppressed: u64,
+}
+
+/// An import that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The campaign.
+    pub campaign: i64,
+    /// Its figures.
+    pub summary: ImportSummary,
+    /// Whether folder and books differ in their steps, and the books' were kept.
+    pub kept_old_steps: bool,
+}
+
+impl Store {
+    /// Imports a campaign and its list in one transaction; the rows come in batches, so that a
+    /// list may be longer than memory. Where the sender of rows goes away without a last word
+    /// (`None`), nothing is imported.
+    pub async fn import(
+        &self,
+        campaign: &NewCampaign,
+        mut rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+        now: i64,
+    ) -> Result<Option<Imported>, StoreError> {
+        let transaction = self.db.begin().await?;
+        let (id, is_new) = write_campaign(&transaction, campaign, now).await?;
+        let kept_old_steps = write_steps(&transaction, campaign, id, is_new).await?;
+        let import: i64 = transaction
+            .query_one_raw(sql(
+                "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
+                 VALUES (?1, ?2, ?3, 0, 0, 0, 0) RETURNING id",
+                [id.into(), now.into(), campaign.file.as_str().into()],
+            ))
+            .await?
+            .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
+            .try_get("", "id")?;
+        let mut batch = Batch {
+            db: &transaction,
+            campaign: id,
+            import,
+            update: campaign.update,
+            now,
+            summary: ImportSummary::default(),
+        };
+        loop {
+            match rows.recv().await {
+                Some(Some(rows)) => batch.write(rows).await?,
+                Some(None) => break,
+                None => return Ok(None),
+            }
+        }
+        let summary = batch.summary;
+        close_import(&transaction, import, id, &summary, now).await?;
+        transaction.commit().await?;
+        Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
+    }
+}
+
+async fn write_campaign(
+    db: &impl ConnectionTrait,
+    campaign: &NewCampaign,
+    now: i64,
+) -> Result<(i64, bool), StoreError> {
+    let known = db
+        .query_one_raw(sql(
+            "SELECT id FROM campaigns WHERE slug = ?1",
+            [campaign.slug.as_str().into()],
+        ))
+        .await?;
+    let values = || {
+        [
+            campaign.slug.as_str().into(),
+            campaign.name.as_str().into(),
+            campaign.daily_target.into(),
+            campaign.manifest.as_str().into(),
+            now.into(),
+        ]
+    };
+    if let Some(row) = known {
+        if campaign.update {
+            db.execute_raw(sql(
+                "UPDATE campaigns SET name = ?2, daily_target = ?3, manifest = ?4
+                 WHERE slug = ?1 AND ?5 IS NOT NULL",
+                values(),
+            ))
+            .await?;
+        }
+        return Ok((row.try_get("", "id")?, false));
+    }
+    let row = db
+        .query_one_raw(sql(
+            "INSERT INTO campaigns (slug, name, daily_target, manifest, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+            values(),
+        ))
+        .await?
+        .ok_or_else(|| StoreError::Inconsistent("a campaign was not written".to_owned()))?;
+    Ok((row.try_get("", "id")?, true))
+}
+
+/// Writes steps and texts; says whether they differ from the books and the books' were kept.
+async fn write_steps(
+    db: &impl ConnectionTrait,
+    campaign: &NewCampaign,
+    id: i64,
+    is_new: bool,
+) -> Result<bool, StoreError> {
+    let known: BTreeMap<(u32, String), String> = latest_texts(db, id)
+        .await?
+        .into_iter()
+        .map(|text| ((text.position, text.variant), text.hash))
+        .collect();
+    let changed: Vec<&StepText> = campaign
+        .texts
+        .iter()
+        .filter(|t| known.get(&(t.position, t.variant.clone())) != Some(&t.hash))
+        .collect();
+    if !is_new && !campaign.update {
+        return Ok(!changed.is_empty());
+    }
+    for (index, wait) in campaign.waits.iter().enumerate() {
+        db.execute_raw(sql(
+            "INSERT INTO steps (campaign_id, position, wait) VALUES (?1, ?2, ?3)
+             ON CONFLICT (campaign_id, position) DO UPDATE SET wait = excluded.wait",
+            [id.into(), i64::try_from(index + 1).unwrap_or(i64::MAX).into(), wait.as_deref().into()],
+        ))
+        .await?;
+    }
+    for text in changed {
+        db.execute_raw(sql(
+            "INSERT INTO step_revisions
+                 (campaign_id, position, variant, revision, subject, text, html, hash)
+             SELECT ?1, ?2, ?3, coalesce(max(revision), 0) + 1, ?4, ?5, ?6, ?7
+             FROM step_revisions WHERE campaign_id = ?1 AND position = ?2 AND variant = ?3",
+            [
+                id.into(),
+                text.position.into(),
+                text.variant.as_str().into(),
+                text.subject.as_deref().into(),
+                text.text.as_str().into(),
+                text.html.as_deref().into(),
+                text.hash.as_str().into(),
+            ],
+        ))
+        .await?;
+    }
+    Ok(false)
+}
+
+struct Batch<'a> {
+    db: &'a DatabaseTransaction,
+    campaign: i64,
+    import: i64,
+    update: bool,
+    now: i64,
+    summary: ImportSummary,
+}
+
+impl Batch<'_> {
+    async fn write(&mut self, rows: Vec<ImportRow>) -> Result<(), StoreError> {
+        for chunk in rows.chunks(BATCH) {
+            self.write_chunk(chunk).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_chunk(&mut self, rows: &[ImportRow]) -> Result<(), StoreError> {
+        let prospects = json(&rows.iter().filter_map(prospect_fields).collect::<Vec<_>>())?;
+        self.db.execute_raw(sql(NEW_PROSPECTS, [prospects.as_str().into()])).await?;
+        let enrolled = self
+            .db
+            .query_all_raw(sql(ENROLLED, [self.campaign.into(), prospects.as_str().into()]))
+            .await?;
+        let enrolled: BTreeSet<String> = enrolled
+            .iter()
+            .map(|row| Ok(row.try_get("", "address")?))
+            .collect::<Result<_, StoreError>>()?;
+        let new = self
+            .db
+            .query_all_raw(sql(
+                NEW_ENROLMENTS,
+                [self.campaign.into(), prospects.as_str().into(), self.now.into()],
+            ))
+            .await?;
+        self.summary.suppressed += new
+            .iter()
+            .filter(|row| row.try_get::<String>("", "state").is_ok_and(|s| s == "suppressed"))
+            .count() as u64;
+        if self.update && !enrolled.is_empty() {
+            let written = self
+                .db
+                .execute_raw(sql(UPDATE_ENROLMENTS, [self.campaign.into(), prospects.into()]))
+                .await?;
+            self.summary.updated += written.rows_affected();
+        }
+        self.write_outcomes(rows, &enrolled).await
+    }
+
+    async fn write_outcomes(
+        &mut self,
+        rows: &[ImportRow],
+        enrolled: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for row in rows {
+            self.summary.rows += 1;
+            outcomes.push(match row {
+                ImportRow::Rejected { line, reason } => {
+                    self.summary.rejected += 1;
+                    (*line, "rejected", Some(reason.as_str()), None)
+                }
+                ImportRow::Duplicate { line } => {
+                    self.summary.duplicates += 1;
+                    (*line, "duplicate", Some("the address stands above in the same list"), None)
+                }
+                ImportRow::Prospect { line, address, .. } if enrolled.contains(address) => {
+                    self.summary.duplicates += 1;
+                    (*line, "duplicate", Some("the address was imported before"), Some(address))
+                }
+                ImportRow::Prospect { line, address, .. } => {
+                    self.summary.accepted += 1;
+                    (*line, "accepted", None, Some(address))
+                }
+            });
+        }
+        self.db
+            .execute_raw(sql(
+                NEW_IMPORT_ROWS,
+                [self.import.into(), self.campaign.into(), json(&outcomes)?.into()],
+            ))
+            .await?;
+        Ok(())
+    }
+}
+
+/// A prospect as one JSON array.
+fn prospect_fields(row: &ImportRow) -> Option<(&str, &str, Option<&str>, &str, &str)> {
+    match row {
+        ImportRow::Prospect { address, domain, company, attributes, zone, .. } => {
+            Some((address, domain, company.as_deref(), attributes, zone))
+        }
+        ImportRow::Rejected { .. } | ImportRow::Duplicate { .. } => None,
+    }
+}
+
+fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
+}
+
+async fn close_import(
+    db: &impl ConnectionTrait,
+    import: i64,
+    campaign: i64,
+    summary: &ImportSummary,
+    now: i64,
+) -> Result<(), StoreError> {
+    let figure = |n: u64| sea_orm::Value::from(i64::try_from(n).unwrap_or(i64::MAX));
+    db.execute_raw(sql(
+        "UPDATE imports SET rows = ?2, accepted = ?3, rejected = ?4, duplicates = ?5 WHERE id = ?1",
+        [
+            import.into(),
+            figure(summary.rows),
+            figure(summary.accepted),
+            figure(summary.rejected),
+            figure(summary.duplicates),
+        ],
+    ))
+    .await?;
+    // A finished campaign with new people has work again.
+    db.execute_raw(sql(
+        "UPDATE campaigns SET state = 'running' WHERE id = ?1 AND state = 'finished' AND ?2 > 0",
+        [campaign.into(), figure(summary.accepted)],
+    ))
+    .await?;
+    let data = format!("{{\"rows\":{},\"accepted\":{}}}", summary.rows, summary.accepted);
+    tell(db, campaign, "imported", &data, now).await
+}
+
+/// Rows of one statement; larger ones are no faster.
+const BATCH: usize = 500;
+
+const NEW_PROSPECTS: &str = "
+    INSERT INTO prospects (address, domain, company)
+    SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
+    ON CONFLICT DO NOTHING";
+
+const ENROLLED: &str = "
+    SELECT p.address FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
+    JOIN enrolments e ON e.campaign_id = ?1 AND e.prospect_id = p.id";
+
+/// Somebody on the suppression list is enrolled all the same: the row is accounted for, and over.
+const NEW_ENROLMENTS: &str = "
+    INSERT INTO enrolments (campaign_id, prospect_id, attributes, zone, state, because, ended_at)
+    SELECT ?1, p.id, j.value ->> 3, j.value ->> 4,
+           CASE WHEN s.value IS NULL THEN 'active' ELSE 'suppressed' END, s.reason,
+           CASE WHEN s.value IS NULL THEN NULL ELSE ?3 END
+    FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
+    LEFT JOIN suppressions s ON (s.scope = 'address' AND s.value = p.address)
+                             OR (s.scope = 'domain' AND s.value IN (p.domain, p.company))
+    WHERE true
+    ON CONFLICT DO NOTHING RETURNING state";
+
+const UPDATE_ENROLMENTS: &str = "
+    UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,
+           state = CASE WHEN state = 'blocked' THEN 'active' ELSE state END,
+           because = CASE WHEN state = 'blocked' THEN NULL ELSE because END
+    FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
+    WHERE enrolments.campaign_id = ?1 AND enrolments.prospect_id = p.id
+      AND enrolments.ended_at IS NULL
+      AND (attributes <> j.value ->> 3 OR zone <> j.value ->> 4 OR state = 'blocked')";
+
+const NEW_IMPORT_ROWS: &str = "
+    INSERT INTO import_rows (import_id, line, outcome, reason, enrolment_id)
+    SELECT ?1, j.value ->> 0, j.value ->> 1, j.value ->> 2, e.id
+    FROM json_each(?3) j
+    LEFT JOIN prospects p ON p.address = j.value ->> 3
+    LEFT JOIN enrolments e ON e.campaign_id = ?2 AND e.prospect_id = p.id";

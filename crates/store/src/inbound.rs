@@ -1,0 +1,165 @@
+//! What came in, recorded once, and what it does to enrolments and mailboxes.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use warmfront_core::health::Blow;
+use warmfront_core::inbound::{Inbound, Kind};
+
+use crate::db::sql;
+use crate::{Scope, Store, StoreError, health, suppressions};
+
+/// What an arrival led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consequence {
+    /// It was recorded before.
+    Known,
+    /// It names no message of ours, or changes nothing.
+    None,
+    /// The enrolment is over.
+    Ended,
+}
+
+/// The message an arrival is about.
+#[derive(FromQueryResult)]
+struct About {
+    id: i64,
+    enrolment_id: i64,
+    state: String,
+    address: Option<String>,
+}
+
+impl Store {
+    /// Records what one reading of a mailbox's inbox found, and that it was read.
+    pub async fn record_inbound(
+        &self,
+        mailbox: i64,
+        arrivals: &[Inbound],
+        now: i64,
+    ) -> Result<Vec<Consequence>, StoreError> {
+        let transaction = self.db.begin().await?;
+        let mut consequences = Vec::with_capacity(arrivals.len());
+        for arrival in arrivals {
+            consequences.push(record(&transaction, mailbox, arrival, now).await?);
+        }
+        transaction
+            .execute_raw(sql(
+                "UPDATE mailboxes SET inbox_read_at = ?2 WHERE id = ?1",
+                [mailbox.into(), now.into()],
+            ))
+            .await?;
+        transaction.commit().await?;
+        Ok(consequences)
+    }
+}
+
+async fn record(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+    now: i64,
+) -> Result<Consequence, StoreError> {
+    let about = match &arrival.about {
+        Some(id) => message_of(db, mailbox, id).await?,
+        None => None,
+    };
+    let recorded = db
+        .execute_raw(sql(
+            "INSERT INTO inbound (mailbox_id, content_key, kind, message_id, received_at)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            [
+                mailbox.into(),
+                arrival.key.as_str().into(),
+                arrival.kind.as_str().into(),
+                about.as_ref().map(|about| about.id).into(),
+                arrival.received_at.into(),
+            ],
+        ))
+        .await?;
+    if recorded.rows_affected() == 0 {
+        return Ok(Consequence::Known);
+    }
+    let Some(about) = about else { return Ok(Consequence::None) };
+    match &arrival.kind {
+        Kind::Reply => end(db, &about, "replied", now).await,
+        Kind::Unsubscribe => {
+            let consequence = end(db, &about, "unsubscribed", now).await?;
+            suppress(db, &about, "unsubscribed", now).await?;
+            Ok(consequence)
+        }
+        Kind::Complaint => {
+            let consequence = end(db, &about, "complained", now).await?;
+            suppress(db, &about, "complained", now).await?;
+            health::strike(db, about.id, Blow::Complaint, now).await?;
+            Ok(consequence)
+        }
+        // A report that blames another address than the one this message went to is not about it.
+        Kind::HardBounce { recipient } if about.address.as_deref() == Some(recipient.as_str()) => {
+            bounce(db, &about, now).await
+        }
+        Kind::HardBounce { .. } | Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => {
+            Ok(Consequence::None)
+        }
+    }
+}
+
+/// Our message of that id, sent from this very mailbox.
+async fn message_of(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    id: &str,
+) -> Result<Option<About>, StoreError> {
+    let query = sql(
+        "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
+         JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+         WHERE m.mailbox_id = ?1 AND (m.rfc_message_id = ?2 OR m.final_message_id = ?2)",
+        [mailbox.into(), id.into()],
+    );
+    Ok(About::find_by_statement(query).one(db).await?)
+}
+
+async fn end(
+    db: &impl ConnectionTrait,
+    about: &About,
+    state: &str,
+    now: i64,
+) -> Result<Consequence, StoreError> {
+    let ended = db
+        .execute_raw(sql(
+            "UPDATE enrolments SET state = ?2, ended_at = ?3
+             WHERE id = ?1 AND (ended_at IS NULL OR state = 'finished')",
+            [about.enrolment_id.into(), state.into(), now.into()],
+        ))
+        .await?;
+    Ok(if ended.rows_affected() == 1 { Consequence::Ended } else { Consequence::None })
+}
+
+async fn suppress(
+    db: &impl ConnectionTrait,
+    about: &About,
+    reason: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    if let Some(address) = &about.address {
+        suppressions::add(db, Scope::Address, address, reason, now).await?;
+    }
+    Ok(())
+}
+
+async fn bounce(
+    db: &impl ConnectionTrait,
+    about: &About,
+    now: i64,
+) -> Result<Consequence, StoreError> {
+    if about.state != "accepted" {
+        return Ok(Consequence::None);
+    }
+    db.execute_raw(sql(
+        "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = ?2,
+                why = 'a delivery report came back' WHERE id = ?1",
+        [about.id.into(), now.into()],
+    ))
+    .await?;
+    let consequence = end(db, about, "bounced", now).await?;
+    suppress(db, about, "hard_bounce", now).await?;
+    health::strike(db, about.id, Blow::HardBounce, now).await?;
+    Ok(consequence)
+}

@@ -1,0 +1,137 @@
+//! Who may send from a mailbox, for how long: owner, epoch, expiry.
+//!
+//! The epoch grows with every new holder and fences the old one out: whatever it still wants to
+//! write names an epoch that is over.
+
+use sea_orm::ConnectionTrait as _;
+
+use crate::db::sql;
+use crate::{Store, StoreError};
+
+/// The right to send from one mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// Names this holding among all of the mailbox's.
+    pub epoch: i64,
+    /// When it ends, unless it is renewed.
+    pub expires_at: i64,
+}
+
+impl Store {
+    /// Leases a mailbox that nobody holds, and settles what its last holder left in flight: no dot
+    /// marked, it surely did not go out; dot marked, it is in doubt. `None`: somebody holds it.
+    pub async fn lease(
+        &self,
+        mailbox: i64,
+        owner: &str,
+        now: i64,
+        ttl: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        let transaction = self.db.begin().await?;
+        let row = transaction
+            .query_one_raw(sql(
+                "UPDATE mailboxes SET lease_owner = ?2, lease_epoch = lease_epoch + 1,
+                        lease_expires_at = ?3 + ?4
+                 WHERE id = ?1 AND (lease_expires_at IS NULL OR lease_expires_at <= ?3)
+                 RETURNING lease_epoch",
+                [mailbox.into(), owner.into(), now.into(), ttl.into()],
+            ))
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let epoch: i64 = row.try_get("", "lease_epoch")?;
+        transaction
+            .execute_raw(sql(SETTLE_ORPHANS, [mailbox.into(), epoch.into(), now.into()]))
+            .await?;
+        transaction.commit().await?;
+        Ok(Some(Lease { mailbox, epoch, expires_at: now + ttl }))
+    }
+
+    /// Prolongs a lease. `None`: it is lost.
+    pub async fn renew(
+        &self,
+        lease: Lease,
+        owner: &str,
+        now: i64,
+        ttl: i64,
+    ) -> Result<Option<Lease>, StoreError> {
+        let written = self
+            .db
+            .write
+            .execute_raw(sql(
+                "UPDATE mailboxes SET lease_expires_at = ?4
+                 WHERE id = ?1 AND lease_owner = ?2 AND lease_epoch = ?3",
+                [lease.mailbox.into(), owner.into(), lease.epoch.into(), (now + ttl).into()],
+            ))
+            .await?;
+        Ok((written.rows_affected() == 1).then_some(Lease { expires_at: now + ttl, ..lease }))
+    }
+
+    /// Gives a lease back before it ends.
+    pub async fn release(&self, lease: Lease) -> Result<(), StoreError> {
+        self.db
+            .write
+            .execute_raw(sql(
+                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
+                 WHERE id = ?1 AND lease_epoch = ?2",
+                [lease.mailbox.into(), lease.epoch.into()],
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// Ends every lease. Only for whoever holds the daemon's lock, which proves that no earlier
+    /// holder lives.
+    pub async fn end_all_leases(&self, _proof: &crate::DaemonLock) -> Result<(), StoreError> {
+        self.db
+            .write
+            .execute_raw(sql(
+                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
+                 WHERE lease_owner IS NOT NULL",
+                [],
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// The mailboxes whose last holder left something in flight.
+    pub async fn mailboxes_with_orphans(&self) -> Result<Vec<i64>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql("SELECT mailbox_id FROM messages WHERE state = 'sending'", []))
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("", "mailbox_id")?)).collect()
+    }
+
+    /// The active mailboxes with something planned for `day`, and when their first is due.
+    pub async fn mailboxes_with_work(&self, day: &str) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT m.mailbox_id, min(m.due_at) AS due_at FROM messages m
+                 JOIN mailboxes b ON b.id = m.mailbox_id
+                 JOIN campaigns c ON c.id = m.campaign_id
+                 WHERE m.state = 'planned' AND m.plan_day = ?1
+                   AND b.state = 'active' AND c.state = 'running'
+                 GROUP BY m.mailbox_id ORDER BY m.mailbox_id",
+                [day.into()],
+            ))
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.try_get("", "mailbox_id")?, row.try_get("", "due_at")?)))
+            .collect()
+    }
+}
+
+const SETTLE_ORPHANS: &str = "
+    UPDATE messages SET
+        state      = CASE WHEN dot_at IS NULL THEN 'planned' ELSE 'in_doubt' END,
+        attempts   = attempts - (dot_at IS NULL),
+        settled_at = CASE WHEN dot_at IS NULL THEN NULL ELSE ?3 END,
+        changed_at = ?3,
+        why        = CASE WHEN dot_at IS NULL THEN 'interrupted before the final dot'
+                          ELSE 'interrupted between the final dot and the answer' END
+    WHERE mailbox_id = ?1 AND state = 'sending' AND lease_epoch < ?2";

@@ -1,0 +1,512 @@
+//! What a plan is made from, and the plan once it is made.
+
+use futures_util::TryStreamExt as _;
+use sea_orm::{ConnectionTrait, FromQueryResult, StreamTrait as _};
+
+use crate::db::sql;
+use crate::{Store, StoreError};
+
+/// One message that might be planned.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Candidate {
+    /// Whose step it is.
+    pub enrolment_id: i64,
+    /// The person.
+    pub prospect_id: i64,
+    /// The campaign.
+    pub campaign_id: i64,
+    /// The step, from 1.
+    pub step: u32,
+    /// Its row, where an earlier plan made one.
+    pub message_id: Option<i64>,
+    /// The mailbox it must leave from.
+    pub mailbox_id: Option<i64>,
+    /// The first moment it may go.
+    pub ready_at: i64,
+    /// The last attempt to this person, with whatever message but this one.
+    pub person_attempt_at: Option<i64>,
+    /// The person's company.
+    pub company: Option<String>,
+    /// The person's zone, as the enrolment has it.
+    pub zone: String,
+}
+
+/// What a day has used up so far, tried or planned and still to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayUse {
+    /// (mailbox, attempts, manual mail).
+    pub mailboxes: Vec<(i64, u32, u32)>,
+    /// (mailbox, due moment) of planned messages.
+    pub booked: Vec<(i64, i64)>,
+    /// (sending domain, messages).
+    pub domains: Vec<(String, u32)>,
+    /// (tenant, messages).
+    pub tenants: Vec<(String, u32)>,
+    /// (campaign, messages).
+    pub campaigns: Vec<(i64, u32)>,
+    /// Companies that had or will have messages.
+    pub companies: Vec<CompanyUse>,
+    /// People who will have one: a second campaign does not plan them another.
+    pub people: Vec<i64>,
+}
+
+/// What one company has had of a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompanyUse {
+    /// Its registrable domain.
+    pub company: String,
+    /// Messages.
+    pub used: u32,
+}
+
+/// A plan to save.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayPlan {
+    /// The counting day.
+    pub day: String,
+    /// The moment it was made.
+    pub now: i64,
+    /// Its seed.
+    pub seed: i64,
+    /// The fleet's day.
+    pub mailboxes: Vec<SavedMailboxDay>,
+    /// (sending domain, ceiling).
+    pub domains: Vec<(String, u32)>,
+    /// (tenant, ceiling).
+    pub tenants: Vec<(String, u32)>,
+    /// The campaigns' day.
+    pub campaigns: Vec<PlanEntry>,
+    /// The messages.
+    pub messages: Vec<NewMessage>,
+}
+
+/// One mailbox's day in a plan.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct SavedMailboxDay {
+    /// The mailbox.
+    pub mailbox_id: i64,
+    /// Its cap.
+    pub cap: u32,
+    /// Today's most.
+    pub allowance: u32,
+    /// What its counter may reach.
+    pub ceiling: u32,
+    /// Its share.
+    pub allotted: u32,
+    /// Its first message still to come.
+    pub first_at: Option<i64>,
+    /// Its last.
+    pub last_at: Option<i64>,
+}
+
+/// One campaign's day in a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanEntry {
+    /// The campaign.
+    pub campaign_id: i64,
+    /// What the plan should place.
+    pub target: u32,
+    /// What it places.
+    pub planned: u32,
+    /// (limit, count, cure) of the rest.
+    pub shortfalls: Vec<(String, u32, String)>,
+}
+
+/// One message of a plan: a new row, or one an earlier plan made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Its row, if it has one.
+    pub message_id: Option<i64>,
+    /// Whose step it is.
+    pub enrolment_id: i64,
+    /// The campaign.
+    pub campaign_id: i64,
+    /// The step, from 1.
+    pub step: u32,
+    /// The mailbox it leaves from.
+    pub mailbox_id: i64,
+    /// When it is due.
+    pub due_at: i64,
+}
+
+/// A saved plan, all its revisions together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedPlan {
+    /// How often it was revised.
+    pub revisions: u32,
+    /// The fleet's day.
+    pub mailboxes: Vec<SavedMailboxDay>,
+    /// (campaign, planned) in all.
+    pub campaigns: Vec<(i64, u32)>,
+    /// (campaign, limit, count, cure) of the last revision.
+    pub shortfalls: Vec<(i64, String, u32, String)>,
+}
+
+impl Store {
+    /// What a day has used up so far.
+    pub async fn day_use(&self, day: &str) -> Result<DayUse, StoreError> {
+        let db = &self.db.read;
+        let pairs = async |text: &str| -> Result<Vec<(String, u32)>, StoreError> {
+            let rows = db.query_all_raw(sql(text, [day.into()])).await?;
+            rows.iter().map(|r| Ok((r.try_get("", "name")?, r.try_get("", "used")?))).collect()
+        };
+        let mailboxes = db
+            .query_all_raw(sql(
+                "SELECT mailbox_id, attempted, manual FROM mailbox_days WHERE day = ?1",
+                [day.into()],
+            ))
+            .await?
+            .iter()
+            .map(|r| {
+                Ok((r.try_get("", "mailbox_id")?, r.try_get("", "attempted")?, r.try_get("", "manual")?))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let booked = db
+            .query_all_raw(sql(
+                "SELECT mailbox_id, due_at FROM messages WHERE state = 'planned' AND plan_day = ?1",
+                [day.into()],
+            ))
+            .await?
+            .iter()
+            .map(|r| Ok((r.try_get("", "mailbox_id")?, r.try_get("", "due_at")?)))
+            .collect::<Result<_, StoreError>>()?;
+        let campaigns = db
+            .query_all_raw(sql(CAMPAIGN_USE, [day.into()]))
+            .await?
+            .iter()
+            .map(|r| Ok((r.try_get("", "campaign_id")?, r.try_get("", "used")?)))
+            .collect::<Result<_, StoreError>>()?;
+        let people = db
+            .query_all_raw(sql(PEOPLE_BOOKED, [day.into()]))
+            .await?
+            .iter()
+            .map(|r| Ok(r.try_get("", "prospect_id")?))
+            .collect::<Result<_, StoreError>>()?;
+        let companies = pairs(COMPANY_USE).await?;
+        Ok(DayUse {
+            mailboxes,
+            booked,
+            domains: pairs(DOMAIN_USE).await?,
+            tenants: pairs(TENANT_USE).await?,
+            campaigns,
+            companies: companies
+                .into_iter()
+                .map(|(company, used)| CompanyUse { company, used })
+                .collect(),
+            people,
+        })
+    }
+
+    /// What is bound to come before anything new: messages of earlier plans that did not leave, and
+    /// follow-ups ready before `until`.
+    pub async fn work_begun(&self, day: &str, until: i64) -> Result<Vec<Candidate>, StoreError> {
+        let query = sql(LEFT_OVER, [day.into()]);
+        let mut work = Candidate::find_by_statement(query).all(&self.db.read).await?;
+        let query = sql(FOLLOW_UPS, [until.into()]);
+        work.extend(Candidate::find_by_statement(query).all(&self.db.read).await?);
+        Ok(work)
+    }
+
+    /// New enrolments of a campaign, first come first, until `wants` has had enough of them.
+    pub async fn new_enrolments(
+        &self,
+        campaign: i64,
+        mut wants: impl FnMut(Candidate) -> bool,
+    ) -> Result<(), StoreError> {
+        let mut rows = self.db.read.stream_raw(sql(NEW, [campaign.into()])).await?;
+        while let Some(row) = rows.try_next().await? {
+            if !wants(Candidate::from_query_result(&row, "")?) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
+    /// `false`: another planner was faster.
+    pub async fn save_plan(&self, plan: &DayPlan) -> Result<bool, StoreError> {
+        let transaction = self.db.begin().await?;
+        for entry in &plan.campaigns {
+            save_entry(&transaction, plan, entry).await?;
+        }
+        for day in &plan.mailboxes {
+            transaction
+                .execute_raw(sql(
+                    SAVE_MAILBOX_DAY,
+                    [
+                        day.mailbox_id.into(),
+                        plan.day.as_str().into(),
+                        day.cap.into(),
+                        day.allowance.into(),
+                        day.ceiling.into(),
+                        day.allotted.into(),
+                    ],
+                ))
+                .await?;
+        }
+        for (scope, budgets) in [("domain", &plan.domains), ("tenant", &plan.tenants)] {
+            for (name, ceiling) in budgets {
+                transaction
+                    .execute_raw(sql(
+                        "INSERT INTO budget_days (scope, name, day, ceiling) VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling",
+                        [
+                            scope.into(),
+                            name.as_str().into(),
+                            plan.day.as_str().into(),
+                            (*ceiling).into(),
+                        ],
+                    ))
+                    .await?;
+            }
+        }
+        save_messages(&transaction, plan).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Whether a plan of that day was saved.
+    pub async fn is_planned(&self, day: &str) -> Result<bool, StoreError> {
+        let query = sql("SELECT 1 FROM plans WHERE day = ?1 LIMIT 1", [day.into()]);
+        Ok(self.db.read.query_one_raw(query).await?.is_some())
+    }
+
+    /// The saved plan of a day.
+    pub async fn saved_plan(&self, day: &str) -> Result<Option<SavedPlan>, StoreError> {
+        let db = &self.db.read;
+        let row = db
+            .query_one_raw(sql(
+                "SELECT max(revision) AS revisions FROM plans WHERE day = ?1",
+                [day.into()],
+            ))
+            .await?;
+        let revisions: Option<u32> =
+            row.map(|row| row.try_get("", "revisions")).transpose()?.flatten();
+        let Some(revisions) = revisions else { return Ok(None) };
+        let query = sql(SAVED_MAILBOX_DAYS, [day.into()]);
+        let mailboxes = SavedMailboxDay::find_by_statement(query).all(db).await?;
+        let campaigns = db
+            .query_all_raw(sql(
+                "SELECT campaign_id, sum(planned) AS planned FROM plans WHERE day = ?1
+                 GROUP BY campaign_id ORDER BY campaign_id",
+                [day.into()],
+            ))
+            .await?
+            .iter()
+            .map(|r| Ok((r.try_get("", "campaign_id")?, r.try_get("", "planned")?)))
+            .collect::<Result<_, StoreError>>()?;
+        let shortfalls = db
+            .query_all_raw(sql(LAST_SHORTFALLS, [day.into()]))
+            .await?
+            .iter()
+            .map(|r| {
+                Ok((
+                    r.try_get("", "campaign_id")?,
+                    r.try_get("", "why")?,
+                    r.try_get("", "count")?,
+                    r.try_get("", "cure")?,
+                ))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Some(SavedPlan { revisions, mailboxes, campaigns, shortfalls }))
+    }
+
+    /// A number that grows whenever something happens that may give the day new work or new room.
+    pub async fn planning_mark(&self) -> Result<i64, StoreError> {
+        let row = self.db.read.query_one_raw(sql(PLANNING_MARK, [])).await?;
+        Ok(row.map(|row| row.try_get::<Option<i64>>("", "mark")).transpose()?.flatten().unwrap_or(0))
+    }
+
+    /// The first moment after `after` at which a follow-up becomes ready.
+    pub async fn next_follow_up_at(&self, after: i64) -> Result<Option<i64>, StoreError> {
+        let query = sql(
+            "SELECT min(e.next_at) AS at FROM enrolments e JOIN campaigns c ON c.id = e.campaign_id
+             WHERE c.state = 'running' AND e.state = 'active' AND e.next_at > ?1",
+            [after.into()],
+        );
+        let row = self.db.read.query_one_raw(query).await?;
+        Ok(row.map(|row| row.try_get("", "at")).transpose()?.flatten())
+    }
+}
+
+async fn save_entry(
+    db: &impl ConnectionTrait,
+    plan: &DayPlan,
+    entry: &PlanEntry,
+) -> Result<(), StoreError> {
+    let day = plan.day.as_str();
+    let revision: u32 = db
+        .query_one_raw(sql(
+            "INSERT INTO plans (campaign_id, day, revision, seed, target, planned, shortfall)
+             SELECT ?1, ?2, coalesce(max(revision), 0) + 1, ?3, ?4, ?5, ?4 - ?5 FROM plans
+             WHERE campaign_id = ?1 AND day = ?2 RETURNING revision",
+            [
+                entry.campaign_id.into(),
+                day.into(),
+                plan.seed.into(),
+                entry.target.into(),
+                entry.planned.into(),
+            ],
+        ))
+        .await?
+        .ok_or_else(|| StoreError::Inconsistent("a plan was not written".to_owned()))?
+        .try_get("", "revision")?;
+    for (why, count, cure) in &entry.shortfalls {
+        db.execute_raw(sql(
+            "INSERT INTO shortfalls (campaign_id, day, revision, why, count, cure)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            [
+                entry.campaign_id.into(),
+                day.into(),
+                revision.into(),
+                why.as_str().into(),
+                (*count).into(),
+                cure.as_str().into(),
+            ],
+        ))
+        .await?;
+    }
+    let data = format!(
+        "{{\"day\":\"{day}\",\"revision\":{revision},\"planned\":{},\"target\":{}}}",
+        entry.planned, entry.target
+    );
+    db.execute_raw(sql(
+        "INSERT INTO events (at, kind, campaign_id, data) VALUES (?1, 'planned', ?2, ?3)",
+        [plan.now.into(), entry.campaign_id.into(), data.into()],
+    ))
+    .await?;
+    Ok(())
+}
+
+async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<(), StoreError> {
+    let (known, new): (Vec<&NewMessage>, Vec<&NewMessage>) =
+        plan.messages.iter().partition(|m| m.message_id.is_some());
+    for message in known {
+        db.execute_raw(sql(
+            "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, why = NULL
+             WHERE id = ?1 AND state = 'planned'",
+            [
+                message.message_id.into(),
+                message.mailbox_id.into(),
+                plan.day.as_str().into(),
+                message.due_at.into(),
+            ],
+        ))
+        .await?;
+    }
+    // One JSON array a batch: one bound value, whatever the rows.
+    for batch in new.chunks(BATCH) {
+        let rows: Vec<_> = batch
+            .iter()
+            .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at))
+            .collect();
+        let rows = serde_json::to_string(&rows)
+            .map_err(|error| StoreError::Inconsistent(error.to_string()))?;
+        db.execute_raw(sql(NEW_MESSAGES, [rows.into(), plan.day.as_str().into(), plan.now.into()]))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Rows of one statement; larger ones are no faster.
+const BATCH: usize = 500;
+
+/// A second planner with the same idea is stopped by UNIQUE (enrolment_id, position).
+const NEW_MESSAGES: &str = "
+    INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, plan_day, changed_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2, ?3
+    FROM json_each(?1)";
+
+const SAVE_MAILBOX_DAY: &str = "
+    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted)
+    VALUES (?1, ?2, max(?3, ?4), ?4, ?5, ?6)
+    ON CONFLICT (mailbox_id, day) DO UPDATE SET
+        cap = max(excluded.cap, attempted), allowance = excluded.allowance,
+        ceiling = excluded.ceiling, allotted = excluded.allotted";
+
+const SAVED_MAILBOX_DAYS: &str = "
+    SELECT d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted,
+           (SELECT min(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id
+            AND m.plan_day = d.day) AS first_at,
+           (SELECT max(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id
+            AND m.plan_day = d.day) AS last_at
+    FROM mailbox_days d JOIN mailboxes b ON b.id = d.mailbox_id
+    WHERE d.day = ?1 ORDER BY b.address";
+
+const LAST_SHORTFALLS: &str = "
+    SELECT s.campaign_id, s.why, s.count, s.cure FROM shortfalls s
+    WHERE s.day = ?1 AND s.revision = (SELECT max(p.revision) FROM plans p
+          WHERE p.campaign_id = s.campaign_id AND p.day = s.day)
+    ORDER BY s.campaign_id, s.why";
+
+const CAMPAIGN_USE: &str = "
+    SELECT campaign_id, count(*) AS used FROM (
+        SELECT campaign_id, id FROM messages WHERE sending_on = ?1 AND attempts > 0
+        UNION SELECT campaign_id, id FROM messages WHERE state = 'planned' AND plan_day = ?1)
+    GROUP BY campaign_id";
+
+const PEOPLE_BOOKED: &str = "
+    SELECT DISTINCT e.prospect_id FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+    WHERE m.state = 'planned' AND m.plan_day = ?1";
+
+const DOMAIN_USE: &str = "
+    SELECT name, sum(used) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'domain' AND day = ?1
+        UNION ALL
+        SELECT b.domain, count(*) FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+        WHERE m.state = 'planned' AND m.plan_day = ?1 GROUP BY b.domain)
+    GROUP BY name";
+
+const TENANT_USE: &str = "
+    SELECT name, sum(used) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'tenant' AND day = ?1
+        UNION ALL
+        SELECT b.tenant, count(*) FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+        WHERE m.state = 'planned' AND m.plan_day = ?1 AND b.tenant IS NOT NULL GROUP BY b.tenant)
+    GROUP BY name";
+
+const COMPANY_USE: &str = "
+    SELECT name, sum(used) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'company' AND day = ?1
+        UNION ALL
+        SELECT p.company, count(*) FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+        JOIN prospects p ON p.id = e.prospect_id
+        WHERE m.state = 'planned' AND m.plan_day = ?1 AND p.company IS NOT NULL GROUP BY p.company)
+    GROUP BY name";
+
+const LEFT_OVER: &str = "
+    SELECT m.enrolment_id, e.prospect_id, m.campaign_id, m.position AS step, m.id AS message_id,
+           e.mailbox_id, m.due_at AS ready_at,
+           CASE WHEN p.last_message_id = m.id THEN NULL ELSE p.last_attempt_at END AS person_attempt_at,
+           p.company, e.zone
+    FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+    JOIN prospects p ON p.id = e.prospect_id JOIN campaigns c ON c.id = m.campaign_id
+    WHERE m.state = 'planned' AND (m.plan_day IS NULL OR m.plan_day < ?1)
+      AND e.state = 'active' AND c.state = 'running'
+    ORDER BY m.due_at, m.id";
+
+const FOLLOW_UPS: &str = "
+    SELECT e.id AS enrolment_id, e.prospect_id, e.campaign_id, e.next_step AS step,
+           NULL AS message_id, e.mailbox_id, e.next_at AS ready_at,
+           p.last_attempt_at AS person_attempt_at, p.company, e.zone
+    FROM campaigns c JOIN enrolments e ON e.campaign_id = c.id
+    JOIN prospects p ON p.id = e.prospect_id
+    WHERE c.state = 'running' AND e.state = 'active' AND e.next_at > 0 AND e.next_at < ?1
+      AND e.next_step > 1
+      AND NOT EXISTS (SELECT 1 FROM messages m
+                      WHERE m.enrolment_id = e.id AND m.position = e.next_step)
+    ORDER BY e.next_at, e.id";
+
+const NEW: &str = "
+    SELECT e.id AS enrolment_id, e.prospect_id, e.campaign_id, e.next_step AS step,
+           NULL AS message_id, NULL AS mailbox_id, e.next_at AS ready_at,
+           p.last_attempt_at AS person_attempt_at, p.company, e.zone
+    FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+    WHERE e.campaign_id = ?1 AND e.state = 'active' AND e.next_at = 0
+      AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id AND m.position = 1)
+    ORDER BY e.id";
+
+const PLANNING_MARK: &str = "
+    SELECT max(id) AS mark FROM events
+    WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
+                   'enrolment_resumed')";
