@@ -5,3 +5,7 @@
 //! plain values, and a renderer can be made from such values alone.
 
 pub mod document;
+pub mod folder;
+pub mod manifest;
+pub mod prospects;
+pub mod templates;
