@@ -123,10 +123,7 @@ impl<R: Read> Records<R> {
     fn record(&mut self, record: &mut Record) -> Result<bool, Refusal> {
         let mut place = Place::Start;
         let begun = self.passed + self.at;
-        loop {
-            let Some(byte) = self.peek()? else {
-                return self.end_of_file(record, place);
-            };
+        while let Some(byte) = self.peek()? {
             self.within_limits(record, place, begun)?;
             if byte == b'\n' && std::mem::take(&mut self.after_return) {
                 // The second half of a CRLF: it ends nothing, but belongs to a quoted field.
@@ -134,61 +131,73 @@ impl<R: Read> Records<R> {
                     record.text.push('\n');
                 }
                 self.at += 1;
-                if place == Place::Start && record.text.is_empty() && record.ends.is_empty() {
-                    record.line = self.line;
-                }
                 continue;
             }
             self.after_return = byte == b'\r';
-            match (place, byte) {
-                (_, 0) => return Err(self.refuse(NUL)),
-                (Place::Quoted(opened), b'"') => place = Place::Closed(opened),
-                (Place::Quoted(_), _) => {
-                    if self.copy(record, |byte| matches!(byte, b'"' | b'\r' | b'\n' | 0)) > 0 {
-                        continue;
-                    }
-                    // A line break within the quotes.
-                    record.text.push(char::from(byte));
-                    self.line += 1;
-                }
-                (Place::Closed(opened), b'"') => {
-                    record.text.push('"');
-                    place = Place::Quoted(opened);
-                }
-                (_, b'\r' | b'\n') => {
-                    self.at += 1;
-                    self.line += 1;
-                    record.ends.push(record.text.len());
-                    return Ok(true);
-                }
-                (_, byte) if byte == self.delimiter => {
-                    record.ends.push(record.text.len());
-                    place = Place::Start;
-                }
-                (Place::Closed(_), b' ' | b'\t') => {}
-                (Place::Closed(opened), _) => {
-                    self.torn(record, opened)?;
-                    place = Place::Plain;
-                    continue;
-                }
-                (Place::Start, b'"') => {
-                    record.text.truncate(record.ends.last().copied().unwrap_or(0));
-                    place = Place::Quoted(self.line);
-                }
-                (Place::Start, b' ' | b'\t') => {
-                    record.text.push(char::from(byte));
-                }
-                (Place::Start | Place::Plain, _) => {
-                    let delimiter = self.delimiter;
-                    self.copy(record, |byte| {
-                        byte == delimiter || matches!(byte, b'\r' | b'\n' | 0)
-                    });
-                    place = Place::Plain;
-                    continue;
-                }
+            match self.take(byte, place, record)? {
+                Some(next) => place = next,
+                None => return Ok(true),
             }
-            self.at += 1;
         }
+        self.end_of_file(record, place)
+    }
+
+    /// Takes the next byte, or a run of bytes that mean nothing by themselves, and says where that
+    /// leads; nowhere, where the record is complete.
+    fn take(
+        &mut self,
+        byte: u8,
+        place: Place,
+        record: &mut Record,
+    ) -> Result<Option<Place>, Refusal> {
+        let delimiter = self.delimiter;
+        let next = match (place, byte) {
+            (_, 0) => return Err(self.refuse(NUL)),
+            (Place::Quoted(opened), b'"') => Place::Closed(opened),
+            (Place::Quoted(_), b'\r' | b'\n') => {
+                record.text.push(char::from(byte));
+                self.line += 1;
+                place
+            }
+            (Place::Quoted(_), _) => {
+                self.copy(record, |byte| matches!(byte, b'"' | b'\r' | b'\n' | 0));
+                return Ok(Some(place));
+            }
+            (Place::Closed(opened), b'"') => {
+                record.text.push('"');
+                Place::Quoted(opened)
+            }
+            (_, b'\r' | b'\n') => {
+                record.ends.push(record.text.len());
+                self.line += 1;
+                self.at += 1;
+                return Ok(None);
+            }
+            (_, byte) if byte == delimiter => {
+                record.ends.push(record.text.len());
+                Place::Start
+            }
+            (Place::Closed(_), b' ' | b'\t') => place,
+            (Place::Closed(opened), _) => {
+                self.torn(record, opened)?;
+                return Ok(Some(Place::Plain));
+            }
+            (Place::Start, b'"') => {
+                // Blanks before the opening quote are no part of the field.
+                record.text.truncate(record.ends.last().copied().unwrap_or(0));
+                Place::Quoted(self.line)
+            }
+            (Place::Start, b' ' | b'\t') => {
+                record.text.push(char::from(byte));
+                place
+            }
+            (Place::Start | Place::Plain, _) => {
+                self.copy(record, |byte| byte == delimiter || matches!(byte, b'\r' | b'\n' | 0));
+                return Ok(Some(Place::Plain));
+            }
+        };
+        self.at += 1;
+        Ok(Some(next))
     }
 
     fn end_of_file(&self, record: &mut Record, place: Place) -> Result<bool, Refusal> {
@@ -220,13 +229,12 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// Copies up to the first byte that `ends` the run; gives how many bytes that were.
-    fn copy(&mut self, record: &mut Record, ends: impl Fn(u8) -> bool) -> usize {
+    /// Copies up to the first byte that `ends` the run.
+    fn copy(&mut self, record: &mut Record, ends: impl Fn(u8) -> bool) {
         let rest = &self.piece[self.at..];
         let length = rest.bytes().position(ends).unwrap_or(rest.len());
         record.text.push_str(&rest[..length]);
         self.at += length;
-        length
     }
 
     fn within_limits(&self, record: &Record, place: Place, begun: usize) -> Result<(), Refusal> {

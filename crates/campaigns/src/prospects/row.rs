@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use jiff::tz::TimeZone;
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
 
@@ -112,11 +113,14 @@ impl Reading {
         if let Some(known) = self.zones.get(&name) {
             return known.clone();
         }
-        let found = calendar::zone(&name)
-            .map(|zone| zone.iana_name().map_or_else(|| name.clone(), str::to_owned));
-        if self.zones.len() < REMEMBERED_MAX {
-            self.zones.insert(name, found.clone());
+        if self.zones.len() == REMEMBERED_MAX {
+            // Who names more zones than there are gets no more hints: each is a search through all.
+            return TimeZone::get(&name)
+                .map(|zone| proper_name(&zone, &name))
+                .map_err(|_| format!("`{name}` is no time zone of the IANA database"));
         }
+        let found = calendar::zone(&name).map(|zone| proper_name(&zone, &name));
+        self.zones.insert(name, found.clone());
         found
     }
 
@@ -169,6 +173,10 @@ fn flaw(value: &str, control: impl Fn(char) -> bool) -> Option<&'static str> {
     }
 }
 
+fn proper_name(zone: &TimeZone, name: &str) -> String {
+    zone.iana_name().unwrap_or(name).to_owned()
+}
+
 fn named(column: &str, flaw: &str) -> String {
     format!("`{column}` {flaw}")
 }
@@ -185,4 +193,4 @@ fn fingerprint(address: &Address) -> u128 {
 }
 
 /// How many zones or countries are remembered; the world has some hundreds of either.
-const REMEMBERED_MAX: usize = 4_096;
+const REMEMBERED_MAX: usize = 1_024;
