@@ -1,0 +1,119 @@
+//! The fleet as the configuration has it: what the books do not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+use warmfront_campaigns::manifest::MailboxPattern;
+use warmfront_core::address::Address;
+use warmfront_core::calendar::Window;
+use warmfront_core::plan::Pace;
+use warmfront_core::provider::{ColdMail, Preset};
+use warmfront_core::span::{MINUTE, Millis};
+use warmfront_core::warmup::Curve;
+use warmfront_store::{FRESH_MS, MailboxSpec, Settings};
+
+/// One mailbox.
+#[derive(Clone, Debug)]
+pub struct Mailbox {
+    /// Its address.
+    pub address: Address,
+    /// The name recipients see.
+    pub name: Option<String>,
+    /// What its provider allows.
+    pub provider: Preset,
+    /// The most it may ever send in a day.
+    pub cap: u32,
+    /// Its curve.
+    pub curve: Curve,
+    /// The least time between two of its messages.
+    pub gap: Millis,
+    /// When it may send at all, seen from `timezone`.
+    pub window: Option<Vec<Window>>,
+    /// The zone of its window.
+    pub timezone: TimeZone,
+    /// The tenant it shares.
+    pub tenant: Option<String>,
+    /// Names that campaigns may call it by.
+    pub tags: BTreeSet<String>,
+    /// How it spreads its day.
+    pub pace: Pace,
+    /// Where it stands on its curve when first seen.
+    pub warm_days: u32,
+}
+
+impl Mailbox {
+    /// The least time between two attempts: its gap, or what its provider's rate asks if longer.
+    #[must_use]
+    pub fn spacing(&self) -> Millis {
+        let rate = self.provider.limit_per_minute.filter(|&rate| rate > 0);
+        // Rounded up, so that no minute holds one too many.
+        let by_rate = rate.map_or(0, |rate| (MINUTE as u64).div_ceil(u64::from(rate)));
+        self.gap.max(Millis::try_from(by_rate).unwrap_or(Millis::MAX))
+    }
+}
+
+/// All of it, with the limits that mailboxes share.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The mailboxes, by address.
+    pub mailboxes: BTreeMap<Address, Mailbox>,
+    /// The zone whose civil date counts for every limit.
+    pub timezone: TimeZone,
+    /// Its name.
+    pub timezone_name: String,
+    /// Messages to one company in a day.
+    pub company_per_day: u32,
+    /// Least time between two messages to one person.
+    pub person_gap: Millis,
+    /// Messages of one sending domain in a day.
+    pub domain_per_day: u32,
+    /// Messages of each tenant in a day.
+    pub tenants: BTreeMap<String, u32>,
+}
+
+impl Fleet {
+    /// The mailboxes a campaign may use. A provider that takes only mail people asked for carries
+    /// no other campaign.
+    pub fn matching(
+        &self,
+        patterns: &[MailboxPattern],
+        opt_in: bool,
+    ) -> impl Iterator<Item = &Mailbox> {
+        self.mailboxes.values().filter(move |mailbox| {
+            let tags: Vec<String> = mailbox.tags.iter().cloned().collect();
+            let allowed = match mailbox.provider.cold_mail {
+                ColdMail::Yes => true,
+                ColdMail::OptIn => opt_in,
+                ColdMail::No => false,
+            };
+            allowed && patterns.iter().any(|p| p.matches(&mailbox.address, &tags))
+        })
+    }
+
+    /// The rows the books keep of it.
+    #[must_use]
+    pub fn specs(&self) -> Vec<MailboxSpec> {
+        let spec = |mailbox: &Mailbox| MailboxSpec {
+            address: mailbox.address.to_string(),
+            domain: mailbox.address.domain().to_owned(),
+            tenant: mailbox.tenant.clone(),
+            provider: mailbox.provider.name.to_string(),
+            cap: mailbox.cap,
+            gap_ms: mailbox.spacing(),
+            warm_days: mailbox.warm_days,
+        };
+        self.mailboxes.values().map(spec).collect()
+    }
+
+    /// The settings the triggers check against.
+    #[must_use]
+    pub fn settings(&self, seed: i64) -> Settings {
+        Settings {
+            zone: self.timezone_name.clone(),
+            seed,
+            company_per_day: self.company_per_day,
+            person_gap_ms: self.person_gap,
+            fresh_ms: FRESH_MS,
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! A lane: one mailbox's way through its day, one message at a time.
+//!
+//! Render and compose first; then connect; then claim, submit, settle. Whatever ends a lane in
+//! between, the books know how far it got, and whoever leases the mailbox next goes on from there.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{info, warn};
+use warmfront_core::health::PauseReason;
+use warmfront_core::reason::{self, Hold};
+use warmfront_core::rng;
+use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
+use warmfront_core::{answer, calendar};
+use warmfront_mail::submit::{Halt, Outcome, Progress, Stage, Submit, Trouble};
+use warmfront_store::{Claim, DueMessage, Fate, Lease, Settlement, StoreError};
+
+use crate::EngineError;
+use crate::fleet::Mailbox;
+use crate::judge::{Attempt, Judgement, judge};
+use crate::letter::{Composed, LetterProblem, write_letter};
+use crate::office::Office;
+use crate::roster::Campaign;
+
+/// One mailbox at work.
+#[derive(Debug)]
+pub struct Lane<O> {
+    office: Office,
+    mailbox: Mailbox,
+    lease: Lease,
+    out: O,
+    queue: VecDeque<DueMessage>,
+    /// The day the queue was read for.
+    day: String,
+    /// Messages that are due and may not leave, and when to look at them again.
+    held: BTreeMap<i64, Millis>,
+    /// Connection failures in a row.
+    failures: u32,
+}
+
+/// When a lane wants to be called again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At that moment.
+    At(Millis),
+    /// Not before the next plan, or not at all under this lease.
+    Done,
+}
+
+impl<O: Submit> Lane<O> {
+    /// A lane under a lease.
+    #[must_use]
+    pub fn new(office: Office, mailbox: Mailbox, lease: Lease, out: O) -> Self {
+        let (queue, day, held) = (VecDeque::new(), String::new(), BTreeMap::new());
+        Self { office, mailbox, lease, out, queue, day, held, failures: 0 }
+    }
+
+    /// The mailbox's row.
+    #[must_use]
+    pub fn mailbox_id(&self) -> i64 {
+        self.lease.mailbox
+    }
+
+    /// Takes leave of the server and gives the lease back.
+    pub async fn close(mut self) {
+        self.out.close().await;
+        if let Err(error) = self.office.store.release(self.lease).await {
+            warn!(mailbox = self.lease.mailbox, %error, "a lease was not given back");
+        }
+    }
+
+    /// Sends at most one message that is due by `now`.
+    pub async fn tick(&mut self, now: Millis) -> Result<Next, EngineError> {
+        let day = self.office.day(now).to_string();
+        if self.day != day {
+            self.queue.clear();
+            self.day = day;
+        }
+        if self.queue.is_empty() {
+            self.refill(now).await?;
+        }
+        let Some(due) = self.queue.pop_front() else {
+            let next = self.office.store.next_due(self.lease.mailbox, &self.day, now).await?;
+            let again = self.held.values().min().copied();
+            return Ok(next.into_iter().chain(again).min().map_or(Next::Done, Next::At));
+        };
+        let roster = self.office.roster();
+        let Some(campaign) = roster.get(due.campaign_id) else {
+            self.held.insert(due.id, now + HELD_FOR);
+            return Ok(Next::At(now));
+        };
+        self.send(campaign, due, now).await
+    }
+
+    async fn refill(&mut self, now: Millis) -> Result<(), EngineError> {
+        self.held.retain(|_, until| *until > now);
+        let ahead = AHEAD + u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        let due = self.office.store.due(self.lease.mailbox, &self.day, now, ahead).await?;
+        self.queue.extend(due.into_iter().filter(|due| !self.held.contains_key(&due.id)));
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        campaign: &Arc<Campaign>,
+        due: DueMessage,
+        now: Millis,
+    ) -> Result<Next, EngineError> {
+        if !self.is_open(campaign, &due, now) {
+            let (at, today) = self.next_open(campaign, &due, now);
+            let due_at = today.then_some(at);
+            self.office.store.hold_message(due.id, due_at, "its hours were missed").await?;
+            return Ok(Next::At(now));
+        }
+        let composed = write_letter(&self.office, &self.mailbox, campaign, &due, now).await;
+        let composed = match composed {
+            Ok(composed) => composed,
+            Err(LetterProblem::Blocked(why)) => {
+                warn!(message = due.id, "an enrolment is blocked: its text cannot be rendered");
+                self.office.store.block_enrolment(due.enrolment_id, due.id, &why).await?;
+                return Ok(Next::At(now));
+            }
+            Err(LetterProblem::Store(error)) => return Err(error.into()),
+        };
+        if let Err(trouble) = self.out.ready(now).await {
+            self.queue.push_front(due);
+            return self.give_way(&trouble, now).await;
+        }
+        self.failures = 0;
+        let now = self.office.clock.now().max(now);
+        let claim = Claim {
+            message: due.id,
+            epoch: self.lease.epoch,
+            now,
+            day: self.day.clone(),
+            rfc_message_id: composed.rfc_message_id.clone(),
+            unsubscribe_token: composed.unsubscribe_token.clone(),
+            revision: composed.revision,
+            subject: composed.subject.clone(),
+        };
+        if !self.office.store.claim(claim).await? {
+            return self.refused(campaign, due, now).await;
+        }
+        self.submit_and_settle(campaign, &due, &composed, now).await?;
+        Ok(Next::At(now + self.mailbox.spacing()))
+    }
+
+    async fn submit_and_settle(
+        &mut self,
+        campaign: &Arc<Campaign>,
+        due: &DueMessage,
+        composed: &Composed,
+        now: Millis,
+    ) -> Result<(), EngineError> {
+        let failpoint = self.office.failpoint.clone();
+        let outcome = match failpoint.pass("after_claim").await {
+            Ok(()) => {
+                let mut marking =
+                    Marking { office: &self.office, message: due.id, epoch: self.lease.epoch };
+                self.out.submit(&composed.letter, now, &mut marking).await
+            }
+            Err(halt) => Outcome::NotSent(Trouble::Halted(halt.0)),
+        };
+        let outcome = match outcome {
+            Outcome::Answered(answer) if answer.code / 100 == 2 => {
+                let passed = failpoint.pass("after_250").await;
+                passed.map_or_else(
+                    |halt| Outcome::InDoubt { why: halt.0 },
+                    |()| Outcome::Answered(answer),
+                )
+            }
+            other => other,
+        };
+        let settlement = self.settlement(campaign, due, now, &outcome);
+        if let Err(halt) = failpoint.pass("before_settle").await {
+            // As after a crash: the row stays as it is, and the next lease settles it.
+            return Err(StoreError::Inconsistent(halt.0).into());
+        }
+        settle(&self.office, settlement).await?;
+        let _ = failpoint.pass("after_settle").await;
+        Ok(())
+    }
+
+    fn settlement(
+        &self,
+        campaign: &Campaign,
+        due: &DueMessage,
+        claimed_at: Millis,
+        outcome: &Outcome,
+    ) -> Settlement {
+        let now = self.office.clock.now().max(claimed_at);
+        let attempt = Attempt {
+            provider: &self.mailbox.provider,
+            earlier: due.attempts,
+            first_at: due.first_attempt_at.unwrap_or(claimed_at),
+            now,
+            jitter: jitter(due.id, due.attempts),
+            next: campaign.next_step(due.position, now, &due.zone),
+        };
+        let Judgement { mut fate, blow } = judge(outcome, &attempt);
+        if let Fate::Deferred { retry_at, today, .. } | Fate::NotSent { retry_at, today, .. } =
+            &mut fate
+        {
+            (*retry_at, *today) = self.next_open(campaign, due, *retry_at);
+        }
+        let answer = match outcome {
+            Outcome::Answered(answer) => Some(answer),
+            Outcome::NotSent(_) | Outcome::InDoubt { .. } => None,
+        };
+        tell(self.lease.mailbox, due.id, &fate);
+        Settlement {
+            message: due.id,
+            epoch: self.lease.epoch,
+            now,
+            fate,
+            blow,
+            smtp_code: answer.map(|answer| answer.code),
+            enhanced_status: answer.and_then(|a| a.enhanced).map(|code| code.to_string()),
+        }
+    }
+
+    /// What to do when the server cannot be reached or does not let us in. No attempt is counted.
+    async fn give_way(&mut self, trouble: &Trouble, now: Millis) -> Result<Next, EngineError> {
+        let store = &self.office.store;
+        let mailbox = self.lease.mailbox;
+        match trouble {
+            Trouble::Refused(answer)
+                if answer::classify(answer).action == answer::Action::FixCredentials =>
+            {
+                warn!(mailbox, "paused: the server refused the log-in");
+                let why = answer.to_string();
+                store.stop_mailbox(mailbox, PauseReason::Credentials, &why, now).await?;
+                return Ok(Next::Done);
+            }
+            Trouble::Unsafe(why) => {
+                warn!(mailbox, why, "paused: its server cannot be used safely");
+                store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
+                return Ok(Next::Done);
+            }
+            Trouble::Refused(_) | Trouble::Lost { .. } | Trouble::Halted(_) => {}
+        }
+        self.failures += 1;
+        let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);
+        let wait =
+            doubled.min(BACKOFF_MAX) * (80 + jitter(mailbox, self.failures) * 40 / 100) / 100;
+        warn!(mailbox, %trouble, again_in_s = wait / SECOND, "the server cannot be reached");
+        Ok(Next::At(now + wait))
+    }
+
+    /// The books refused a claim: find the binding reason, note it, and go on as it asks.
+    async fn refused(
+        &mut self,
+        campaign: &Campaign,
+        due: DueMessage,
+        now: Millis,
+    ) -> Result<Next, EngineError> {
+        let store = &self.office.store;
+        let Some(facts) = store.facts(due.id, &self.day).await? else { return Ok(Next::At(now)) };
+        let Some(hold) = reason::binding(&facts, now) else {
+            // The lease is what is left: whoever has it now goes on.
+            info!(mailbox = self.lease.mailbox, "the lease is lost");
+            return Ok(Next::Done);
+        };
+        let why = hold.to_string();
+        match hold {
+            Hold::MailboxGap(at) => {
+                self.queue.push_front(due);
+                Ok(Next::At(at))
+            }
+            Hold::PersonGap(at) | Hold::NotDue(at) => {
+                let (at, today) = self.next_open(campaign, &due, at);
+                store.hold_message(due.id, today.then_some(at), &why).await?;
+                Ok(Next::At(now))
+            }
+            Hold::MailboxDay(_)
+            | Hold::DomainDay(_)
+            | Hold::TenantDay(_)
+            | Hold::CompanyDay(_)
+            | Hold::NextPlan => {
+                store.hold_message(due.id, None, &why).await?;
+                Ok(Next::At(now))
+            }
+            Hold::InboxStale(_) | Hold::Enrolment(_) | Hold::Suppressed | Hold::Campaign(_) => {
+                store.explain_message(due.id, &why).await?;
+                self.held.insert(due.id, now + HELD_FOR);
+                Ok(Next::At(now))
+            }
+            Hold::MailboxPaused { .. } | Hold::MailboxDisabled => Ok(Next::Done),
+            Hold::NotPlanned(_) => Ok(Next::At(now)),
+        }
+    }
+
+    fn is_open(&self, campaign: &Campaign, due: &DueMessage, now: Millis) -> bool {
+        self.hours(campaign, due, now).iter().any(|span| span.contains(now))
+    }
+
+    /// The first moment from `from` on within the hours of its day, and whether there is one; if
+    /// not, `from` itself, for the next plan to move.
+    fn next_open(&self, campaign: &Campaign, due: &DueMessage, from: Millis) -> (Millis, bool) {
+        let hours = self.hours(campaign, due, from);
+        let today = self.office.day(from).to_string() == self.day;
+        let open = hours.iter().find(|span| from < span.end()).map(|span| from.max(span.start()));
+        open.filter(|_| today).map_or((from, false), |at| (at, true))
+    }
+
+    /// When this message may leave on the day of `moment`: the person's hours and the mailbox's.
+    fn hours(&self, campaign: &Campaign, due: &DueMessage, moment: Millis) -> Vec<Span> {
+        let day = calendar::day_span(&self.office.fleet.timezone, self.office.day(moment));
+        let hours = campaign.calendar(&due.zone).spans(day);
+        match &self.mailbox.window {
+            Some(windows) => {
+                let none = BTreeSet::new();
+                let own = calendar::open_spans(windows, &self.mailbox.timezone, &none, day);
+                span::intersection(&hours, &own)
+            }
+            None => hours,
+        }
+    }
+}
+
+/// Writes down what became of a message, however long the database takes: it is the only one
+/// who knows.
+async fn settle(office: &Office, settlement: Settlement) -> Result<(), EngineError> {
+    for _ in 0..SETTLE_TRIES {
+        match office.store.settle(settlement.clone()).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {
+                warn!(message = settlement.message, "settled by somebody else meanwhile");
+                return Ok(());
+            }
+            Err(error) if error.is_transient() => {
+                warn!(%error, "waiting to settle a message");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Locked.into())
+}
+
+/// Follows one submission: marks the dot, durably, before it leaves.
+struct Marking<'a> {
+    office: &'a Office,
+    message: i64,
+    epoch: i64,
+}
+
+impl Progress for Marking<'_> {
+    async fn reached(&mut self, stage: Stage) -> Result<(), Halt> {
+        let failpoint = &self.office.failpoint;
+        match stage {
+            Stage::Mail => failpoint.pass("after_mail").await,
+            Stage::Rcpt => failpoint.pass("after_rcpt").await,
+            Stage::BodyWritten => {
+                failpoint.pass("before_dot_commit").await?;
+                let now = self.office.clock.now();
+                match self.office.store.mark_dot(self.message, self.epoch, now).await {
+                    Ok(true) => failpoint.pass("after_dot_commit").await,
+                    Ok(false) => Err(Halt("the lease was lost before the final dot".to_owned())),
+                    Err(error) => Err(Halt(format!("the dot could not be marked: {error}"))),
+                }
+            }
+            Stage::DotWritten => failpoint.pass("after_dot").await,
+        }
+    }
+}
+
+fn tell(mailbox: i64, message: i64, fate: &Fate) {
+    match fate {
+        Fate::Accepted { .. } => info!(mailbox, message, "accepted"),
+        Fate::Rejected { verdict, .. } => info!(mailbox, message, verdict, "rejected"),
+        Fate::Deferred { .. } => info!(mailbox, message, "deferred"),
+        Fate::NotSent { .. } => info!(mailbox, message, "surely not sent"),
+        Fate::InDoubt { .. } => warn!(mailbox, message, "in doubt"),
+    }
+}
+
+/// From 0 to 99, the same for the same attempt.
+fn jitter(id: i64, attempt: u32) -> i64 {
+    use rand::RngExt as _;
+    rng::stream(u64::from(attempt), &[id.unsigned_abs()]).random_range(0..100)
+}
+
+/// Due messages read at once: enough to keep the database quiet, few enough to be fresh.
+const AHEAD: u32 = 50;
+
+/// How often a message that is held is looked at again.
+const HELD_FOR: Millis = MINUTE;
+
+/// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
+const BACKOFF_DOUBLINGS: u32 = 12;
+const BACKOFF_MAX: Millis = 5 * MINUTE;
+
+/// How often a settlement is tried, a second apart, while the database is locked or full.
+const SETTLE_TRIES: u32 = 600;

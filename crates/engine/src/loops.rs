@@ -1,0 +1,87 @@
+//! All loops in one thread, by one clock that somebody else sets: for simulations and tests. The
+//! very code that sends.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use warmfront_core::span::Millis;
+use warmfront_mail::inbox::Inbox;
+use warmfront_mail::submit::Submit;
+
+use crate::EngineError;
+use crate::lane::{Lane, Next};
+use crate::office::{Office, Ways};
+use crate::planner::Planner;
+use crate::sender::Sender;
+use crate::watcher::Watcher;
+
+/// Planner, sender and watcher, moved on by hand.
+#[derive(Debug)]
+pub struct Loops<O, I> {
+    office: Office,
+    planner: Planner,
+    sender: Sender<O, I>,
+    watcher: Watcher<O, I>,
+    lanes: BTreeMap<i64, (Millis, Lane<O>)>,
+}
+
+impl<O: Submit, I: Inbox> Loops<O, I> {
+    /// Loops that have done nothing yet.
+    #[must_use]
+    pub fn new(office: Office, ways: Ways<O, I>) -> Self {
+        Self {
+            planner: Planner::new(office.clone()),
+            sender: Sender::new(office.clone(), ways.clone()),
+            watcher: Watcher::new(office.clone(), ways),
+            lanes: BTreeMap::new(),
+            office,
+        }
+    }
+
+    /// Does everything due by `now`; says when the next thing is due.
+    pub async fn tick(&mut self, now: Millis) -> Result<Millis, EngineError> {
+        self.office.clock.set(now);
+        let mut wake = self.planner.tick(now).await?;
+        wake = wake.min(self.watcher.tick(now).await?);
+        let (lanes, recruit_at) = self.sender.tick(now).await?;
+        wake = wake.min(recruit_at);
+        self.lanes.extend(lanes.into_iter().map(|lane| (lane.mailbox_id(), (now, lane))));
+        self.drive(now).await?;
+        Ok(self.lanes.values().map(|(at, _)| *at).chain([wake]).min().unwrap_or(wake))
+    }
+
+    /// Lets every lane send what is due, side by side, until none has anything left at `now`.
+    async fn drive(&mut self, now: Millis) -> Result<(), EngineError> {
+        loop {
+            let due = self.lanes.values_mut().filter(|(at, _)| *at <= now);
+            let ticks = due.map(async |(at, lane)| (at, lane.tick(now).await));
+            let mut any = false;
+            let mut done = Vec::new();
+            let mut failed = None;
+            for (at, next) in join_all(ticks).await {
+                any = true;
+                match next {
+                    Ok(Next::At(next)) => *at = next,
+                    Ok(Next::Done) => *at = DONE,
+                    Err(error) => failed = Some(error),
+                }
+            }
+            done.extend(self.lanes.iter().filter(|(_, (at, _))| *at == DONE).map(|(id, _)| *id));
+            for mailbox in done {
+                if let Some((_, lane)) = self.lanes.remove(&mailbox) {
+                    lane.close().await;
+                }
+                self.sender.dismiss(mailbox, None);
+            }
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if !any {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A moment that never comes.
+const DONE: Millis = Millis::MAX;

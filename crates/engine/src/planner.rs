@@ -1,0 +1,173 @@
+//! The planner: begins the day, plans it once, and appends when new work or new room appears.
+
+use jiff::civil::Date;
+use tracing::info;
+use warmfront_core::calendar;
+use warmfront_core::plan::{self, Plan, Snapshot};
+use warmfront_core::span::Millis;
+use warmfront_store::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Settings, Store};
+
+use crate::EngineError;
+use crate::office::Office;
+use crate::roster::Roster;
+use crate::snapshot::{Extent, snapshot};
+
+/// The planner of one process.
+#[derive(Debug)]
+pub struct Planner {
+    office: Office,
+    /// The day last planned, and what the books looked like then.
+    planned: Option<Planned>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Planned {
+    day: Date,
+    at: Millis,
+    mark: i64,
+}
+
+impl Planner {
+    /// A planner that has planned nothing yet.
+    #[must_use]
+    pub fn new(office: Office) -> Self {
+        Self { office, planned: None }
+    }
+
+    /// Does what is due by `now`; says when to come back.
+    pub async fn tick(&mut self, now: Millis) -> Result<Millis, EngineError> {
+        let day = self.office.day(now);
+        let store = &self.office.store;
+        let settings = settings(store).await?;
+        if self.planned.is_none_or(|planned| planned.day != day) {
+            store.roll_days(&day.to_string(), days_between, now).await?;
+        }
+        store.resume_due(now).await?;
+        store.finish_campaigns(now).await?;
+        let mut roster = Roster::clone(&self.office.roster());
+        roster.refresh(store, &self.office.fleet.timezone).await?;
+        self.office.hang_up(roster);
+        if self.is_stale(day, now).await? {
+            let mark = store.planning_mark().await?;
+            self.plan(&settings, day, now).await?;
+            self.planned = Some(Planned { day, at: now, mark });
+        }
+        let midnight = calendar::day_span(&self.office.fleet.timezone, day).end();
+        Ok((now + self.office.poll).min(midnight))
+    }
+
+    /// Whether something happened since the last plan that a new one would take in.
+    async fn is_stale(&self, day: Date, now: Millis) -> Result<bool, EngineError> {
+        let Some(planned) = self.planned.filter(|planned| planned.day == day) else {
+            return Ok(true);
+        };
+        if self.office.store.planning_mark().await? != planned.mark {
+            return Ok(true);
+        }
+        let ready_at = self.office.store.next_follow_up_at(planned.at).await?;
+        Ok(ready_at.is_some_and(|at| at <= now))
+    }
+
+    async fn plan(&self, settings: &Settings, day: Date, now: Millis) -> Result<(), EngineError> {
+        let (store, fleet, roster) = (&self.office.store, &self.office.fleet, self.office.roster());
+        let snapshot = snapshot(store, fleet, &roster, settings, day, now, Extent::Day).await?;
+        let plan = plan::plan_day(&snapshot);
+        let is_revision = store.is_planned(&day.to_string()).await?;
+        if is_revision && plan.messages.is_empty() && !self.lifts_a_ceiling(&plan).await? {
+            return Ok(());
+        }
+        store.save_plan(&saved(&plan, &snapshot, settings, now)).await?;
+        let short: u32 = plan.shortfalls.iter().map(|s| s.count).sum();
+        info!(day = %day, planned = plan.messages.len(), short, "planned");
+        Ok(())
+    }
+
+    /// Whether a mailbox may do more today than its saved day says: its probe came back, say.
+    async fn lifts_a_ceiling(&self, plan: &Plan) -> Result<bool, EngineError> {
+        let saved = self.office.store.mailbox_days(&plan.day.to_string()).await?;
+        Ok(plan.mailboxes.iter().any(|day| {
+            let known = saved.iter().find(|(id, ..)| *id == day.id.0);
+            known.is_none_or(|(_, allowance, ..)| day.allowance > *allowance)
+        }))
+    }
+}
+
+/// The settings, which the engine writes before any loop begins.
+pub(crate) async fn settings(store: &Store) -> Result<Settings, EngineError> {
+    let settings = store.settings().await?;
+    Ok(settings.ok_or_else(|| {
+        warmfront_store::StoreError::Inconsistent("the settings were never written".to_owned())
+    })?)
+}
+
+/// The days from `from` up to, not including, `to`.
+pub(crate) fn days_between(from: &str, to: &str) -> Vec<String> {
+    let (Ok(mut day), Ok(to)) = (from.parse::<Date>(), to.parse::<Date>()) else {
+        return Vec::new();
+    };
+    let mut days = Vec::new();
+    while day < to && days.len() < IDLE_DAYS_MAX {
+        days.push(day.to_string());
+        let Ok(next) = day.tomorrow() else { break };
+        day = next;
+    }
+    days
+}
+
+/// Whatever is warm has long cooled after so many days.
+const IDLE_DAYS_MAX: usize = 1_000;
+
+fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> DayPlan {
+    let mailbox = |index: usize| snapshot.mailboxes[index].id.0;
+    let ceilings =
+        |budgets: &[plan::Budget]| budgets.iter().map(|b| (b.name.clone(), b.ceiling)).collect();
+    let campaigns = plan.campaigns.iter().zip(&snapshot.campaigns).map(|(day, row)| {
+        let mine = plan.shortfalls.iter().filter(|s| s.campaign == day.slug);
+        PlanEntry {
+            campaign_id: row.id.0,
+            target: day.target,
+            planned: day.planned,
+            shortfalls: mine.map(|s| (word(s.why), s.count, s.cure.clone())).collect(),
+        }
+    });
+    let mailboxes =
+        plan.mailboxes.iter().zip(&snapshot.mailboxes).map(|(day, row)| SavedMailboxDay {
+            mailbox_id: day.id.0,
+            cap: row.cap,
+            allowance: day.allowance,
+            ceiling: day.ceiling,
+            allotted: day.allotted,
+            first_at: day.first_at,
+            last_at: day.last_at,
+        });
+    DayPlan {
+        day: plan.day.to_string(),
+        now,
+        seed: settings.seed,
+        mailboxes: mailboxes.collect(),
+        domains: ceilings(&snapshot.domains),
+        tenants: ceilings(&snapshot.tenants),
+        campaigns: campaigns.collect(),
+        messages: plan
+            .messages
+            .iter()
+            .map(|message| NewMessage {
+                message_id: message.message.map(|id| id.0),
+                enrolment_id: message.enrolment.0,
+                campaign_id: snapshot.campaigns[snapshot.work[message.work].campaign].id.0,
+                step: message.step,
+                mailbox_id: mailbox(message.mailbox),
+                due_at: message.due_at,
+            })
+            .collect(),
+    }
+}
+
+/// A limit as the books and `--json` write it.
+#[must_use]
+pub fn word(limit: plan::Limit) -> String {
+    serde_json::to_value(limit)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
+}

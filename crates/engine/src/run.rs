@@ -1,0 +1,205 @@
+//! The daemon: every loop by the machine's clock, each mailbox's lane a task of its own, until it is
+//! told to stop or nothing is left for today.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use warmfront_core::span::{self, MINUTE, Millis};
+use warmfront_mail::inbox::Inbox;
+use warmfront_mail::submit::Submit;
+
+use crate::EngineError;
+use crate::lane::{Lane, Next};
+use crate::office::{Office, Ways};
+use crate::planner::Planner;
+use crate::sender::Sender;
+use crate::watcher::Watcher;
+
+/// When a daemon ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// When it is told to.
+    Stopped,
+    /// When nothing may leave any more today.
+    Idle,
+}
+
+/// How a lane's task ended.
+type Ended = (i64, Result<(), EngineError>);
+
+/// Runs until `stop` or, where wanted, until nothing is left for today. What is in flight is
+/// finished either way, for at most [`FINISH_MAX`].
+pub async fn run<O, I>(
+    office: Office,
+    ways: Ways<O, I>,
+    until: Until,
+    stop: CancellationToken,
+) -> Result<(), EngineError>
+where
+    O: Submit + 'static,
+    I: Inbox + 'static,
+{
+    refuse_a_clock_set_back(&office).await?;
+    let mut daemon = Daemon {
+        planner: Planner::new(office.clone()),
+        sender: Sender::new(office.clone(), ways.clone()),
+        lanes: JoinSet::new(),
+        stop: stop.clone(),
+        latest: office.clock.now(),
+        office,
+    };
+    let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
+    let ended = daemon.work(until).await;
+    daemon.finish().await;
+    watching.abort();
+    ended
+}
+
+/// A clock behind the books would repeat days and refuse every claim; say so instead.
+async fn refuse_a_clock_set_back(office: &Office) -> Result<(), EngineError> {
+    let latest = office.store.latest_moment().await?.unwrap_or(Millis::MIN);
+    let behind = latest.saturating_sub(office.clock.now());
+    if behind > CLOCK_TOLERANCE {
+        return Err(EngineError::ClockSetBack { behind: span::length_text(behind) });
+    }
+    Ok(())
+}
+
+struct Daemon<O, I> {
+    office: Office,
+    planner: Planner,
+    sender: Sender<O, I>,
+    lanes: JoinSet<Ended>,
+    stop: CancellationToken,
+    /// The latest moment seen.
+    latest: Millis,
+}
+
+impl<O, I> Daemon<O, I>
+where
+    O: Submit + 'static,
+    I: Inbox + 'static,
+{
+    async fn work(&mut self, until: Until) -> Result<(), EngineError> {
+        while !self.stop.is_cancelled() {
+            let now = self.office.clock.now();
+            let wake = match self.round(now).await {
+                Ok(wake) => wake,
+                Err(error) if error.is_transient() => {
+                    warn!(%error, "nothing is sent until this is over");
+                    now + TRY_AGAIN
+                }
+                Err(error) => return Err(error),
+            };
+            if until == Until::Idle && self.lanes.is_empty() && self.is_idle(now).await? {
+                return Ok(());
+            }
+            let clock = self.office.clock.clone();
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                Some(ended) = self.lanes.join_next() => self.lane_ended(ended),
+                () = clock.wait_until(wake) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Plans and recruits; says when to come back.
+    async fn round(&mut self, now: Millis) -> Result<Millis, EngineError> {
+        if now < self.latest - CLOCK_TOLERANCE {
+            let behind = span::length_text(self.latest - now);
+            return Err(EngineError::ClockSetBack { behind });
+        }
+        self.latest = self.latest.max(now);
+        let plan_at = self.planner.tick(now).await?;
+        let (lanes, recruit_at) = self.sender.tick(now).await?;
+        for lane in lanes {
+            self.lanes.spawn(drive(lane, self.office.clone(), self.stop.clone()));
+        }
+        Ok(plan_at.min(recruit_at))
+    }
+
+    async fn is_idle(&self, now: Millis) -> Result<bool, EngineError> {
+        let day = self.office.day(now).to_string();
+        Ok(self.office.store.claimable_left(&day, now).await? == 0)
+    }
+
+    fn lane_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+        match ended {
+            Ok((mailbox, Ok(()))) => self.sender.dismiss(mailbox, None),
+            Ok((mailbox, Err(error))) => {
+                error!(mailbox, %error, "a lane broke; its mailbox rests a little");
+                self.sender.dismiss(mailbox, Some(self.office.clock.now()));
+            }
+            Err(error) => error!(%error, "a lane panicked; its mailbox rests until the restart"),
+        }
+    }
+
+    /// Waits for what is in flight.
+    async fn finish(&mut self) {
+        self.stop.cancel();
+        let all = async { while self.lanes.join_next().await.is_some() {} };
+        if tokio::time::timeout(FINISH_MAX, all).await.is_err() {
+            warn!("stopped with a message in flight; the next start settles it");
+        }
+        info!("stopped");
+    }
+}
+
+/// One lane until it has nothing to do for a while.
+async fn drive<O: Submit>(mut lane: Lane<O>, office: Office, stop: CancellationToken) -> Ended {
+    let mailbox = lane.mailbox_id();
+    loop {
+        if stop.is_cancelled() {
+            break;
+        }
+        let now = office.clock.now();
+        match lane.tick(now).await {
+            Ok(Next::At(at)) if at - now <= LINGERS_FOR => {
+                if at > now {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = office.clock.wait_until(at) => {}
+                    }
+                }
+            }
+            Ok(Next::At(_) | Next::Done) => break,
+            Err(error) => {
+                lane.close().await;
+                return (mailbox, Err(error));
+            }
+        }
+    }
+    lane.close().await;
+    (mailbox, Ok(()))
+}
+
+/// Reads inboxes beside the sending, so that a slow one holds nobody up.
+async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: CancellationToken) {
+    let mut watcher = Watcher::new(office.clone(), ways);
+    while !stop.is_cancelled() {
+        let now = office.clock.now();
+        let wake = watcher.tick(now).await.unwrap_or_else(|error| {
+            warn!(%error, "inboxes were not read");
+            now + TRY_AGAIN
+        });
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = office.clock.wait_until(wake) => {}
+        }
+    }
+}
+
+/// A clock may be corrected by this much without anybody minding.
+const CLOCK_TOLERANCE: Millis = MINUTE;
+
+/// How long to wait when the database is full or locked.
+const TRY_AGAIN: Millis = 2 * span::SECOND;
+
+/// A lane keeps its connection and its lease while its next message is this near.
+const LINGERS_FOR: Millis = MINUTE;
+
+/// How long a stop waits for what is in flight.
+const FINISH_MAX: Duration = Duration::from_secs(30);

@@ -1,0 +1,106 @@
+//! The sender: leases the mailboxes that have work and gives each a lane.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing::warn;
+use warmfront_core::health::PauseReason;
+use warmfront_core::span::{MINUTE, Millis};
+use warmfront_mail::submit::Submit;
+
+use crate::EngineError;
+use crate::lane::Lane;
+use crate::office::{LEASE_MARGIN, LEASE_TTL, Office, Ways};
+
+/// The sender of one process.
+#[derive(Debug)]
+pub struct Sender<O, I> {
+    office: Office,
+    ways: Ways<O, I>,
+    /// Mailboxes that have a lane at present.
+    busy: BTreeSet<i64>,
+    /// Mailboxes whose lane failed, and when to try again.
+    resting: BTreeMap<i64, Millis>,
+    renewed_at: Option<Millis>,
+}
+
+impl<O: Submit, I> Sender<O, I> {
+    /// A sender with no lane yet.
+    #[must_use]
+    pub fn new(office: Office, ways: Ways<O, I>) -> Self {
+        let (busy, resting) = (BTreeSet::new(), BTreeMap::new());
+        Self { office, ways, busy, resting, renewed_at: None }
+    }
+
+    /// Leases what is due by `now`; gives new lanes, and says when to come back.
+    pub async fn tick(&mut self, now: Millis) -> Result<(Vec<Lane<O>>, Millis), EngineError> {
+        self.renew(now).await?;
+        let day = self.office.day(now).to_string();
+        self.resting.retain(|_, until| *until > now);
+        let mut lanes = Vec::new();
+        let mut wake = now + self.office.poll;
+        for mailbox in self.office.store.mailboxes_with_orphans().await? {
+            lanes.extend(self.recruit(mailbox, now).await?);
+        }
+        for (mailbox, due_at) in self.office.store.mailboxes_with_work(&day).await? {
+            if due_at > now {
+                wake = wake.min(due_at);
+            } else {
+                lanes.extend(self.recruit(mailbox, now).await?);
+            }
+        }
+        if self.busy.is_empty() {
+            Ok((lanes, wake))
+        } else {
+            Ok((lanes, wake.min(now + LEASE_MARGIN)))
+        }
+    }
+
+    /// A lane has come to its end; `failed` says whether it broke.
+    pub fn dismiss(&mut self, mailbox: i64, failed_at: Option<Millis>) {
+        self.busy.remove(&mailbox);
+        if let Some(now) = failed_at {
+            self.resting.insert(mailbox, now + RESTS_FOR);
+        }
+    }
+
+    async fn renew(&mut self, now: Millis) -> Result<(), EngineError> {
+        let fresh = self.renewed_at.is_some_and(|at| now - at < LEASE_TTL - LEASE_MARGIN);
+        if !self.busy.is_empty() && !fresh {
+            self.office.store.renew_all(&self.office.owner, now, LEASE_TTL).await?;
+            self.renewed_at = Some(now);
+        }
+        Ok(())
+    }
+
+    async fn recruit(&mut self, mailbox: i64, now: Millis) -> Result<Option<Lane<O>>, EngineError> {
+        if self.busy.contains(&mailbox) || self.resting.contains_key(&mailbox) {
+            return Ok(None);
+        }
+        let store = &self.office.store;
+        let Some(lease) = store.lease(mailbox, &self.office.owner, now, LEASE_TTL).await? else {
+            return Ok(None);
+        };
+        let address = store.mailbox_address(mailbox).await?;
+        let configured = self.office.fleet.mailboxes.values();
+        let mut configured = configured.filter(|m| Some(m.address.as_str()) == address.as_deref());
+        let Some(config) = configured.next() else {
+            store.release(lease).await?;
+            return Ok(None);
+        };
+        match (self.ways.out)(config) {
+            Ok(out) => {
+                self.busy.insert(mailbox);
+                Ok(Some(Lane::new(self.office.clone(), config.clone(), lease, out)))
+            }
+            Err(why) => {
+                warn!(mailbox, why, "paused: it has no way out");
+                store.stop_mailbox(mailbox, PauseReason::Configuration, &why, now).await?;
+                store.release(lease).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// How long a mailbox is left alone after its lane broke.
+const RESTS_FOR: Millis = MINUTE / 6;

@@ -1,0 +1,318 @@
+//! From the books to what a plan is made of.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use warmfront_core::calendar;
+use warmfront_core::health::PauseReason;
+use warmfront_core::id::{CampaignId, EnrolmentId, MailboxId, MessageId, ProspectId};
+use warmfront_core::plan::{self, Budget, Calendar, Snapshot, Standing, Work};
+use warmfront_core::span::{Millis, Span};
+use warmfront_core::warmup::Warmth;
+use warmfront_store::{Candidate, DayUse, MailboxRow, Settings, Store};
+
+use crate::EngineError;
+use crate::fleet::Fleet;
+use crate::roster::Roster;
+
+/// How much of the work a snapshot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What the day may need.
+    Day,
+    /// Every live enrolment, for a forecast.
+    All,
+}
+
+/// Takes a snapshot of the books for planning `day` from `now` on.
+pub async fn snapshot(
+    store: &Store,
+    fleet: &Fleet,
+    roster: &Roster,
+    settings: &Settings,
+    day: Date,
+    now: Millis,
+    extent: Extent,
+) -> Result<Snapshot, EngineError> {
+    let day_name = day.to_string();
+    let day_use = store.day_use(&day_name).await?;
+    let rows = store.mailboxes().await?;
+    let mut taking = Taking::new(fleet, roster, settings, day, now, &rows, &day_use);
+    let day_span = calendar::day_span(&fleet.timezone, day);
+    let until = if extent == Extent::All { Millis::MAX } else { day_span.end() };
+    for candidate in store.work_begun(&day_name, until).await? {
+        taking.add(candidate);
+    }
+    for campaign in roster.by_slug() {
+        let place = taking.campaigns[&campaign.row.id];
+        let row = &taking.snapshot.campaigns[place];
+        let wanted = match extent {
+            Extent::Day => row.daily_target.saturating_sub(row.used),
+            Extent::All => u32::MAX,
+        };
+        let mut intake = Intake::new(wanted, day_span, now);
+        if wanted > 0 {
+            let taking = &mut taking;
+            store.new_enrolments(campaign.row.id, |c| intake.offer(taking, c)).await?;
+        }
+        for candidate in intake.spare {
+            taking.add(candidate);
+        }
+    }
+    let all = taking.snapshot;
+    Ok(all)
+}
+
+/// Picks, of new enrolments in their order, as many as a campaign wants today.
+struct Intake {
+    left: u32,
+    day: Span,
+    now: Millis,
+    /// Of each calendar, whether it opens for the rest of the day.
+    opens: BTreeMap<usize, bool>,
+    taken: BTreeMap<usize, u32>,
+    /// People a company limit keeps out, so that the plan can say so.
+    spare: Vec<Candidate>,
+}
+
+impl Intake {
+    fn new(wanted: u32, day: Span, now: Millis) -> Self {
+        let (opens, taken, spare) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { left: wanted, day, now, opens, taken, spare }
+    }
+
+    /// Whether more are wanted.
+    fn offer(&mut self, taking: &mut Taking<'_>, candidate: Candidate) -> bool {
+        let calendar = taking.calendar(candidate.campaign_id, &candidate.zone);
+        let (day, now) = (self.day, self.now);
+        let calendars = &taking.snapshot.calendars;
+        let opens = *self.opens.entry(calendar).or_insert_with(|| {
+            calendars[calendar].spans(day).last().is_some_and(|span| span.end() > now)
+        });
+        let forecast = self.left > Self::FORECAST;
+        if !opens && !forecast {
+            return true;
+        }
+        if let Some(company) = taking.company(candidate.company.as_deref()) {
+            let used = taking.snapshot.companies[company];
+            let taken = self.taken.entry(company).or_default();
+            if used + *taken >= taking.snapshot.company_per_day && !forecast {
+                if self.spare.len() < usize::try_from(self.left).unwrap_or(usize::MAX) {
+                    self.spare.push(candidate);
+                }
+                return true;
+            }
+            *taken += 1;
+        }
+        taking.add(candidate);
+        self.left -= 1;
+        self.spare.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left > 0
+    }
+
+    /// A want as large as this asks for everybody, open today or not.
+    const FORECAST: u32 = u32::MAX / 2;
+}
+
+/// A snapshot in the making.
+struct Taking<'a> {
+    snapshot: Snapshot,
+    roster: &'a Roster,
+    mailboxes: BTreeMap<i64, usize>,
+    campaigns: BTreeMap<i64, usize>,
+    companies: BTreeMap<String, usize>,
+    calendars: BTreeMap<(i64, String), usize>,
+    people: std::collections::BTreeSet<i64>,
+}
+
+impl<'a> Taking<'a> {
+    fn new(
+        fleet: &Fleet,
+        roster: &'a Roster,
+        settings: &Settings,
+        day: Date,
+        now: Millis,
+        rows: &[MailboxRow],
+        day_use: &DayUse,
+    ) -> Self {
+        let mut calendars = Vec::new();
+        let (domains, tenants) = budgets(fleet, rows, day_use);
+        let mailboxes: Vec<plan::Mailbox> = rows
+            .iter()
+            .map(|row| mailbox(fleet, row, day_use, &domains, &tenants, &mut calendars))
+            .collect();
+        let campaigns = roster
+            .by_slug()
+            .into_iter()
+            .map(|campaign| {
+                let matching = fleet.matching(&campaign.mailboxes, campaign.opt_in);
+                let addresses: Vec<&str> = matching.map(|m| m.address.as_str()).collect();
+                let used = day_use.campaigns.iter().find(|(id, _)| *id == campaign.row.id);
+                plan::Campaign {
+                    id: CampaignId(campaign.row.id),
+                    slug: campaign.row.slug.clone(),
+                    daily_target: campaign.row.daily_target,
+                    used: used.map_or(0, |(_, used)| *used),
+                    mailboxes: (0..rows.len())
+                        .filter(|&m| addresses.contains(&rows[m].address.as_str()))
+                        .collect(),
+                }
+            })
+            .collect::<Vec<_>>();
+        let place = |ids: Vec<i64>| ids.into_iter().zip(0..).collect::<BTreeMap<i64, usize>>();
+        let companies = day_use.companies.iter();
+        Self {
+            mailboxes: place(rows.iter().map(|row| row.id).collect()),
+            campaigns: place(campaigns.iter().map(|c| c.id.0).collect()),
+            companies: companies.clone().zip(0..).map(|(c, i)| (c.company.clone(), i)).collect(),
+            calendars: BTreeMap::new(),
+            people: day_use.people.iter().copied().collect(),
+            roster,
+            snapshot: Snapshot {
+                day,
+                zone: fleet.timezone.clone(),
+                now,
+                seed: settings.seed.unsigned_abs(),
+                company_per_day: settings.company_per_day,
+                person_gap: settings.person_gap_ms,
+                mailboxes,
+                domains,
+                tenants,
+                companies: companies.map(|c| c.used).collect(),
+                campaigns,
+                calendars,
+                work: Vec::new(),
+            },
+        }
+    }
+
+    fn add(&mut self, candidate: Candidate) {
+        let Some(&campaign) = self.campaigns.get(&candidate.campaign_id) else { return };
+        // Somebody with a message still to come today is not planned another.
+        if self.people.contains(&candidate.prospect_id) {
+            return;
+        }
+        let calendar = self.calendar(candidate.campaign_id, &candidate.zone);
+        let company = self.company(candidate.company.as_deref());
+        let person_gap = self.snapshot.person_gap;
+        self.snapshot.work.push(Work {
+            enrolment: EnrolmentId(candidate.enrolment_id),
+            prospect: ProspectId(candidate.prospect_id),
+            campaign,
+            step: candidate.step,
+            message: candidate.message_id.map(MessageId),
+            mailbox: candidate.mailbox_id.and_then(|id| self.mailboxes.get(&id).copied()),
+            ready_at: candidate.ready_at,
+            person_free_at: candidate.person_attempt_at.map_or(0, |at| at + person_gap),
+            company,
+            calendar,
+        });
+    }
+
+    fn calendar(&mut self, campaign: i64, zone: &str) -> usize {
+        if let Some(&known) = self.calendars.get(&(campaign, zone.to_owned())) {
+            return known;
+        }
+        let place = self.snapshot.calendars.len();
+        if let Some(campaign) = self.roster.get(campaign) {
+            self.snapshot.calendars.push(campaign.calendar(zone));
+        }
+        self.calendars.insert((campaign, zone.to_owned()), place);
+        place
+    }
+
+    fn company(&mut self, company: Option<&str>) -> Option<usize> {
+        let company = company?;
+        if let Some(&known) = self.companies.get(company) {
+            return Some(known);
+        }
+        let place = self.snapshot.companies.len();
+        self.snapshot.companies.push(0);
+        self.companies.insert(company.to_owned(), place);
+        Some(place)
+    }
+}
+
+fn budgets(fleet: &Fleet, rows: &[MailboxRow], day_use: &DayUse) -> (Vec<Budget>, Vec<Budget>) {
+    let used = |list: &[(String, u32)], name: &str| {
+        list.iter().find(|(known, _)| known == name).map_or(0, |(_, used)| *used)
+    };
+    let mut domains: Vec<&str> = rows.iter().map(|row| row.domain.as_str()).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    let mut tenants: Vec<&str> = rows.iter().filter_map(|row| row.tenant.as_deref()).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let domain = |name: &&str| Budget {
+        name: (*name).to_owned(),
+        ceiling: fleet.domain_per_day,
+        used: used(&day_use.domains, name),
+    };
+    let tenant = |name: &&str| Budget {
+        name: (*name).to_owned(),
+        // A tenant that is gone from the configuration sends nothing.
+        ceiling: fleet.tenants.get(*name).copied().unwrap_or(0),
+        used: used(&day_use.tenants, name),
+    };
+    (domains.iter().map(domain).collect(), tenants.iter().map(tenant).collect())
+}
+
+fn mailbox(
+    fleet: &Fleet,
+    row: &MailboxRow,
+    day_use: &DayUse,
+    domains: &[Budget],
+    tenants: &[Budget],
+    calendars: &mut Vec<Calendar>,
+) -> plan::Mailbox {
+    let configured = fleet.mailboxes.values().find(|m| m.address.as_str() == row.address);
+    let place = |budgets: &[Budget], name: &str| budgets.iter().position(|b| b.name == name);
+    let (attempted, manual) = day_use
+        .mailboxes
+        .iter()
+        .find(|(id, ..)| *id == row.id)
+        .map_or((0, 0), |&(_, attempted, manual)| (attempted, manual));
+    let own_window = configured.and_then(|m| m.window.clone().map(|w| (w, m.timezone.clone())));
+    let calendar = own_window.map(|(windows, zone)| {
+        calendars.push(Calendar {
+            windows,
+            zones: vec![zone.clone()],
+            fallback: zone,
+            holidays: Default::default(),
+        });
+        calendars.len() - 1
+    });
+    plan::Mailbox {
+        id: MailboxId(row.id),
+        address: row.address.clone(),
+        domain: place(domains, &row.domain).unwrap_or_default(),
+        tenant: row.tenant.as_deref().and_then(|tenant| place(tenants, tenant)),
+        standing: standing(row, configured.is_some()),
+        warmth: Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
+        curve: configured.map(|m| m.curve.clone()).unwrap_or_default(),
+        cap: row.cap,
+        ease_percent: row.ease_percent,
+        probe: row.probe,
+        attempted,
+        manual,
+        booked: day_use.booked.iter().filter(|(id, _)| *id == row.id).map(|(_, at)| *at).collect(),
+        last_attempt_at: row.last_attempt_at,
+        gap: row.gap_ms,
+        pace: configured.map_or(plan::Pace::Even, |m| m.pace),
+        calendar,
+    }
+}
+
+fn standing(row: &MailboxRow, is_configured: bool) -> Standing {
+    match row.state.as_str() {
+        "active" if is_configured => Standing::Active,
+        "paused" if is_configured => {
+            let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
+            Standing::Paused {
+                reason: reason.unwrap_or(PauseReason::Operator),
+                until: row.paused_until,
+            }
+        }
+        _ => Standing::Disabled,
+    }
+}
