@@ -1,0 +1,76 @@
+//! What becomes of a letter once a server has it: it is held, and perhaps something comes back.
+
+use warmfront_core::address::Address;
+use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::span::Millis;
+use warmfront_mail::submit::Letter;
+
+use crate::chance::{Chance, Purpose};
+use crate::headers::Headers;
+use crate::tally::Event;
+use crate::world::{Arrival, Held, Post, State};
+
+impl State {
+    /// Holds a letter. Returns the Message-ID it has from here on.
+    pub(crate) fn take(
+        &mut self,
+        mailbox: &Address,
+        letter: &Letter,
+        headers: &Headers,
+        at: Millis,
+    ) -> String {
+        self.look_at(mailbox, letter, headers, at);
+        let message_id = headers.message_id.clone();
+        let final_id = if self.provider(mailbox).rewrites_ids {
+            self.replacement(&message_id)
+        } else {
+            message_id.clone()
+        };
+        let index = self.held.len();
+        self.by_id.insert(message_id.clone(), index);
+        self.by_id.insert(final_id.clone(), index);
+        self.held.push(Held {
+            message_id,
+            final_id: final_id.clone(),
+            from: mailbox.clone(),
+            to: letter.to.clone(),
+            at,
+            subject: headers.subject.clone(),
+            in_reply_to: headers.in_reply_to.clone(),
+            references: headers.references.clone(),
+        });
+        let person = self.person(&letter.to);
+        person.letters.push(index);
+        let nth = u32::try_from(person.letters.len()).unwrap_or(u32::MAX);
+        if let Some((kind, after)) = self.fate(&letter.to).answer(&letter.to, nth) {
+            self.post(index, kind, at + after);
+        }
+        final_id
+    }
+
+    /// Something about a held letter arrives in the inbox it came from.
+    pub(crate) fn post(&mut self, index: usize, kind: Kind, at: Millis) {
+        let Held { final_id, from, to, .. } = self.held[index].clone();
+        self.tally.count(Event::from(&kind));
+        let is_no = match kind {
+            Kind::Reply | Kind::HardBounce { .. } | Kind::Complaint | Kind::Unsubscribe => true,
+            Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => false,
+        };
+        let account = self.mailbox(&from);
+        let place = (at, account.post.len());
+        // The key outlives this world: it names what is never made twice.
+        let key = format!("{}:{final_id}:{at}:{}", kind.as_str(), place.1);
+        let inbound = Inbound { key, received_at: at, about: Some(final_id), kind };
+        let arrival = Arrival { mailbox: from.clone(), from: to.clone(), inbound };
+        account.post.insert(place, Post { arrival, readable_at: at, told: false });
+        if is_no {
+            self.person(&to).noes.push((from, place));
+        }
+    }
+
+    /// A Message-ID as Exchange Online makes them, always the same in the place of the same.
+    fn replacement(&self, message_id: &str) -> String {
+        let mut chance = Chance::new(self.seed, Purpose::FinalId, &[message_id], 0);
+        format!("<{:016X}{:016X}@WORLD.PROD.OUTLOOK.COM>", chance.number(), chance.number())
+    }
+}
