@@ -136,6 +136,8 @@ pub enum Action {
     Reject,
     /// The sender was refused as a spammer: stop at once.
     Pause,
+    /// The provider's limit is reached: the mailbox or the tenant rests, the message waits.
+    Rest,
     /// Log-in failed: stop until an operator mends it.
     FixCredentials,
 }
@@ -162,7 +164,7 @@ pub fn classify(answer: &Answer) -> Verdict {
         _ => false,
     };
     if let Some(scope) = quota(answer, &text) {
-        return verdict(scope, Action::Retry);
+        return verdict(scope, Action::Rest);
     }
     match answer.phase {
         // Before MAIL nothing is about a message or a recipient.
@@ -297,8 +299,8 @@ mod tests {
         check(Eod, "550 5.7.26 unauthenticated", (Domain, Pause));
         check(Eod, "552 5.3.4 message too big", (Message, Drop));
         check(Eod, "451 4.3.0 try later", (Server, Retry));
-        check(Eod, "550 5.4.5 Daily user sending limit exceeded", (Mailbox, Retry));
-        check(Mail, "550 5.7.233 tenant external limit", (Tenant, Retry));
+        check(Eod, "550 5.4.5 Daily user sending limit exceeded", (Mailbox, Rest));
+        check(Mail, "550 5.7.233 tenant external limit", (Tenant, Rest));
         check(Mail, "530 5.7.57 Client not authenticated", (Mailbox, FixCredentials));
         check(Auth, "535 5.7.8 bad credentials", (Mailbox, FixCredentials));
         check(Auth, "454 4.7.0 temporary failure", (Server, Retry));

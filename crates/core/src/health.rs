@@ -27,6 +27,8 @@ pub enum Blow {
     DomainRefused,
     /// The server refused the whole tenant.
     TenantRefused,
+    /// The provider's own limit is reached.
+    QuotaReached,
 }
 
 /// The figures a pause is decided by, the present blow included.
@@ -77,6 +79,10 @@ pub enum PauseReason {
     Domain,
     /// Its tenant is paused.
     Tenant,
+    /// Its provider takes no more for now.
+    Quota,
+    /// Its server cannot be used safely as it is configured.
+    Configuration,
     /// An operator said so.
     Operator,
 }
@@ -94,6 +100,8 @@ impl PauseReason {
             Self::Credentials => "credentials",
             Self::Domain => "domain",
             Self::Tenant => "tenant",
+            Self::Quota => "quota",
+            Self::Configuration => "configuration",
             Self::Operator => "operator",
         }
     }
@@ -110,6 +118,8 @@ impl PauseReason {
             Self::Credentials,
             Self::Domain,
             Self::Tenant,
+            Self::Quota,
+            Self::Configuration,
             Self::Operator,
         ]
         .into_iter()
@@ -123,10 +133,11 @@ impl PauseReason {
         matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
     }
 
-    /// Whether waiting mends it. Credentials and an operator's word wait for a person.
+    /// Whether waiting mends it. Credentials, configuration and an operator's word wait for a
+    /// person.
     #[must_use]
     pub fn ends_by_itself(self) -> bool {
-        !matches!(self, Self::Credentials | Self::Operator)
+        !matches!(self, Self::Credentials | Self::Configuration | Self::Operator)
     }
 }
 
@@ -147,6 +158,8 @@ impl fmt::Display for PauseReason {
             Self::Credentials => f.write_str("the server refused the log-in"),
             Self::Domain => f.write_str("its sending domain was refused"),
             Self::Tenant => f.write_str("its tenant was refused"),
+            Self::Quota => f.write_str("its provider's sending limit is reached"),
+            Self::Configuration => f.write_str("its server cannot be used safely"),
             Self::Operator => f.write_str("paused by the operator"),
         }
     }
@@ -178,6 +191,7 @@ pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
         Blow::CredentialsRefused => Some(PauseReason::Credentials),
         Blow::DomainRefused => Some(PauseReason::Domain),
         Blow::TenantRefused => Some(PauseReason::Tenant),
+        Blow::QuotaReached => Some(PauseReason::Quota),
     }
 }
 
@@ -208,19 +222,24 @@ pub fn paused_until(reason: PauseReason, earlier_pauses: u32, now: Millis) -> Op
 #[must_use]
 pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Millis) -> u32 {
     match reason {
-        // Neither says anything of its reputation.
-        PauseReason::Operator | PauseReason::Credentials => warm_days,
+        // None of them says anything of its reputation.
+        PauseReason::Operator | PauseReason::Credentials | PauseReason::Configuration => warm_days,
         PauseReason::SenderRejections { .. }
         | PauseReason::HardBounces { .. }
         | PauseReason::BounceRate { .. }
         | PauseReason::Spam
         | PauseReason::Complaint
         | PauseReason::Domain
-        | PauseReason::Tenant => match paused_for {
-            ..=WEEK => warm_days / 2,
-            ..=MONTH => warm_days / 4,
-            _ => 0,
-        },
+        | PauseReason::Tenant
+        | PauseReason::Quota => {
+            if paused_for <= WEEK {
+                warm_days / 2
+            } else if paused_for <= MONTH {
+                warm_days / 4
+            } else {
+                0
+            }
+        }
     }
 }
 

@@ -16,3 +16,13 @@ pub trait Inbox: Send {
     /// say: its key stays the same.
     fn read(&mut self, now: Millis) -> impl Future<Output = Result<Vec<Inbound>, Trouble>> + Send;
 }
+
+/// An inbox that nobody reads: it cannot be made, only not be there.
+#[derive(Clone, Copy, Debug)]
+pub enum NoInbox {}
+
+impl Inbox for NoInbox {
+    async fn read(&mut self, _now: Millis) -> Result<Vec<Inbound>, Trouble> {
+        match *self {}
+    }
+}
