@@ -23,6 +23,7 @@ CREATE TABLE mailboxes (
     provider         TEXT    NOT NULL,
     state            TEXT    NOT NULL DEFAULT 'active'
                              CHECK (state IN ('active', 'paused', 'disabled')),
+    configured       INTEGER NOT NULL DEFAULT 1 CHECK (configured IN (0, 1)),  -- 0: no pause ends in work
     paused_at        INTEGER,
     paused_until     INTEGER,                               -- NULL while paused: until an operator resumes
     paused_reason    TEXT,                                  -- the word
@@ -100,6 +101,9 @@ CREATE TABLE prospects (
     erased_at       INTEGER,
     CONSTRAINT erased_means_empty CHECK ((address IS NULL) = (erased_at IS NOT NULL))
 );
+-- A suppressed domain finds its people.
+CREATE INDEX prospects_by_domain ON prospects (domain);
+CREATE INDEX prospects_by_company ON prospects (company) WHERE company IS NOT NULL;
 
 CREATE TABLE enrolments (
     id           INTEGER PRIMARY KEY,
@@ -146,6 +150,8 @@ CREATE TABLE import_rows (
     PRIMARY KEY (import_id, line),
     CONSTRAINT an_accepted_row_has_its_enrolment CHECK ((outcome = 'accepted') <= (enrolment_id IS NOT NULL))
 ) WITHOUT ROWID;
+CREATE UNIQUE INDEX an_enrolment_comes_from_one_row ON import_rows (enrolment_id)
+    WHERE outcome = 'accepted';
 
 -- What each mailbox did on one day. `ceiling` is its allowance less manual mail; it may fall below
 -- `attempted` during the day, but then nothing more is tried.
@@ -170,6 +176,7 @@ CREATE TABLE mailbox_days (
         AND accepted + deferred + sender_rejections <= attempted
         AND hard_bounces <= settled AND settled <= attempted)
 ) WITHOUT ROWID;
+CREATE INDEX mailbox_days_of_a_day ON mailbox_days (day);
 
 -- The same for what mailboxes share, and for the companies written to.
 CREATE TABLE budget_days (
@@ -180,6 +187,7 @@ CREATE TABLE budget_days (
     attempted INTEGER NOT NULL DEFAULT 0 CHECK (attempted >= 0),
     PRIMARY KEY (scope, name, day)
 ) WITHOUT ROWID;
+CREATE INDEX budget_days_of_a_day ON budget_days (day, scope);
 
 -- One row a campaign, day and revision: a second planner loses on the key.
 CREATE TABLE plans (
@@ -227,6 +235,8 @@ CREATE TABLE messages (
     lease_epoch       INTEGER,
     sending_since     INTEGER,
     sending_on        TEXT,                                 -- the day its attempt counts on
+    prior_since       INTEGER,                              -- the attempt before: stands again where
+    prior_on          TEXT,                                 -- the present one is given back
     dot_at            INTEGER,                              -- the dot was about to leave
     settled_at        INTEGER,
     verdict           TEXT    CHECK (verdict IN ('accepted', 'deferred', 'recipient_deferred',
@@ -246,7 +256,8 @@ CREATE TABLE messages (
         (state IN ('accepted', 'rejected', 'bounced', 'in_doubt', 'cancelled')) = (settled_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX one_in_flight_per_mailbox ON messages (mailbox_id) WHERE state = 'sending';
-CREATE INDEX messages_due ON messages (mailbox_id, plan_day, due_at) WHERE state = 'planned';
+-- Of every state: a claim then moves no entry, and what a day has sent is few.
+CREATE INDEX messages_due ON messages (mailbox_id, plan_day, due_at);
 CREATE INDEX messages_planned ON messages (plan_day, campaign_id) WHERE state = 'planned';
 CREATE INDEX messages_sent_on ON messages (sending_on, campaign_id) WHERE sending_on IS NOT NULL;
 CREATE INDEX messages_by_final_id ON messages (final_message_id) WHERE final_message_id IS NOT NULL;
@@ -290,6 +301,10 @@ CREATE TABLE events (
     message_id   INTEGER,
     data         TEXT    NOT NULL DEFAULT '{}'
 );
+-- What may give a day new work or new room. Planners look often; the other events are many.
+CREATE INDEX events_to_plan_for ON events (id)
+    WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
+                   'enrolment_resumed');
 
 -- Everything a claim depends on, one row a message. The claim, the trigger behind it and the
 -- explanation of a refusal all read this.
@@ -302,7 +317,7 @@ SELECT m.id, m.state, m.plan_day, m.due_at, m.position, m.mailbox_id, m.attempts
        p.address IS NULL AS erased,
        EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'address' AND s.value = p.address)
        OR EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'domain'
-                  AND (s.value = p.domain OR s.value = p.company)) AS suppressed,
+                  AND s.value IN (p.domain, p.company)) AS suppressed,
        CASE WHEN p.last_message_id = m.id THEN NULL ELSE p.last_attempt_at END AS person_attempt_at,
        s.person_gap_ms, s.fresh_ms,
        coalesce(d.attempted, 0) AS mailbox_attempted, coalesce(d.ceiling, 0) AS mailbox_ceiling,
@@ -327,14 +342,61 @@ BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_are_kept BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
+-- INSERT OR REPLACE deletes without a word to the triggers above.
+CREATE TRIGGER events_are_never_replaced BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events v WHERE v.id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+
 CREATE TRIGGER step_revisions_are_frozen BEFORE UPDATE ON step_revisions
 BEGIN SELECT RAISE(ABORT, 'a step revision never changes; add another'); END;
 CREATE TRIGGER step_revisions_are_kept BEFORE DELETE ON step_revisions
 BEGIN SELECT RAISE(ABORT, 'a step revision never changes; add another'); END;
+CREATE TRIGGER step_revisions_are_never_replaced BEFORE INSERT ON step_revisions
+WHEN EXISTS (SELECT 1 FROM step_revisions r WHERE r.id = NEW.id OR (
+    r.campaign_id = NEW.campaign_id AND r.position = NEW.position
+    AND r.variant = NEW.variant AND r.revision = NEW.revision))
+BEGIN SELECT RAISE(ABORT, 'a step revision never changes; add another'); END;
+
+CREATE TRIGGER evidence_is_frozen BEFORE UPDATE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is kept as it was found'); END;
+CREATE TRIGGER evidence_is_kept BEFORE DELETE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is kept as it was found'); END;
+
+-- A counter that is gone counts from nothing again.
+CREATE TRIGGER mailbox_days_are_kept BEFORE DELETE ON mailbox_days
+BEGIN SELECT RAISE(ABORT, 'a day that was counted is kept'); END;
+CREATE TRIGGER budget_days_are_kept BEFORE DELETE ON budget_days
+BEGIN SELECT RAISE(ABORT, 'a day that was counted is kept'); END;
+
+-- A message is born planned, and stays the step, the person and, once tried, the mailbox it is of.
+CREATE TRIGGER messages_begin_planned BEFORE INSERT ON messages
+BEGIN
+    SELECT RAISE(ABORT, 'a message begins planned and untried')
+        WHERE NEW.state <> 'planned' OR NEW.attempts <> 0;
+    SELECT RAISE(ABORT, 'a step is sent once') FROM messages m
+        WHERE m.id = NEW.id OR (m.enrolment_id = NEW.enrolment_id AND m.position = NEW.position);
+END;
+CREATE TRIGGER messages_keep_their_step
+BEFORE UPDATE OF id, enrolment_id, campaign_id, position ON messages
+WHEN NEW.id <> OLD.id OR NEW.enrolment_id <> OLD.enrolment_id
+  OR NEW.campaign_id <> OLD.campaign_id OR NEW.position <> OLD.position
+BEGIN SELECT RAISE(ABORT, 'a message keeps its person and its step'); END;
+CREATE TRIGGER messages_keep_their_mailbox BEFORE UPDATE OF mailbox_id ON messages
+WHEN NEW.mailbox_id <> OLD.mailbox_id
+ AND NOT (OLD.state = 'planned' AND NEW.state = 'planned' AND OLD.attempts = 0)
+BEGIN SELECT RAISE(ABORT, 'a message that was tried keeps its mailbox'); END;
+
+-- Attempts are what budgets count: one more with a claim, one less where it is given back.
+CREATE TRIGGER attempts_are_claims BEFORE UPDATE OF state, attempts ON messages
+WHEN NOT (NEW.attempts = OLD.attempts + (OLD.state = 'planned' AND NEW.state = 'sending')
+    OR (OLD.state = 'sending' AND NEW.state = 'planned' AND NEW.attempts = OLD.attempts - 1))
+BEGIN SELECT RAISE(ABORT, 'an attempt is counted by its claim'); END;
 
 -- Nothing leaves that may not.
 CREATE TRIGGER messages_may_be_sent BEFORE UPDATE OF state ON messages WHEN NEW.state = 'sending'
 BEGIN
+    SELECT RAISE(ABORT, 'the books have no settings')
+        WHERE NOT EXISTS (SELECT 1 FROM message_facts f WHERE f.id = NEW.id);
     SELECT RAISE(ABORT, 'a message leaves on the day it was planned for')
         WHERE NEW.plan_day IS NULL OR NEW.plan_day <> NEW.sending_on;
     SELECT RAISE(ABORT, 'the message is not due') WHERE NEW.due_at > NEW.sending_since;
@@ -369,9 +431,10 @@ WHEN OLD.state <> NEW.state AND NOT (
 BEGIN SELECT RAISE(ABORT, 'message state may not move that way'); END;
 
 CREATE TRIGGER a_doubt_is_settled_by_evidence BEFORE UPDATE OF state ON messages
-WHEN OLD.state = 'in_doubt' AND NEW.state = 'planned' AND NOT EXISTS (
-    SELECT 1 FROM evidence v WHERE v.message_id = NEW.id AND v.kind IN ('absence', 'operator')
-       AND v.at >= OLD.settled_at)
+WHEN OLD.state = 'in_doubt' AND NEW.state <> 'in_doubt' AND NOT EXISTS (
+    SELECT 1 FROM evidence v WHERE v.message_id = NEW.id AND v.at >= OLD.settled_at
+       AND CASE NEW.state WHEN 'planned' THEN v.kind IN ('absence', 'operator')
+                          ELSE v.kind <> 'absence' END)
 BEGIN SELECT RAISE(ABORT, 'a doubt is settled by evidence only'); END;
 
 CREATE TRIGGER ids_never_change BEFORE UPDATE OF rfc_message_id, unsubscribe_token ON messages
@@ -406,7 +469,7 @@ BEGIN
         SELECT 'company', p.company, NEW.sending_on, s.company_per_day, 0
         FROM enrolments e JOIN prospects p ON p.id = e.prospect_id, settings s
         WHERE e.id = NEW.enrolment_id AND p.company IS NOT NULL
-        ON CONFLICT DO NOTHING;
+        ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling;
     UPDATE budget_days SET attempted = attempted + 1
         WHERE day = NEW.sending_on AND scope = 'company'
           AND name = (SELECT p.company FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
@@ -425,14 +488,18 @@ CREATE TRIGGER budget_days_stay_below_the_ceiling BEFORE UPDATE OF attempted ON 
 WHEN NEW.attempted > OLD.attempted AND NEW.attempted > NEW.ceiling
 BEGIN SELECT RAISE(ABORT, 'the sending domain, tenant or company has reached its limit'); END;
 
--- What was surely not sent is given back, on every budget it counted on.
+-- What was surely not sent is given back, on every budget it counted on; the attempt before it is
+-- the last one again. A mailbox that changed its domain or tenant in flight finds no count there.
 CREATE TRIGGER what_was_not_sent_is_given_back AFTER UPDATE OF state ON messages
 WHEN OLD.state = 'sending' AND NEW.state = 'planned' AND NEW.attempts < OLD.attempts
 BEGIN
+    UPDATE messages SET sending_since = prior_since, sending_on = prior_on, dot_at = NULL,
+                        first_attempt_at = CASE WHEN attempts = 0 THEN NULL ELSE first_attempt_at END
+        WHERE id = NEW.id;
     UPDATE mailbox_days SET attempted = attempted - 1
         WHERE mailbox_id = OLD.mailbox_id AND day = OLD.sending_on;
     UPDATE budget_days SET attempted = attempted - 1
-        WHERE day = OLD.sending_on AND (
+        WHERE day = OLD.sending_on AND attempted > 0 AND (
             (scope = 'domain' AND name = (SELECT domain FROM mailboxes WHERE id = OLD.mailbox_id))
             OR (scope = 'tenant' AND name = (SELECT tenant FROM mailboxes WHERE id = OLD.mailbox_id))
             OR (scope = 'company' AND name = (
@@ -442,7 +509,8 @@ BEGIN
             SELECT max(m.sending_since), m.id FROM messages m
             JOIN enrolments e ON e.id = m.enrolment_id
             WHERE e.prospect_id = prospects.id AND m.attempts > 0)
-        WHERE last_message_id = NEW.id;
+        WHERE last_message_id = NEW.id
+          AND id = (SELECT prospect_id FROM enrolments WHERE id = NEW.enrolment_id);
     UPDATE enrolments SET mailbox_id = NULL
         WHERE id = NEW.enrolment_id AND NEW.position = 1 AND NEW.attempts = 0;
 END;
@@ -463,16 +531,22 @@ BEGIN
         hard_bounces = hard_bounces + (NEW.verdict = 'hard_bounce'),
         settled      = settled      + (NEW.state <> 'planned')
     WHERE id = NEW.campaign_id;
+    INSERT INTO events (at, kind, mailbox_id)
+        SELECT NEW.changed_at, 'mailbox_probed', b.id FROM mailboxes b
+        WHERE b.id = NEW.mailbox_id AND b.probe = 1 AND NEW.verdict = 'accepted';
     UPDATE mailboxes SET probe = 0
         WHERE id = NEW.mailbox_id AND probe = 1 AND NEW.verdict = 'accepted';
 END;
 
 CREATE TRIGGER bounces_count AFTER UPDATE OF state ON messages
-WHEN OLD.state = 'accepted' AND NEW.state = 'bounced' AND NEW.verdict = 'hard_bounce'
+WHEN OLD.state IN ('accepted', 'in_doubt') AND NEW.state = 'bounced' AND NEW.verdict = 'hard_bounce'
 BEGIN
-    UPDATE mailbox_days SET hard_bounces = hard_bounces + 1
+    UPDATE mailbox_days SET hard_bounces = hard_bounces + 1,
+                            settled = settled + (OLD.state = 'in_doubt')
         WHERE mailbox_id = NEW.mailbox_id AND day = NEW.sending_on;
-    UPDATE campaigns SET hard_bounces = hard_bounces + 1 WHERE id = NEW.campaign_id;
+    UPDATE campaigns SET hard_bounces = hard_bounces + 1,
+                         settled = settled + (OLD.state = 'in_doubt')
+        WHERE id = NEW.campaign_id;
 END;
 
 -- Every edge is an event.
@@ -494,7 +568,7 @@ BEGIN SELECT RAISE(ABORT, 'an enrolment ends once'); END;
 
 -- Whoever is out gets nothing that was planned.
 CREATE TRIGGER an_ended_enrolment_cancels_its_plans AFTER UPDATE OF state ON enrolments
-WHEN NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL
+WHEN NEW.ended_at IS NOT NULL AND OLD.state <> NEW.state
 BEGIN
     UPDATE messages SET state = 'cancelled', settled_at = NEW.ended_at, changed_at = NEW.ended_at,
                         why = 'enrolment_' || NEW.state
@@ -502,4 +576,22 @@ BEGIN
     INSERT INTO events (at, kind, campaign_id, enrolment_id, data)
     VALUES (NEW.ended_at, 'enrolment_' || NEW.state, NEW.campaign_id, NEW.id,
             json_object('from', OLD.state));
+END;
+
+-- Nor what is planned too late: by a plan made before the end was known, or by the end of an
+-- attempt that was under way.
+CREATE TRIGGER what_is_planned_too_late_is_cancelled AFTER INSERT ON messages
+WHEN EXISTS (SELECT 1 FROM enrolments e WHERE e.id = NEW.enrolment_id AND e.ended_at IS NOT NULL)
+BEGIN
+    UPDATE messages SET state = 'cancelled', settled_at = NEW.changed_at,
+        why = (SELECT 'enrolment_' || e.state FROM enrolments e WHERE e.id = NEW.enrolment_id)
+    WHERE id = NEW.id;
+END;
+CREATE TRIGGER what_comes_back_too_late_is_cancelled AFTER UPDATE OF state ON messages
+WHEN OLD.state <> 'planned' AND NEW.state = 'planned'
+ AND EXISTS (SELECT 1 FROM enrolments e WHERE e.id = NEW.enrolment_id AND e.ended_at IS NOT NULL)
+BEGIN
+    UPDATE messages SET state = 'cancelled', settled_at = NEW.changed_at,
+        why = (SELECT 'enrolment_' || e.state FROM enrolments e WHERE e.id = NEW.enrolment_id)
+    WHERE id = NEW.id;
 END;

@@ -117,6 +117,64 @@ impl Store {
         Ok((counts, today.unsigned_abs()))
     }
 
+    /// What each mailbox had accepted on each day: (address, day, accepted), by address and day.
+    pub async fn accepted_by_day(&self) -> Result<Vec<(String, String, u32)>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT b.address, d.day, d.accepted FROM mailbox_days d
+                 JOIN mailboxes b ON b.id = d.mailbox_id ORDER BY 1, 2",
+                [],
+            ))
+            .await?;
+        rows.iter()
+            .map(|r| {
+                Ok((r.try_get("", "address")?, r.try_get("", "day")?, r.try_get("", "accepted")?))
+            })
+            .collect()
+    }
+
+    /// Messages accepted in all.
+    pub async fn accepted_in_all(&self) -> Result<u64, StoreError> {
+        let query = sql("SELECT coalesce(sum(accepted), 0) AS n FROM mailbox_days", []);
+        let row = self.db.read.query_one_raw(query).await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?.unsigned_abs())
+    }
+
+    /// Why messages were rejected, and how often: (server's words, times), most frequent first.
+    pub async fn rejection_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.counts(
+            "SELECT coalesce(why, 'no reason in the books') AS name, count(*) AS n FROM messages
+             WHERE state = 'rejected' GROUP BY 1 ORDER BY 2 DESC, 1",
+        )
+        .await
+    }
+
+    /// What kept messages out of the day they were wanted on, and how many: (limit, messages).
+    pub async fn shortfall_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.counts(
+            "SELECT why AS name, sum(count) AS n FROM shortfalls GROUP BY 1 ORDER BY 2 DESC",
+        )
+        .await
+    }
+
+    async fn counts(&self, text: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = self.db.read.query_all_raw(sql(text, [])).await?;
+        rows.iter()
+            .map(|r| Ok((r.try_get("", "name")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
+            .collect()
+    }
+
+    /// Why mailboxes were paused, and how often: (reason, times), most frequent first.
+    pub async fn pause_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.counts(
+            "SELECT data ->> 'reason' AS name, count(*) AS n FROM events
+             WHERE kind = 'mailbox_paused' GROUP BY 1 ORDER BY 2 DESC, 1",
+        )
+        .await
+    }
+
     /// Today's figures of each mailbox: (mailbox, allowance, ceiling, attempted, accepted).
     pub async fn mailbox_days(
         &self,

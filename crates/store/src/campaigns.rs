@@ -51,8 +51,7 @@ impl Store {
 
     /// The campaign of that slug.
     pub async fn campaign(&self, slug: &str) -> Result<Option<CampaignRow>, StoreError> {
-        let query =
-            sql(&format!("SELECT {COLUMNS} FROM campaigns WHERE slug = ?1"), [slug.into()]);
+        let query = sql(&format!("SELECT {COLUMNS} FROM campaigns WHERE slug = ?1"), [slug.into()]);
         Ok(CampaignRow::find_by_statement(query).one(&self.db.read).await?)
     }
 

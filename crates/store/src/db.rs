@@ -41,11 +41,14 @@ impl Db {
             let _: u32 = readers;
             Database::connect(options).await.map_err(|e| open_error(url, e))
         };
-        if url.contains(":memory:") {
+        if is_in_memory(url) {
             let both = open(1, sqlite(url, 1, durability, Access::Write)).await?;
             return Ok(Self { read: both.clone(), write: both });
         }
-        let lock = path(url).map(|path| migration_lock(&path)).transpose()?;
+        let lock = match path(url) {
+            Some(path) => Some(migration_lock(path).await?),
+            None => None,
+        };
         let write = open(1, sqlite(url, 1, durability, Access::Write)).await?;
         migrate(&write).await?;
         drop(lock);
@@ -146,14 +149,23 @@ fn without_password(url: &str) -> String {
 pub(crate) fn path(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
     let path = path.split('?').next().unwrap_or(path);
-    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+    (!path.is_empty() && !is_in_memory(url)).then(|| PathBuf::from(path))
+}
+
+/// Whether nothing of these books outlives the process.
+pub(crate) fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
 }
 
 /// Several processes may start at once on an empty file; sea-orm-migration takes no lock itself.
-fn migration_lock(database: &Path) -> Result<File, StoreError> {
-    let file = side_file(database, "migrate-lock")?;
-    file.lock().map_err(|error| side_file_error(database, &error))?;
-    Ok(file)
+/// Waits on a thread of its own: whoever holds the lock may be another task of this one.
+async fn migration_lock(database: PathBuf) -> Result<File, StoreError> {
+    let take = move || {
+        let file = side_file(&database, "migrate-lock")?;
+        file.lock().map_err(|error| side_file_error(&database, &error))?;
+        Ok(file)
+    };
+    tokio::task::spawn_blocking(take).await.map_err(|_| StoreError::Closed)?
 }
 
 /// The right to send from these books: one daemon a file. Held until dropped, or the process ends
@@ -219,3 +231,54 @@ const ACQUIRE_MAX: Duration = Duration::from_secs(60);
 
 /// Prepared statements kept for each connection; the store has fewer.
 const STATEMENTS_KEPT: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn books(folder: &Path, pragma: &str) -> Db {
+        let url = format!("sqlite://{}/books.db", folder.display());
+        let db = Db::open(&url, Durability::None).await.unwrap();
+        db.write.execute_unprepared(pragma).await.unwrap();
+        db
+    }
+
+    async fn fill(db: &Db) -> Result<(), StoreError> {
+        let text = "INSERT INTO events (at, kind, data) VALUES (1, 'fill', hex(zeroblob(60000)))";
+        let transaction = db.begin().await?;
+        transaction.execute_raw(sql(text, [])).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        // What the disk says, the database says of its own limit too (SQLITE_FULL).
+        let db = books(folder.path(), "PRAGMA max_page_count = 140").await;
+        let mut written = 0;
+        let refused = loop {
+            match fill(&db).await {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, StoreError::Full) && refused.is_transient(), "{refused:?}");
+        db.write.execute_unprepared("PRAGMA max_page_count = 9999").await.unwrap();
+        fill(&db).await.unwrap();
+        let query = sql("SELECT count(*) AS n FROM events", []);
+        let row = db.read.query_one_raw(query).await.unwrap().unwrap();
+        assert_eq!(row.try_get::<i64>("", "n").unwrap(), written + 1);
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_another_program_keeps_is_told_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = books(folder.path(), "PRAGMA busy_timeout = 0").await;
+        let db = books(folder.path(), "PRAGMA busy_timeout = 50").await;
+        let held = other.begin().await.unwrap();
+        let refused = fill(&db).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Locked) && refused.is_transient(), "{refused:?}");
+        held.rollback().await.unwrap();
+        fill(&db).await.unwrap();
+    }
+}

@@ -42,6 +42,8 @@ pub struct MailboxRow {
     pub provider: String,
     /// `active`, `paused` or `disabled`.
     pub state: String,
+    /// Whether the configuration still has it.
+    pub configured: bool,
     /// Since when it is paused.
     pub paused_at: Option<i64>,
     /// Until when, where waiting is enough.
@@ -72,13 +74,14 @@ pub struct MailboxRow {
     pub lease_owner: Option<String>,
 }
 
-const COLUMNS: &str = "id, address, domain, tenant, provider, state, paused_at, paused_until,
-    paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
+const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
+    paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
     probe, last_attempt_at, inbox_read_at, lease_owner";
 
 impl Store {
     /// Takes the fleet over from the configuration. A mailbox that is gone from it is disabled; a
-    /// paused one stays paused, so that leaving and coming back is no way out of a pause.
+    /// paused one stays paused, so that leaving and coming back is no way out of a pause, and is
+    /// disabled when its pause ends.
     pub async fn write_fleet(
         &self,
         fleet: &[MailboxSpec],
@@ -94,7 +97,7 @@ impl Store {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
                      ON CONFLICT (address) DO UPDATE SET domain = excluded.domain,
                          tenant = excluded.tenant, provider = excluded.provider,
-                         cap = excluded.cap, gap_ms = excluded.gap_ms,
+                         cap = excluded.cap, gap_ms = excluded.gap_ms, configured = 1,
                          state = CASE WHEN state = 'disabled' THEN 'active' ELSE state END",
                     [
                         spec.address.as_str().into(),
@@ -110,23 +113,49 @@ impl Store {
                 .await?;
         }
         let known = rows(&transaction).await?;
-        for row in known.iter().filter(|row| row.state == "active") {
-            if !fleet.iter().any(|spec| spec.address == row.address) {
-                transaction
-                    .execute_raw(sql(
-                        "UPDATE mailboxes SET state = 'disabled' WHERE id = ?1",
-                        [row.id.into()],
-                    ))
-                    .await?;
+        let gone = |row: &&MailboxRow| !fleet.iter().any(|spec| spec.address == row.address);
+        for row in known.iter().filter(gone) {
+            transaction
+                .execute_raw(sql(
+                    "UPDATE mailboxes SET configured = 0,
+                            state = CASE WHEN state = 'active' THEN 'disabled' ELSE state END
+                     WHERE id = ?1",
+                    [row.id.into()],
+                ))
+                .await?;
+            if row.state == "active" {
                 tell(&transaction, row.id, "mailbox_disabled", "{}", now).await?;
             }
         }
         Ok(transaction.commit().await?)
     }
 
+    /// Whether the books have just this fleet.
+    pub async fn fleet_is(&self, fleet: &[MailboxSpec]) -> Result<bool, StoreError> {
+        let known = self.mailboxes().await?;
+        let same = |spec: &MailboxSpec, row: &MailboxRow| {
+            row.configured
+                && row.state != "disabled"
+                && (row.address.as_str(), row.tenant.as_deref(), row.provider.as_str())
+                    == (spec.address.as_str(), spec.tenant.as_deref(), spec.provider.as_str())
+                && (row.cap, row.gap_ms) == (spec.cap, spec.gap_ms)
+        };
+        let gone = known
+            .iter()
+            .any(|row| row.configured && !fleet.iter().any(|spec| spec.address == row.address));
+        Ok(!gone && fleet.iter().all(|spec| known.iter().any(|row| same(spec, row))))
+    }
+
     /// The fleet, in order of address.
     pub async fn mailboxes(&self) -> Result<Vec<MailboxRow>, StoreError> {
         rows(&self.db.read).await
+    }
+
+    /// The address of a mailbox.
+    pub async fn mailbox_address(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
+        let query = sql("SELECT address FROM mailboxes WHERE id = ?1", [mailbox.into()]);
+        let row = self.db.read.query_one_raw(query).await?;
+        Ok(row.map(|row| row.try_get("", "address")).transpose()?)
     }
 
     /// Pauses an active mailbox at the operator's word.
@@ -142,15 +171,16 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Pauses a mailbox whose log-in was refused, until an operator mends it.
-    pub async fn refuse_credentials(
+    /// Stops a mailbox until an operator mends its log-in or its configuration.
+    pub async fn stop_mailbox(
         &self,
         mailbox: i64,
+        reason: PauseReason,
         because: &str,
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        crate::health::refuse_credentials(&transaction, mailbox, because, now).await?;
+        crate::health::stop(&transaction, mailbox, reason, because, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -188,10 +218,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
         for row in rows(&transaction).await? {
-            let (mut warmth, mut ease) = (
-                Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
-                row.ease_percent,
-            );
+            let (mut warmth, mut ease) =
+                (Warmth { warm_days: row.warm_days, idle_days: row.idle_days }, row.ease_percent);
             let days = days_between(&row.rolled_on, day);
             if days.is_empty() {
                 continue;
@@ -216,10 +244,7 @@ impl Store {
                     ],
                 ))
                 .await?;
-            let data = format!(
-                "{{\"warm_days\":{},\"ease_percent\":{ease}}}",
-                warmth.warm_days
-            );
+            let data = format!("{{\"warm_days\":{},\"ease_percent\":{ease}}}", warmth.warm_days);
             tell(&transaction, row.id, "mailbox_day_begun", &data, now).await?;
         }
         Ok(transaction.commit().await?)
@@ -242,10 +267,11 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
     let paused_for = now - row.paused_at.unwrap_or(now);
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
     db.execute_raw(sql(
-        "UPDATE mailboxes SET state = 'active', paused_at = NULL, paused_until = NULL,
-                paused_reason = NULL, paused_because = NULL, warm_days = ?2, probe = ?3
+        "UPDATE mailboxes SET state = CASE WHEN configured = 1 THEN 'active' ELSE 'disabled' END,
+                paused_at = NULL, paused_until = NULL, paused_reason = NULL,
+                paused_because = NULL, warm_days = ?2, probe = max(probe, ?3)
          WHERE id = ?1",
-        [mailbox.into(), warm_days.into(), (reason != PauseReason::Operator).into()],
+        [mailbox.into(), warm_days.into(), i64::from(reason != PauseReason::Operator).into()],
     ))
     .await?;
     tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await

@@ -15,13 +15,11 @@ struct Struck {
     campaign_id: i64,
     domain: String,
     tenant: Option<String>,
-    state: String,
     ease_percent: u32,
     eased_at: Option<i64>,
-    pauses: u32,
-    last_paused_at: Option<i64>,
     sent_at: i64,
-    day: String,
+    /// The last day planned for; a complaint may be about an earlier one.
+    today: String,
     allotted: u32,
     sender_rejections: u32,
 }
@@ -35,13 +33,15 @@ pub(crate) async fn strike(
     now: Millis,
 ) -> Result<(), StoreError> {
     let query = sql(
-        "SELECT b.id AS mailbox_id, m.campaign_id, b.domain, b.tenant, b.state, b.ease_percent,
-                b.eased_at, b.pauses, b.last_paused_at, m.sending_since AS sent_at,
-                m.sending_on AS day, d.allotted, d.sender_rejections
+        "SELECT b.id AS mailbox_id, m.campaign_id, b.domain, b.tenant, b.ease_percent, b.eased_at,
+                coalesce(m.sending_since, ?2) AS sent_at, l.day AS today, d.allotted,
+                d.sender_rejections
          FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-         JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = m.sending_on
+         JOIN mailbox_days l ON l.mailbox_id = b.id
+          AND l.day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = b.id)
+         JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = coalesce(m.sending_on, l.day)
          WHERE m.id = ?1",
-        [message.into()],
+        [message.into(), now.into()],
     );
     let Some(struck) = Struck::find_by_statement(query).one(db).await? else {
         return Err(StoreError::Inconsistent(format!("message {message} has no mailbox day")));
@@ -59,14 +59,14 @@ pub(crate) async fn strike(
     Ok(())
 }
 
-/// Pauses one mailbox because its log-in was refused; there is no message to tell it by.
-pub(crate) async fn refuse_credentials(
+/// Pauses one mailbox until an operator mends what no message shows: its log-in, its server.
+pub(crate) async fn stop(
     db: &impl ConnectionTrait,
     mailbox: i64,
+    reason: PauseReason,
     because: &str,
     now: Millis,
 ) -> Result<(), StoreError> {
-    let reason = PauseReason::Credentials;
     let sentence = format!("{reason}: {because}");
     pause(db, mailbox, reason.as_str(), &sentence, None, 0, now).await
 }
@@ -84,11 +84,11 @@ async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result
     db.execute_raw(sql(
         "UPDATE mailbox_days SET
              allowance = max(1, allowance * ?3 / ?4),
-             ceiling = max(0, max(1, allowance * ?3 / ?4) - manual)
+             ceiling = min(ceiling, max(0, max(1, allowance * ?3 / ?4) - manual))
          WHERE mailbox_id = ?1 AND day = ?2 AND allowance > 0",
         [
             struck.mailbox_id.into(),
-            struck.day.as_str().into(),
+            struck.today.as_str().into(),
             percent.into(),
             struck.ease_percent.into(),
         ],
@@ -155,16 +155,11 @@ async fn pause_for_reason(
         | PauseReason::Spam
         | PauseReason::Complaint
         | PauseReason::Credentials
+        | PauseReason::Quota
+        | PauseReason::Configuration
         | PauseReason::Operator => {}
     }
-    if struck.state != "active" {
-        return Ok(());
-    }
-    let repeated = struck.last_paused_at.is_some_and(|at| now - at <= health::REPEAT_WINDOW);
-    let earlier = if repeated { struck.pauses } else { 0 };
-    let until = health::paused_until(reason, earlier, now);
-    let sentence = reason.to_string();
-    pause(db, struck.mailbox_id, reason.as_str(), &sentence, until, earlier + 1, now).await?;
+    pause_one(db, struck.mailbox_id, reason, now).await?;
     if reason.is_policy() {
         spread(db, "domain", &struck.domain, PauseReason::Domain, now).await?;
         if let Some(tenant) = &struck.tenant {
@@ -213,11 +208,29 @@ async fn pause_all(
         ))
         .await?;
     for row in ids {
-        let until = health::paused_until(reason, 0, now);
-        let sentence = reason.to_string();
-        pause(db, row.try_get("", "id")?, reason.as_str(), &sentence, until, 1, now).await?;
+        pause_one(db, row.try_get("", "id")?, reason, now).await?;
     }
     Ok(())
+}
+
+/// Pauses one mailbox, the longer the sooner after its last pause.
+async fn pause_one(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    reason: PauseReason,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let earlier = db
+        .query_one_raw(sql(
+            "SELECT pauses FROM mailboxes WHERE id = ?1 AND last_paused_at >= ?2",
+            [mailbox.into(), (now - health::REPEAT_WINDOW).into()],
+        ))
+        .await?
+        .map_or(Ok(0), |row| row.try_get::<u32>("", "pauses"))?;
+    let until = health::paused_until(reason, earlier, now);
+    // What waits for a person to mend it says nothing of how the mailbox is seen.
+    let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
+    pause(db, mailbox, reason.as_str(), &reason.to_string(), until, pauses, now).await
 }
 
 pub(crate) async fn pause(
@@ -232,7 +245,8 @@ pub(crate) async fn pause(
     let written = db
         .execute_raw(sql(
             "UPDATE mailboxes SET state = 'paused', paused_at = ?2, paused_until = ?3,
-                    paused_reason = ?4, paused_because = ?5, pauses = CASE WHEN ?6 > 0 THEN ?6 ELSE pauses END,
+                    paused_reason = ?4, paused_because = ?5,
+                    pauses = CASE WHEN ?6 > 0 THEN ?6 ELSE pauses END,
                     last_paused_at = CASE WHEN ?6 > 0 THEN ?2 ELSE last_paused_at END
              WHERE id = ?1 AND state = 'active'",
             [mailbox.into(), now.into(), until.into(), word.into(), sentence.into(), pauses.into()],

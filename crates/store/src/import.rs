@@ -116,41 +116,66 @@ impl Store {
     pub async fn import(
         &self,
         campaign: &NewCampaign,
-        mut rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+        rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
         let transaction = self.db.begin().await?;
-        let (id, is_new) = write_campaign(&transaction, campaign, now).await?;
-        let kept_old_steps = write_steps(&transaction, campaign, id, is_new).await?;
-        let import: i64 = transaction
-            .query_one_raw(sql(
-                "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
-                 VALUES (?1, ?2, ?3, 0, 0, 0, 0) RETURNING id",
-                [id.into(), now.into(), campaign.file.as_str().into()],
-            ))
-            .await?
-            .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
-            .try_get("", "id")?;
-        let mut batch = Batch {
-            db: &transaction,
-            campaign: id,
-            import,
-            update: campaign.update,
-            now,
-            summary: ImportSummary::default(),
-        };
-        loop {
-            match rows.recv().await {
-                Some(Some(rows)) => batch.write(rows).await?,
-                Some(None) => break,
-                None => return Ok(None),
-            }
+        let imported = write(&transaction, campaign, rows, now).await?;
+        if imported.is_some() {
+            transaction.commit().await?;
         }
-        let summary = batch.summary;
-        close_import(&transaction, import, id, &summary, now).await?;
-        transaction.commit().await?;
-        Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
+        Ok(imported)
     }
+
+    /// Says what an import would come to, and writes nothing.
+    pub async fn rehearse_import(
+        &self,
+        campaign: &NewCampaign,
+        rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+        now: i64,
+    ) -> Result<Option<Imported>, StoreError> {
+        let transaction = self.db.begin().await?;
+        let imported = write(&transaction, campaign, rows, now).await?;
+        transaction.rollback().await?;
+        Ok(imported)
+    }
+}
+
+async fn write(
+    transaction: &DatabaseTransaction,
+    campaign: &NewCampaign,
+    mut rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+    now: i64,
+) -> Result<Option<Imported>, StoreError> {
+    let (id, is_new) = write_campaign(transaction, campaign, now).await?;
+    let kept_old_steps = write_steps(transaction, campaign, id, is_new).await?;
+    let import: i64 = transaction
+        .query_one_raw(sql(
+            "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
+             VALUES (?1, ?2, ?3, 0, 0, 0, 0) RETURNING id",
+            [id.into(), now.into(), campaign.file.as_str().into()],
+        ))
+        .await?
+        .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
+        .try_get("", "id")?;
+    let mut batch = Batch {
+        db: transaction,
+        campaign: id,
+        import,
+        update: campaign.update,
+        now,
+        summary: ImportSummary::default(),
+    };
+    loop {
+        match rows.recv().await {
+            Some(Some(rows)) => batch.write(rows).await?,
+            Some(None) => break,
+            None => return Ok(None),
+        }
+    }
+    let summary = batch.summary;
+    close_import(transaction, import, id, &summary, now).await?;
+    Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
 }
 
 async fn write_campaign(
@@ -213,13 +238,26 @@ async fn write_steps(
         .filter(|t| known.get(&(t.position, t.variant.clone())) != Some(&t.hash))
         .collect();
     if !is_new && !campaign.update {
-        return Ok(!changed.is_empty());
+        let waits = db
+            .query_all_raw(sql(
+                "SELECT wait FROM steps WHERE campaign_id = ?1 ORDER BY position",
+                [id.into()],
+            ))
+            .await?
+            .iter()
+            .map(|row| Ok(row.try_get("", "wait")?))
+            .collect::<Result<Vec<Option<String>>, StoreError>>()?;
+        return Ok(!changed.is_empty() || waits != campaign.waits);
     }
     for (index, wait) in campaign.waits.iter().enumerate() {
         db.execute_raw(sql(
             "INSERT INTO steps (campaign_id, position, wait) VALUES (?1, ?2, ?3)
              ON CONFLICT (campaign_id, position) DO UPDATE SET wait = excluded.wait",
-            [id.into(), i64::try_from(index + 1).unwrap_or(i64::MAX).into(), wait.as_deref().into()],
+            [
+                id.into(),
+                i64::try_from(index + 1).unwrap_or(i64::MAX).into(),
+                wait.as_deref().into(),
+            ],
         ))
         .await?;
     }
@@ -290,13 +328,13 @@ impl Batch<'_> {
                 .await?;
             self.summary.updated += written.rows_affected();
         }
-        self.write_outcomes(rows, &enrolled).await
+        self.write_outcomes(rows, enrolled).await
     }
 
     async fn write_outcomes(
         &mut self,
         rows: &[ImportRow],
-        enrolled: &BTreeSet<String>,
+        mut enrolled: BTreeSet<String>,
     ) -> Result<(), StoreError> {
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
@@ -310,13 +348,13 @@ impl Batch<'_> {
                     self.summary.duplicates += 1;
                     (*line, "duplicate", Some("the address stands above in the same list"), None)
                 }
-                ImportRow::Prospect { line, address, .. } if enrolled.contains(address) => {
-                    self.summary.duplicates += 1;
-                    (*line, "duplicate", Some("the address was imported before"), Some(address))
-                }
-                ImportRow::Prospect { line, address, .. } => {
+                ImportRow::Prospect { line, address, .. } if enrolled.insert(address.clone()) => {
                     self.summary.accepted += 1;
                     (*line, "accepted", None, Some(address))
+                }
+                ImportRow::Prospect { line, address, .. } => {
+                    self.summary.duplicates += 1;
+                    (*line, "duplicate", Some("the address was imported before"), Some(address))
                 }
             });
         }

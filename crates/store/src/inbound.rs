@@ -77,7 +77,8 @@ async fn record(
     if recorded.rows_affected() == 0 {
         return Ok(Consequence::Known);
     }
-    let Some(about) = about else { return Ok(Consequence::None) };
+    let Some(mut about) = about else { return Ok(Consequence::None) };
+    settle_doubt(db, &mut about, &arrival.kind, now).await?;
     match &arrival.kind {
         Kind::Reply => end(db, &about, "replied", now).await,
         Kind::Unsubscribe => {
@@ -101,16 +102,54 @@ async fn record(
     }
 }
 
+/// What a person answers, or a server reports of, went out after all.
+async fn settle_doubt(
+    db: &impl ConnectionTrait,
+    about: &mut About,
+    kind: &Kind,
+    now: i64,
+) -> Result<(), StoreError> {
+    let evidence = match kind {
+        Kind::Reply | Kind::Unsubscribe | Kind::Complaint => "reply",
+        Kind::HardBounce { recipient } if about.address.as_deref() == Some(recipient.as_str()) => {
+            "bounce"
+        }
+        // These end no enrolment, so the next step is for whoever reconciles to say.
+        Kind::HardBounce { .. } | Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => {
+            return Ok(());
+        }
+    };
+    if about.state != "in_doubt" {
+        return Ok(());
+    }
+    db.execute_raw(sql(
+        "INSERT INTO evidence (message_id, at, kind) VALUES (?1, ?2, ?3)",
+        [about.id.into(), now.into(), evidence.into()],
+    ))
+    .await?;
+    db.execute_raw(sql(
+        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = ?2,
+                settled_at = ?2, why = 'an answer to it came in' WHERE id = ?1",
+        [about.id.into(), now.into()],
+    ))
+    .await?;
+    about.state = "accepted".to_owned();
+    Ok(())
+}
+
 /// Our message of that id, sent from this very mailbox.
 async fn message_of(
     db: &impl ConnectionTrait,
     mailbox: i64,
     id: &str,
 ) -> Result<Option<About>, StoreError> {
+    // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE m.mailbox_id = ?1 AND (m.rfc_message_id = ?2 OR m.final_message_id = ?2)",
+         WHERE +m.mailbox_id = ?1 AND m.id IN (
+             SELECT id FROM messages WHERE rfc_message_id = ?2
+             UNION ALL SELECT id FROM messages WHERE final_message_id = ?2)",
         [mailbox.into(), id.into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)

@@ -95,6 +95,44 @@ impl Store {
         Ok(())
     }
 
+    /// Prolongs every lease of an owner.
+    pub async fn renew_all(&self, owner: &str, now: i64, ttl: i64) -> Result<(), StoreError> {
+        self.db
+            .write
+            .execute_raw(sql(
+                "UPDATE mailboxes SET lease_expires_at = ?2 WHERE lease_owner = ?1",
+                [owner.into(), (now + ttl).into()],
+            ))
+            .await?;
+        Ok(())
+    }
+
+    /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
+    /// follow-ups whose inbox nobody reads.
+    pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {
+        let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, [day.into(), now.into()])).await?;
+        let left = row.map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+        Ok(left.unsigned_abs())
+    }
+
+    /// The mailboxes with a follow-up planned for `day` and due before `until`.
+    pub async fn mailboxes_awaiting_follow_ups(
+        &self,
+        day: &str,
+        until: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT DISTINCT mailbox_id FROM messages
+                 WHERE state = 'planned' AND plan_day = ?1 AND position > 1 AND due_at < ?2",
+                [day.into(), until.into()],
+            ))
+            .await?;
+        rows.iter().map(|row| Ok(row.try_get("", "mailbox_id")?)).collect()
+    }
+
     /// The mailboxes whose last holder left something in flight.
     pub async fn mailboxes_with_orphans(&self) -> Result<Vec<i64>, StoreError> {
         let rows = self
@@ -125,6 +163,16 @@ impl Store {
             .collect()
     }
 }
+
+const CLAIMABLE_LEFT: &str = "
+    SELECT count(*) AS n FROM (
+        SELECT id FROM messages WHERE state = 'planned' AND plan_day = ?1
+        UNION ALL SELECT id FROM messages WHERE state = 'sending' AND plan_day = ?1) m
+    JOIN message_facts f ON f.id = m.id
+    WHERE f.enrolment_state = 'active' AND NOT f.suppressed AND f.campaign_state = 'running'
+      AND f.mailbox_state = 'active'
+      AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
+           AND (f.position = 1 OR f.inbox_read_at >= ?2 - f.fresh_ms)))";
 
 const SETTLE_ORPHANS: &str = "
     UPDATE messages SET

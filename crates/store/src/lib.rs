@@ -18,7 +18,6 @@ mod scribe;
 mod sending;
 mod suppressions;
 
-
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
 pub use self::books::{Audit, Imbalance, LedgerLine};
@@ -68,7 +67,7 @@ impl Store {
     /// version.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let db = Db::open(url, durability).await?;
-        if url.contains(":memory:") {
+        if db::is_in_memory(url) {
             db::migrate(&db.write).await?;
         }
         Ok(Self { scribe: Scribe::start(db.clone()), db, url: url.to_owned() })
@@ -77,6 +76,15 @@ impl Store {
     /// Takes the right to send from these books, or says who has it.
     pub fn lock_for_daemon(&self, owner: &str) -> Result<DaemonLock, StoreError> {
         DaemonLock::take(&self.url, owner)
+    }
+
+    /// The daemon that works on these books at present, if one does.
+    pub fn daemon(&self) -> Result<Option<String>, StoreError> {
+        match DaemonLock::take(&self.url, "") {
+            Ok(_free) => Ok(None),
+            Err(StoreError::InUse { owner }) => Ok(Some(owner)),
+            Err(other) => Err(other),
+        }
     }
 
     /// Writes the settings. The seed of the first time stays, or a saved plan would not be the one
@@ -113,10 +121,8 @@ impl Store {
 
     /// The latest moment the books have recorded: a clock behind it was set back.
     pub async fn latest_moment(&self) -> Result<Option<i64>, StoreError> {
-        let query = sql(
-            "SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100)",
-            [],
-        );
+        let query =
+            sql("SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100)", []);
         let row = self.db.read.query_one_raw(query).await?;
         Ok(row.map(|row| row.try_get("", "at")).transpose()?.flatten())
     }

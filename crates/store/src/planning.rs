@@ -158,7 +158,11 @@ impl Store {
             .await?
             .iter()
             .map(|r| {
-                Ok((r.try_get("", "mailbox_id")?, r.try_get("", "attempted")?, r.try_get("", "manual")?))
+                Ok((
+                    r.try_get("", "mailbox_id")?,
+                    r.try_get("", "attempted")?,
+                    r.try_get("", "manual")?,
+                ))
             })
             .collect::<Result<_, StoreError>>()?;
         let booked = db
@@ -223,7 +227,7 @@ impl Store {
     }
 
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
-    /// `false`: another planner was faster.
+    /// `false`: another planner was faster, and nothing of this one was saved.
     pub async fn save_plan(&self, plan: &DayPlan) -> Result<bool, StoreError> {
         let transaction = self.db.begin().await?;
         for entry in &plan.campaigns {
@@ -260,7 +264,9 @@ impl Store {
                     .await?;
             }
         }
-        save_messages(&transaction, plan).await?;
+        if !save_messages(&transaction, plan).await? {
+            return Ok(false);
+        }
         transaction.commit().await?;
         Ok(true)
     }
@@ -314,14 +320,19 @@ impl Store {
     /// A number that grows whenever something happens that may give the day new work or new room.
     pub async fn planning_mark(&self) -> Result<i64, StoreError> {
         let row = self.db.read.query_one_raw(sql(PLANNING_MARK, [])).await?;
-        Ok(row.map(|row| row.try_get::<Option<i64>>("", "mark")).transpose()?.flatten().unwrap_or(0))
+        Ok(row
+            .map(|row| row.try_get::<Option<i64>>("", "mark"))
+            .transpose()?
+            .flatten()
+            .unwrap_or(0))
     }
 
     /// The first moment after `after` at which a follow-up becomes ready.
     pub async fn next_follow_up_at(&self, after: i64) -> Result<Option<i64>, StoreError> {
         let query = sql(
-            "SELECT min(e.next_at) AS at FROM enrolments e JOIN campaigns c ON c.id = e.campaign_id
-             WHERE c.state = 'running' AND e.state = 'active' AND e.next_at > ?1",
+            "SELECT min((SELECT min(e.next_at) FROM enrolments e WHERE e.campaign_id = c.id
+                         AND e.state = 'active' AND e.next_at > ?1)) AS at
+             FROM campaigns c WHERE c.state = 'running'",
             [after.into()],
         );
         let row = self.db.read.query_one_raw(query).await?;
@@ -378,21 +389,27 @@ async fn save_entry(
     Ok(())
 }
 
-async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<(), StoreError> {
+/// Saves the messages. `false`: another planner has placed one of them. One whose enrolment has
+/// ended since the plan's snapshot is none of those; the books cancel it.
+async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool, StoreError> {
     let (known, new): (Vec<&NewMessage>, Vec<&NewMessage>) =
         plan.messages.iter().partition(|m| m.message_id.is_some());
     for message in known {
-        db.execute_raw(sql(
-            "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, why = NULL
-             WHERE id = ?1 AND state = 'planned'",
-            [
-                message.message_id.into(),
-                message.mailbox_id.into(),
-                plan.day.as_str().into(),
-                message.due_at.into(),
-            ],
-        ))
-        .await?;
+        let moved = db
+            .execute_raw(sql(
+                "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, why = NULL
+                 WHERE id = ?1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < ?3)",
+                [
+                    message.message_id.into(),
+                    message.mailbox_id.into(),
+                    plan.day.as_str().into(),
+                    message.due_at.into(),
+                ],
+            ))
+            .await?;
+        if moved.rows_affected() == 0 && is_still_planned(db, message.message_id).await? {
+            return Ok(false);
+        }
     }
     // One JSON array a batch: one bound value, whatever the rows.
     for batch in new.chunks(BATCH) {
@@ -402,20 +419,38 @@ async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<(), 
             .collect();
         let rows = serde_json::to_string(&rows)
             .map_err(|error| StoreError::Inconsistent(error.to_string()))?;
-        db.execute_raw(sql(NEW_MESSAGES, [rows.into(), plan.day.as_str().into(), plan.now.into()]))
+        let made = db
+            .execute_raw(sql(
+                NEW_MESSAGES,
+                [rows.into(), plan.day.as_str().into(), plan.now.into()],
+            ))
             .await?;
+        if made.rows_affected() < batch.len() as u64 {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
+}
+
+async fn is_still_planned(
+    db: &impl ConnectionTrait,
+    message: Option<i64>,
+) -> Result<bool, StoreError> {
+    let query = sql("SELECT 1 FROM messages WHERE id = ?1 AND state = 'planned'", [message.into()]);
+    Ok(db.query_one_raw(query).await?.is_some())
 }
 
 /// Rows of one statement; larger ones are no faster.
 const BATCH: usize = 500;
 
-/// A second planner with the same idea is stopped by UNIQUE (enrolment_id, position).
+/// Makes no row twice, so that a second planner with the same idea sees that it came late; behind
+/// it stands UNIQUE (enrolment_id, position).
 const NEW_MESSAGES: &str = "
     INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, plan_day, changed_at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2, ?3
-    FROM json_each(?1)";
+    FROM json_each(?1) j
+    WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = j.value ->> 0
+                      AND m.position = j.value ->> 2)";
 
 const SAVE_MAILBOX_DAY: &str = "
     INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted)
@@ -485,13 +520,15 @@ const LEFT_OVER: &str = "
       AND e.state = 'active' AND c.state = 'running'
     ORDER BY m.due_at, m.id";
 
+/// CROSS JOIN: few campaigns first, then the index on their enrolments. SQLite keeps that order,
+/// and would else read everybody.
 const FOLLOW_UPS: &str = "
     SELECT e.id AS enrolment_id, e.prospect_id, e.campaign_id, e.next_step AS step,
            NULL AS message_id, e.mailbox_id, e.next_at AS ready_at,
            p.last_attempt_at AS person_attempt_at, p.company, e.zone
-    FROM campaigns c JOIN enrolments e ON e.campaign_id = c.id
+    FROM campaigns c CROSS JOIN enrolments e
     JOIN prospects p ON p.id = e.prospect_id
-    WHERE c.state = 'running' AND e.state = 'active' AND e.next_at > 0 AND e.next_at < ?1
+    WHERE c.state = 'running' AND e.campaign_id = c.id AND e.state = 'active' AND e.next_at > 0 AND e.next_at < ?1
       AND e.next_step > 1
       AND NOT EXISTS (SELECT 1 FROM messages m
                       WHERE m.enrolment_id = e.id AND m.position = e.next_step)

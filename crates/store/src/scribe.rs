@@ -9,9 +9,9 @@
 use sea_orm::DatabaseTransaction;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::StoreError;
 use crate::db::Db;
 use crate::sending::{self, Claim, Settlement};
-use crate::StoreError;
 
 /// One thing to write.
 #[derive(Clone, Debug)]

@@ -163,23 +163,24 @@ impl Store {
         Ok(DueMessage::find_by_statement(query).all(&self.db.read).await?)
     }
 
-    /// When the next message of a mailbox is due on `day`.
-    pub async fn next_due(&self, mailbox: i64, day: &str) -> Result<Option<i64>, StoreError> {
+    /// When the next message of a mailbox is due on `day`, later than `after`.
+    pub async fn next_due(
+        &self,
+        mailbox: i64,
+        day: &str,
+        after: i64,
+    ) -> Result<Option<i64>, StoreError> {
         let query = sql(
             "SELECT min(due_at) AS due_at FROM messages
-             WHERE mailbox_id = ?1 AND plan_day = ?2 AND state = 'planned'",
-            [mailbox.into(), day.into()],
+             WHERE mailbox_id = ?1 AND plan_day = ?2 AND state = 'planned' AND due_at > ?3",
+            [mailbox.into(), day.into(), after.into()],
         );
         let row = self.db.read.query_one_raw(query).await?;
         Ok(row.map(|row| row.try_get("", "due_at")).transpose()?.flatten())
     }
 
     /// What was accepted of this thread before `position`, in order.
-    pub async fn thread(
-        &self,
-        enrolment: i64,
-        position: u32,
-    ) -> Result<Vec<InThread>, StoreError> {
+    pub async fn thread(&self, enrolment: i64, position: u32) -> Result<Vec<InThread>, StoreError> {
         let query = sql(
             "SELECT rfc_message_id, final_message_id, subject FROM messages
              WHERE enrolment_id = ?1 AND position < ?2 AND state IN ('accepted', 'in_doubt')
@@ -398,9 +399,7 @@ async fn advance_enrolment(
     let enrolment = "(SELECT enrolment_id FROM messages WHERE id = ?1)";
     let statement = match &settlement.fate {
         Fate::Accepted { next: Some((step, at)), .. } => sql(
-            &format!(
-                "UPDATE enrolments SET next_step = ?2, next_at = ?3 WHERE id = {enrolment}"
-            ),
+            &format!("UPDATE enrolments SET next_step = ?2, next_at = ?3 WHERE id = {enrolment}"),
             [message.into(), (*step).into(), (*at).into()],
         ),
         Fate::Accepted { next: None, .. } => sql(
@@ -445,8 +444,14 @@ async fn suppress_recipient(
         .transpose()?
         .flatten();
     if let Some(address) = address {
-        crate::suppressions::add(db, crate::Scope::Address, &address, "hard_bounce", settlement.now)
-            .await?;
+        crate::suppressions::add(
+            db,
+            crate::Scope::Address,
+            &address,
+            "hard_bounce",
+            settlement.now,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -514,12 +519,13 @@ impl FactsRow {
 const CLAIM: &str = "
     UPDATE messages SET
         state = 'sending', changed_at = ?3, sending_since = ?3, sending_on = ?4, lease_epoch = ?2,
+        prior_since = sending_since, prior_on = sending_on,
         attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, ?3),
         rfc_message_id = coalesce(rfc_message_id, ?5),
         unsubscribe_token = coalesce(unsubscribe_token, ?6),
         revision_id = coalesce(revision_id, ?7), subject = coalesce(subject, ?8),
         dot_at = NULL, verdict = NULL, smtp_code = NULL, enhanced_status = NULL, why = NULL
-    WHERE id = ?1 AND state = 'planned' AND plan_day = ?4 AND due_at <= ?3
+    WHERE id = ?1 AND state = 'planned' AND plan_day = ?4 AND due_at <= ?3 AND attempts < 5
       AND EXISTS (SELECT 1 FROM message_facts f WHERE f.id = messages.id
           AND f.enrolment_state = 'active' AND NOT f.erased AND NOT f.suppressed
           AND f.campaign_state = 'running' AND f.mailbox_state = 'active'

@@ -1,0 +1,208 @@
+//! What comes in: counted once, believed only about the mailbox and the person it names.
+
+use warmfront_core::address::Address;
+use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_store::Consequence;
+
+use crate::books::{DAY, HOUR, NOW, TODAY, for_each_database};
+use crate::scene::{PEOPLE, Scene, accepted, deferred, finished, in_doubt};
+
+fn arrival(key: &str, about: Option<&str>, kind: Kind) -> Inbound {
+    let about = about.map(str::to_owned);
+    Inbound { key: key.to_owned(), received_at: NOW + HOUR, about, kind }
+}
+
+fn bounce_of(address: &str) -> Kind {
+    Kind::HardBounce { recipient: Address::parse(address).unwrap() }
+}
+
+impl Scene {
+    async fn arrive(&self, mailbox: usize, arrivals: &[Inbound]) -> Vec<Consequence> {
+        let mailbox = self.mailboxes[mailbox];
+        self.books.store.record_inbound(mailbox, arrivals, NOW + HOUR).await.unwrap()
+    }
+
+    /// The first enrolment's state, whether its person is suppressed, the state of its mailbox.
+    async fn outcome(&self) -> String {
+        let query = "SELECT e.state AS a, m.state AS b, b.state AS c,
+                            (SELECT count(*) FROM suppressions) AS d
+                     FROM enrolments e JOIN messages m ON m.enrolment_id = e.id
+                     JOIN mailboxes b ON b.id = m.mailbox_id WHERE m.id = 1";
+        self.books.row(query).await
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_arrival_has_its_consequence() {
+    use Consequence::{Ended, None as Nothing};
+    let rows = [
+        (Kind::Reply, Ended, "replied accepted active 0"),
+        (Kind::Unsubscribe, Ended, "unsubscribed accepted active 1"),
+        (Kind::Complaint, Ended, "complained accepted paused 1"),
+        (bounce_of(PEOPLE[0]), Ended, "bounced bounced active 1"),
+        (bounce_of(PEOPLE[1]), Nothing, "active accepted active 0"),
+        (Kind::AutoReply, Nothing, "active accepted active 0"),
+        (Kind::SoftBounce, Nothing, "active accepted active 0"),
+        (Kind::Unrelated, Nothing, "active accepted active 0"),
+    ];
+    for (kind, consequence, outcome) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, accepted(), None).await;
+            let told = scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            assert_eq!((told, scene.outcome().await.as_str()), (vec![consequence], outcome));
+            scene.books.add_up().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn reading_twice_counts_once() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let bounce = arrival("k", Some("<0@one.test>"), bounce_of(PEOPLE[0]));
+        let twice = [bounce.clone(), bounce.clone()];
+        assert_eq!(scene.arrive(0, &twice).await, [Consequence::Ended, Consequence::Known]);
+        assert_eq!(scene.arrive(0, std::slice::from_ref(&bounce)).await, [Consequence::Known]);
+        // The same report under another key: the message has bounced already.
+        let again = Inbound { key: "l".to_owned(), ..bounce };
+        assert_eq!(scene.arrive(0, &[again]).await, [Consequence::None]);
+        let query = "SELECT d.settled, d.hard_bounces, c.settled, c.hard_bounces
+                     FROM mailbox_days d, campaigns c WHERE d.mailbox_id = 1";
+        assert_eq!(scene.books.row(query).await, "1 1 1 1");
+        assert_eq!(scene.books.number("SELECT count(*) FROM inbound").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_about_another_mailboxs_message_does_nothing() {
+    for kind in [bounce_of(PEOPLE[0]), Kind::Complaint, Kind::Unsubscribe, Kind::Reply] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, accepted(), None).await;
+            let told = scene.arrive(1, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            assert_eq!(told, [Consequence::None]);
+            assert_eq!(scene.outcome().await, "active accepted active 0");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_arrival_that_names_nothing_of_ours_is_recorded_and_proves_the_reading() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let strangers =
+            [arrival("a", None, Kind::Reply), arrival("b", Some("<x@y>"), Kind::Complaint)];
+        assert_eq!(scene.arrive(0, &strangers).await, [Consequence::None; 2]);
+        assert_eq!(scene.books.number("SELECT count(*) FROM inbound").await, 2);
+        let rows = scene.books.store.mailboxes().await.unwrap();
+        assert_eq!((rows[0].inbox_read_at, rows[1].inbox_read_at), (Some(NOW + HOUR), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_id_that_the_server_gave_is_known_too() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let fate = warmfront_store::Fate::Accepted {
+            final_message_id: Some("<rewritten@server.test>".to_owned()),
+            next: Some((2, NOW + DAY)),
+        };
+        scene.send(0, NOW, fate, None).await;
+        let reply = arrival("k", Some("<rewritten@server.test>"), Kind::Reply);
+        assert_eq!(scene.arrive(0, &[reply]).await, [Consequence::Ended]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reply_cancels_what_was_planned_and_a_late_one_corrects_finished() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let follow_up = warmfront_store::NewMessage {
+            message_id: None,
+            enrolment_id: scene.enrolment(PEOPLE[0]).await,
+            campaign_id: scene.campaign,
+            step: 2,
+            mailbox_id: scene.mailboxes[0],
+            due_at: NOW + DAY,
+        };
+        let plan = scene.plan(crate::books::TOMORROW, vec![follow_up]);
+        assert!(scene.books.store.save_plan(&plan).await.unwrap());
+        let reply = |key, id| arrival(key, Some(id), Kind::Reply);
+        assert_eq!(scene.arrive(0, &[reply("k", "<0@one.test>")]).await, [Consequence::Ended]);
+        let query = "SELECT state, why FROM messages WHERE position = 2";
+        assert_eq!(scene.books.row(query).await, "cancelled enrolment_replied");
+
+        scene.send(1, NOW, finished(), None).await;
+        assert_eq!(scene.arrive(1, &[reply("l", "<1@one.test>")]).await, [Consequence::Ended]);
+        assert_eq!(scene.arrive(1, &[reply("m", "<1@one.test>")]).await, [Consequence::None]);
+        let told = "SELECT count(*) FROM events WHERE kind = 'enrolment_replied'";
+        assert_eq!(scene.books.number(told).await, 2);
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_opt_out_and_a_complaint_hold_in_every_campaign() {
+    for (kind, state) in [(Kind::Unsubscribe, "unsubscribed"), (Kind::Complaint, "complained")] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.books.import("summer", 1, &PEOPLE[..1]).await;
+            scene.send(0, NOW, accepted(), None).await;
+            scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            let query = "SELECT state FROM enrolments WHERE prospect_id = 1 ORDER BY id";
+            assert_eq!(scene.books.rows(query).await, [state, "suppressed"]);
+            scene.books.import("autumn", 1, &PEOPLE[..1]).await;
+            assert_eq!(scene.books.rows(query).await, [state, "suppressed", "suppressed"]);
+            scene.books.add_up().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_message_in_doubt_settles_the_doubt() {
+    let rows = [
+        (Kind::Reply, "replied accepted active 0", "1 1 0"),
+        (Kind::Unsubscribe, "unsubscribed accepted active 1", "1 1 0"),
+        (bounce_of(PEOPLE[0]), "bounced bounced active 1", "1 1 1"),
+        (bounce_of(PEOPLE[1]), "active in_doubt active 0", "0 0 0"),
+        // No enrolment ends here: the next step is for whoever reconciles.
+        (Kind::AutoReply, "active in_doubt active 0", "0 0 0"),
+    ];
+    for (kind, outcome, counted) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, in_doubt(), None).await;
+            scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            assert_eq!(scene.outcome().await, outcome);
+            let query = format!(
+                "SELECT accepted, settled, hard_bounces FROM mailbox_days
+                 WHERE mailbox_id = 1 AND day = '{TODAY}'"
+            );
+            assert_eq!(scene.books.row(&query).await, counted);
+            scene.books.add_up().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_reply_to_a_message_put_off_ends_it() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, deferred(NOW), None).await;
+        scene.arrive(0, &[arrival("k", Some("<0@one.test>"), Kind::Reply)]).await;
+        assert_eq!(scene.outcome().await, "replied cancelled active 0");
+        assert!(!scene.claim(0, NOW + HOUR).await);
+    })
+    .await;
+}

@@ -1,0 +1,19 @@
+//! Every promise of the books, and an attempt to break it: by the public interface where it has a
+//! way, and by plain SQL past it. One suite for each database that can keep the books.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+mod answers;
+mod arrivals;
+mod books;
+mod claims;
+mod days;
+mod edges;
+mod groups;
+mod health;
+mod imports;
+mod leases;
+mod opening;
+mod plans;
+mod rows;
+mod scene;

@@ -1,0 +1,114 @@
+//! Opening the books: by many at once, by the wrong version, where nothing may be written, and by
+//! a second daemon.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use warmfront_store::{Durability, Store, StoreError, Suppression};
+
+use crate::books::{NOW, for_each_database};
+
+fn url(folder: &Path) -> String {
+    format!("sqlite://{}/books.db", folder.display())
+}
+
+async fn open(url: &str) -> Result<Store, StoreError> {
+    Store::open(url, Durability::None).await
+}
+
+#[tokio::test]
+async fn eight_tasks_of_one_thread_open_an_empty_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(folder.path());
+    for opened in join_all((0..8).map(|_| open(&url))).await {
+        opened.unwrap();
+    }
+}
+
+#[test]
+fn eight_threads_open_an_empty_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(folder.path());
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let url = &url;
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let store = open(url).await.unwrap();
+                    let scope = warmfront_store::Scope::Domain;
+                    store.suppress(scope, &format!("d{n}.test"), "x", NOW).await.unwrap();
+                });
+            });
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let list: Vec<Suppression> =
+        runtime.block_on(async { open(&url).await.unwrap().suppressions().await.unwrap() });
+    assert_eq!(list.len(), 8);
+}
+
+#[tokio::test]
+async fn the_books_of_a_newer_version_are_refused() {
+    for_each_database(async |books| {
+        books.write("INSERT INTO seaql_migrations VALUES ('0999_later', 1)").await;
+        let refused = open(&books.url).await.unwrap_err();
+        assert!(matches!(&refused, StoreError::Newer { migration } if migration == "0999_later"));
+        assert!(refused.to_string().contains("upgrade this one"), "{refused}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn books_that_are_read_only_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url(folder.path());
+    drop(open(&url).await.unwrap());
+    let store = open(&format!("{url}?mode=ro")).await.unwrap();
+    let refused = store.suppress(warmfront_store::Scope::Domain, "x.test", "x", NOW).await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn books_in_a_folder_that_is_not_there_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = open(&url(&folder.path().join("nowhere"))).await.unwrap_err();
+    assert!(matches!(&refused, StoreError::Open { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn another_database_is_named_without_its_password() {
+    let refused = open("postgres://user:secret@host/db").await.unwrap_err().to_string();
+    assert!(!refused.contains("secret") && refused.contains("host/db"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_second_daemon_is_told_who_was_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&url(folder.path())).await.unwrap();
+    let first = store.lock_for_daemon("warmfront 4711 on ida").unwrap();
+    let refused = store.lock_for_daemon("another").unwrap_err();
+    assert!(
+        matches!(&refused, StoreError::InUse { owner } if owner == "warmfront 4711 on ida"),
+        "{refused}"
+    );
+    drop(first);
+    // A shorter name leaves nothing of the longer one.
+    let _second = store.lock_for_daemon("b").unwrap();
+    let refused = store.lock_for_daemon("c").unwrap_err();
+    assert!(matches!(&refused, StoreError::InUse { owner } if owner == "b"), "{refused}");
+}
+
+#[tokio::test]
+async fn settings_keep_the_seed_of_the_first_time() {
+    for_each_database(async |books| {
+        let mut settings = books.store.settings().await.unwrap().unwrap();
+        settings.seed = 99;
+        settings.company_per_day = 5;
+        books.store.write_settings(&settings).await.unwrap();
+        let written = books.store.settings().await.unwrap().unwrap();
+        assert_eq!((written.seed, written.company_per_day), (7, 5));
+        assert_eq!(books.store.latest_moment().await.unwrap(), None);
+    })
+    .await;
+}
