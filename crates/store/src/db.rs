@@ -181,13 +181,7 @@ impl DaemonLock {
         let Some(database) = path(url) else { return Ok(Self { _file: None }) };
         let mut file = side_file(&database, "daemon-lock")?;
         if file.try_lock().is_err() {
-            let mut other = String::new();
-            let read = file.read_to_string(&mut other);
-            let owner = match read {
-                Ok(_) if !other.trim().is_empty() => other.trim().to_owned(),
-                _ => "another process".to_owned(),
-            };
-            return Err(StoreError::InUse { owner });
+            return Err(StoreError::InUse { owner: owner_in(&mut file) });
         }
         let written = file
             .set_len(0)
@@ -195,6 +189,22 @@ impl DaemonLock {
             .and_then(|()| file.write_all(owner.as_bytes()));
         written.map_err(|error| side_file_error(&database, &error))?;
         Ok(Self { _file: Some(file) })
+    }
+
+    /// Who has the lock, if anybody has. Asks with a shared one, so that two who ask do not take
+    /// each other for the daemon, and leaves the name alone.
+    pub(crate) fn holder(url: &str) -> Result<Option<String>, StoreError> {
+        let Some(database) = path(url) else { return Ok(None) };
+        let mut file = side_file(&database, "daemon-lock")?;
+        Ok(file.try_lock_shared().is_err().then(|| owner_in(&mut file)))
+    }
+}
+
+fn owner_in(file: &mut File) -> String {
+    let mut owner = String::new();
+    match file.read_to_string(&mut owner) {
+        Ok(_) if !owner.trim().is_empty() => owner.trim().to_owned(),
+        _ => "another process".to_owned(),
     }
 }
 

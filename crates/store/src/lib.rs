@@ -80,11 +80,7 @@ impl Store {
 
     /// The daemon that works on these books at present, if one does.
     pub fn daemon(&self) -> Result<Option<String>, StoreError> {
-        match DaemonLock::take(&self.url, "") {
-            Ok(_free) => Ok(None),
-            Err(StoreError::InUse { owner }) => Ok(Some(owner)),
-            Err(other) => Err(other),
-        }
+        DaemonLock::holder(&self.url)
     }
 
     /// Writes the settings. The seed of the first time stays, or a saved plan would not be the one

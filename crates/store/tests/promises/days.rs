@@ -131,6 +131,10 @@ async fn leaving_the_configuration_and_coming_back_is_no_way_out_of_a_pause() {
         books.fleet(&["ann@one.test", "bea@one.test"]).await;
         assert_eq!(states().await, ["paused", "active"]);
 
+        let both = [spec("ann@one.test"), spec("bea@one.test")];
+        assert!(store.fleet_is(&both).await.unwrap());
+        assert!(!store.fleet_is(&both[1..]).await.unwrap(), "the paused one is gone");
+
         // A pause that ends while it is away ends in no work.
         books.write("UPDATE mailboxes SET paused_until = 5 WHERE id = 1").await;
         books.fleet(&["bea@one.test"]).await;

@@ -138,3 +138,53 @@ async fn the_daemon_ends_every_lease_and_their_orphans_are_still_found() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_owner_prolongs_its_own_leases_and_no_others() {
+    for_each_database(async |books| {
+        books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
+        let (store, mailboxes) = (&books.store, books.mailboxes().await);
+        let mine = store.lease(mailboxes[0], "mine", NOW, 100).await.unwrap().unwrap();
+        store.lease(mailboxes[1], "yours", NOW, 100).await.unwrap().unwrap();
+        store.renew_all("mine", NOW + 50, 100).await.unwrap();
+        let query = format!("SELECT lease_expires_at - {NOW} FROM mailboxes ORDER BY id");
+        assert_eq!(books.rows(&query).await, ["150", "100", "-"]);
+        store.release(mine).await.unwrap();
+        store.renew_all("mine", NOW + 60, 100).await.unwrap();
+        assert_eq!(books.rows(&query).await, ["-", "100", "-"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_still_leave_today_is_counted_and_nothing_else() {
+    let rows = [
+        ("UPDATE settings SET seed = 8", 6),
+        ("UPDATE mailboxes SET state = 'disabled' WHERE id = 1", 3),
+        ("UPDATE enrolments SET state = 'held' WHERE id = 1", 5),
+        ("UPDATE enrolments SET state = 'replied', ended_at = 5 WHERE id = 1", 5),
+        ("UPDATE campaigns SET state = 'draft'", 0),
+        ("INSERT INTO suppressions VALUES ('domain', 'acme.test', 'x', 1)", 3),
+        ("UPDATE messages SET plan_day = NULL WHERE id = 1", 5),
+        ("UPDATE mailbox_days SET ceiling = 0 WHERE mailbox_id = 2", 3),
+    ];
+    for (change, want) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.books.write(change).await;
+            let left = scene.books.store.claimable_left(crate::books::TODAY, NOW).await;
+            assert_eq!(left.unwrap(), want, "{change}");
+        })
+        .await;
+    }
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        assert!(scene.claim(0, NOW).await);
+        let left =
+            async || scene.books.store.claimable_left(crate::books::TODAY, NOW).await.unwrap();
+        assert_eq!(left().await, 6, "what is in flight is not over");
+        assert!(scene.settle(0, NOW, accepted(), None).await);
+        assert_eq!(left().await, 5);
+    })
+    .await;
+}

@@ -92,7 +92,9 @@ async fn a_second_daemon_is_told_who_was_first() {
         matches!(&refused, StoreError::InUse { owner } if owner == "warmfront 4711 on ida"),
         "{refused}"
     );
+    assert_eq!(store.daemon().unwrap().as_deref(), Some("warmfront 4711 on ida"));
     drop(first);
+    assert_eq!(store.daemon().unwrap(), None);
     // A shorter name leaves nothing of the longer one.
     let _second = store.lock_for_daemon("b").unwrap();
     let refused = store.lock_for_daemon("c").unwrap_err();
