@@ -23,6 +23,9 @@ pub struct Loops<O, I> {
     sender: Sender<O, I>,
     watcher: Watcher<O, I>,
     lanes: BTreeMap<i64, (Millis, Lane<O>)>,
+    plan_at: Millis,
+    read_at: Millis,
+    recruit_at: Millis,
 }
 
 impl<O: Submit, I: Inbox> Loops<O, I> {
@@ -34,6 +37,9 @@ impl<O: Submit, I: Inbox> Loops<O, I> {
             sender: Sender::new(office.clone(), ways.clone()),
             watcher: Watcher::new(office.clone(), ways),
             lanes: BTreeMap::new(),
+            plan_at: Millis::MIN,
+            read_at: Millis::MIN,
+            recruit_at: Millis::MIN,
             office,
         }
     }
@@ -41,13 +47,22 @@ impl<O: Submit, I: Inbox> Loops<O, I> {
     /// Does everything due by `now`; says when the next thing is due.
     pub async fn tick(&mut self, now: Millis) -> Result<Millis, EngineError> {
         self.office.clock.set(now);
-        let mut wake = self.planner.tick(now).await?;
-        wake = wake.min(self.watcher.tick(now).await?);
-        let (lanes, recruit_at) = self.sender.tick(now).await?;
-        wake = wake.min(recruit_at);
-        self.lanes.extend(lanes.into_iter().map(|lane| (lane.mailbox_id(), (now, lane))));
+        if self.plan_at <= now {
+            self.plan_at = self.planner.tick(now).await?;
+            // A plan may bring work for mailboxes that have no lane.
+            self.recruit_at = now;
+        }
+        if self.read_at <= now {
+            self.read_at = self.watcher.tick(now).await?;
+        }
+        if self.recruit_at <= now {
+            let (lanes, recruit_at) = self.sender.tick(now).await?;
+            self.recruit_at = recruit_at;
+            self.lanes.extend(lanes.into_iter().map(|lane| (lane.mailbox_id(), (now, lane))));
+        }
         self.drive(now).await?;
-        Ok(self.lanes.values().map(|(at, _)| *at).chain([wake]).min().unwrap_or(wake))
+        let lanes = self.lanes.values().map(|(at, _)| *at).min().unwrap_or(DONE);
+        Ok(self.plan_at.min(self.read_at).min(self.recruit_at).min(lanes))
     }
 
     /// Lets every lane send what is due, side by side, until none has anything left at `now`.

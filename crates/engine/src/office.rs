@@ -28,6 +28,9 @@ pub struct Office {
     pub owner: String,
     /// How often the loops look for what other programs changed.
     pub poll: Millis,
+    /// How long a lease lasts: a crashed worker's mailboxes rest no longer than this. Renewed when
+    /// half of it is over.
+    pub lease_ttl: Millis,
     roster: Arc<RwLock<Arc<Roster>>>,
 }
 
@@ -42,6 +45,7 @@ impl Office {
             failpoint: Failpoint::default(),
             owner,
             poll: POLL,
+            lease_ttl: LEASE_TTL,
             roster: Arc::default(),
         }
     }
@@ -90,10 +94,7 @@ impl<O, I> fmt::Debug for Ways<O, I> {
 }
 
 /// How often a daemon looks for what other programs changed in its books.
-pub(crate) const POLL: Millis = 5 * SECOND;
+const POLL: Millis = 5 * SECOND;
 
-/// How long a lease lasts. A crashed worker's mailboxes rest no longer than this.
-pub(crate) const LEASE_TTL: Millis = MINUTE;
-
-/// A holder renews its leases when this much of their life is left.
-pub(crate) const LEASE_MARGIN: Millis = 30 * SECOND;
+/// How long a lease lasts, unless told otherwise.
+const LEASE_TTL: Millis = MINUTE;

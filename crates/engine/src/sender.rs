@@ -9,7 +9,7 @@ use warmfront_mail::submit::Submit;
 
 use crate::EngineError;
 use crate::lane::Lane;
-use crate::office::{LEASE_MARGIN, LEASE_TTL, Office, Ways};
+use crate::office::{Office, Ways};
 
 /// The sender of one process.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl<O: Submit, I> Sender<O, I> {
         if self.busy.is_empty() {
             Ok((lanes, wake))
         } else {
-            Ok((lanes, wake.min(now + LEASE_MARGIN)))
+            Ok((lanes, wake.min(now + self.office.lease_ttl / 2)))
         }
     }
 
@@ -64,9 +64,9 @@ impl<O: Submit, I> Sender<O, I> {
     }
 
     async fn renew(&mut self, now: Millis) -> Result<(), EngineError> {
-        let fresh = self.renewed_at.is_some_and(|at| now - at < LEASE_TTL - LEASE_MARGIN);
+        let fresh = self.renewed_at.is_some_and(|at| now - at < self.office.lease_ttl / 2);
         if !self.busy.is_empty() && !fresh {
-            self.office.store.renew_all(&self.office.owner, now, LEASE_TTL).await?;
+            self.office.store.renew_all(&self.office.owner, now, self.office.lease_ttl).await?;
             self.renewed_at = Some(now);
         }
         Ok(())
@@ -77,7 +77,9 @@ impl<O: Submit, I> Sender<O, I> {
             return Ok(None);
         }
         let store = &self.office.store;
-        let Some(lease) = store.lease(mailbox, &self.office.owner, now, LEASE_TTL).await? else {
+        let Some(lease) =
+            store.lease(mailbox, &self.office.owner, now, self.office.lease_ttl).await?
+        else {
             return Ok(None);
         };
         let address = store.mailbox_address(mailbox).await?;

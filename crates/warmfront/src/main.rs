@@ -1,4 +1,46 @@
-mod config;
-mod secret;
+//! Warmfront: self-hosted cold-email campaigns with honest mailbox warmup.
+//!
+//! `main`, the command line, the configuration and the wiring. Decides nothing about mail.
 
-fn main() {}
+mod app;
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod print;
+mod secret;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(&cli.command);
+    // One provider of ciphers for the whole process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Err(error) => Err(exit::Failure::failed(error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Logs go to stderr, so that stdout is the answer and nothing else. `RUST_LOG` sets how much.
+fn start_logging(command: &Command) {
+    use tracing_subscriber::EnvFilter;
+    // The demonstration tells its story itself.
+    let usual = match command {
+        Command::Demo(_) => "error",
+        _ => "warn,warmfront_engine=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -18,14 +18,14 @@ use jiff::tz::TimeZone;
 use warmfront_campaigns::document::{self, Document};
 use warmfront_core::address::Address;
 use warmfront_core::calendar::Window;
+use warmfront_core::plan::Pace;
 use warmfront_core::problem::{self, Problem};
 use warmfront_core::provider::{Preset, Presets, tenant_budget};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
 
-pub(crate) use self::auth::{AuthRef, Flow, Identity};
+pub(crate) use self::auth::AuthRef;
 pub(crate) use self::server::Server;
-pub(crate) use self::settings::Pace;
 
 /// A commented configuration to begin with: one mailbox at any host.
 pub(crate) const EXAMPLE: &str = include_str!("example.toml");

@@ -3,19 +3,11 @@
 use jiff::tz::TimeZone;
 use warmfront_campaigns::document::{Item, Located, Section};
 use warmfront_core::calendar::{self, Window};
+use warmfront_core::plan::Pace;
 use warmfront_core::problem::Problem;
 use warmfront_core::provider::Preset;
 use warmfront_core::span::{DAY, MINUTE, Millis, length_text, parse_length};
 use warmfront_core::warmup::Curve;
-
-/// How a mailbox spreads its share over a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    /// Evenly, each message at a random moment of its cell.
-    Even,
-    /// As soon as window, gap and rate let it.
-    AsSoonAsPossible,
-}
 
 /// What was written in one place. Nothing here is a default yet.
 #[derive(Clone, Debug, Default)]

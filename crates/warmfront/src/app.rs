@@ -1,0 +1,137 @@
+//! What most commands need: the configuration, the books, the clock.
+
+use std::sync::Arc;
+
+use warmfront_campaigns::folder::Sender;
+use warmfront_core::calendar;
+use warmfront_core::span::Millis;
+use warmfront_engine::clock::Clock;
+use warmfront_engine::fleet::Fleet;
+use warmfront_store::{CampaignRow, Durability, MailboxRow, Store};
+
+use crate::cli::Global;
+use crate::config::{self, Config};
+use crate::exit::Failure;
+use crate::{print, wiring};
+
+/// A configuration with its books open.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) store: Store,
+    pub(crate) json: bool,
+    pub(crate) clock: Clock,
+}
+
+/// Loads the configuration; its warnings go to stderr.
+pub(crate) fn configuration(global: &Global) -> Result<Config, Failure> {
+    let config = config::load(&global.config).map_err(Failure::Problems)?;
+    config.warnings.iter().for_each(print::note);
+    Ok(config)
+}
+
+impl App {
+    /// Loads the configuration, opens the books and writes the fleet into them.
+    pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
+        let config = configuration(global)?;
+        let fleet = Arc::new(wiring::fleet(&config));
+        let store = Store::open(&config.store_url, Durability::Full).await?;
+        let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };
+        app.write_configuration().await?;
+        Ok(app)
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// The counting day.
+    pub(crate) fn today(&self) -> jiff::civil::Date {
+        calendar::day_of(&self.fleet.timezone, self.now())
+    }
+
+    /// The sender, without whom no campaign loads.
+    pub(crate) fn sender(&self) -> Result<Sender, Failure> {
+        sender(&self.config)
+    }
+
+    /// The campaign of that name.
+    pub(crate) async fn campaign(&self, slug: &str) -> Result<CampaignRow, Failure> {
+        // The shell completes folders; their last part is the name.
+        let slug = slug.trim_end_matches('/').rsplit('/').next().unwrap_or(slug);
+        if let Some(row) = self.store.campaign(slug).await? {
+            return Ok(row);
+        }
+        let known: Vec<String> =
+            self.store.campaigns().await?.into_iter().map(|c| c.slug).collect();
+        let near = warmfront_core::problem::nearest(slug, known.iter().map(String::as_str));
+        let hint = near.map_or_else(
+            || "`warmfront campaign list` names them all".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        Err(Failure::Usage(format!("there is no campaign `{slug}` in the books; {hint}")))
+    }
+
+    /// The mailbox of that address.
+    pub(crate) async fn mailbox(&self, address: &str) -> Result<MailboxRow, Failure> {
+        let rows = self.store.mailboxes().await?;
+        let wanted = address.trim().to_lowercase();
+        let near = {
+            let known = rows.iter().map(|row| row.address.as_str());
+            warmfront_core::problem::nearest(&wanted, known).map(str::to_owned)
+        };
+        rows.into_iter().find(|row| row.address == wanted).ok_or_else(|| {
+            let hint = near.map_or_else(
+                || "`warmfront mailbox list` names them all".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            Failure::Usage(format!("there is no mailbox `{address}`; {hint}"))
+        })
+    }
+
+    async fn write_configuration(&self) -> Result<(), Failure> {
+        let known = self.store.settings().await?;
+        if let Some(known) = &known
+            && known.zone != self.fleet.timezone_name
+            && !self.config.timezone_override
+        {
+            return Err(Failure::Refused(format!(
+                "days were counted in {} so far and [defaults] says {}: limits of the day could be \
+                 passed; set it back, or write `override = true` in [defaults]",
+                known.zone, self.fleet.timezone_name
+            )));
+        }
+        let settings = self.fleet.settings(known.as_ref().map_or_else(new_seed, |s| s.seed));
+        if known.as_ref() != Some(&settings) {
+            self.store.write_settings(&settings).await?;
+        }
+        let specs = self.fleet.specs();
+        if !self.store.fleet_is(&specs).await? {
+            self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The sender, without whom no campaign loads.
+pub(crate) fn sender(config: &Config) -> Result<Sender, Failure> {
+    let sender = config.sender.as_ref().ok_or_else(|| {
+        Failure::Refused(format!(
+            "{}: no [sender]; a campaign names who writes: add `legal_name` and `postal_address`",
+            config.path.display()
+        ))
+    })?;
+    Ok(Sender {
+        legal_name: sender.legal_name.clone(),
+        postal_address: sender.postal_address.clone(),
+    })
+}
+
+/// The seed of a new installation's plans.
+fn new_seed() -> i64 {
+    use rand::TryRng as _;
+    // Plans need no secrecy; where the machine gives no randomness, any number serves.
+    rand::rngs::SysRng.try_next_u32().map_or(1, i64::from)
+}

@@ -1,0 +1,187 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Self-hosted cold-email campaigns with honest mailbox warmup.
+///
+/// Exit codes: 0 done, 1 it failed, 2 wrong use, 3 refused by a safety rule.
+#[derive(Debug, Parser)]
+#[command(name = "warmfront", version, max_term_width = 80)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "WARMFRONT_CONFIG",
+        default_value = "warmfront.toml"
+    )]
+    pub(crate) config: PathBuf,
+    /// Answer in JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented warmfront.toml and a first campaign to begin with.
+    Init {
+        /// The folder; made if it is not there.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Run the example campaign through 45 simulated days, without any set-up.
+    Demo(Demo),
+    /// Load everything and render every step for every prospect.
+    Check {
+        /// Campaign folders; by default those in `campaigns/` beside the configuration.
+        dirs: Vec<PathBuf>,
+        /// The lists' encoding, where it is neither UTF-8 nor marked (e.g. windows-1252).
+        #[arg(long)]
+        encoding: Option<String>,
+    },
+    /// List, pause and resume mailboxes.
+    #[command(subcommand)]
+    Mailbox(Mailbox),
+    /// Import, start, pause and look at campaigns.
+    #[command(subcommand)]
+    Campaign(Campaign),
+    /// Show a day's plan, or the weeks to come. Never writes.
+    Plan {
+        /// The day, e.g. 2026-11-23; by default today.
+        #[arg(long, conflicts_with = "days")]
+        date: Option<jiff::civil::Date>,
+        /// How many days to look ahead.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        days: Option<u32>,
+    },
+    /// Plan and send: the daemon.
+    Run {
+        /// Stop once nothing may leave any more today.
+        #[arg(long)]
+        until_idle: bool,
+    },
+    /// How everything stands.
+    Status,
+    /// One line for each message.
+    Ledger {
+        /// Only this campaign's.
+        #[arg(long)]
+        campaign: Option<String>,
+    },
+    /// Prove that every imported row is in exactly one state.
+    Audit,
+    /// Whom nobody writes to.
+    #[command(subcommand)]
+    Suppress(Suppress),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Demo {
+    /// Simulated days.
+    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub(crate) days: u32,
+    /// Another seed, another story.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Keep the simulated books in this folder, to look at with the other commands.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mailbox {
+    /// The fleet: warmth, allowance, what was sent today, pauses.
+    List,
+    /// Stop a mailbox until it is resumed.
+    Pause {
+        /// Its address.
+        address: String,
+        /// Why, for whoever looks later.
+        #[arg(long, default_value = "paused by the operator")]
+        because: String,
+    },
+    /// Let a paused mailbox work again, lower on its curve and with one message first.
+    Resume {
+        /// Its address.
+        address: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Campaign {
+    /// Import a campaign folder.
+    Import {
+        /// The folder.
+        dir: PathBuf,
+        /// Count, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Take over what changed since the last import, for steps not sent yet.
+        #[arg(long)]
+        update: bool,
+        /// The list's encoding, where it is neither UTF-8 nor marked (e.g. windows-1252).
+        #[arg(long)]
+        encoding: Option<String>,
+    },
+    /// Let a campaign send, or go on.
+    Start {
+        /// Its name: that of its folder.
+        campaign: String,
+    },
+    /// Hold a campaign. Nothing of it leaves until it is started again.
+    Pause {
+        /// Its name: that of its folder.
+        campaign: String,
+        /// Why, for whoever looks later.
+        #[arg(long, default_value = "paused by the operator")]
+        because: String,
+    },
+    /// All campaigns.
+    List,
+    /// One campaign: its people and its messages by state.
+    Status {
+        /// Its name: that of its folder.
+        campaign: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Suppress {
+    /// Put addresses or domains on the list.
+    Add {
+        /// `ann@example.com`, or `example.com` for everybody there.
+        #[arg(required = true)]
+        entries: Vec<String>,
+        /// Why.
+        #[arg(long, default_value = "operator")]
+        reason: String,
+    },
+    /// Take addresses or domains off the list.
+    Remove {
+        /// As they were added.
+        #[arg(required = true)]
+        entries: Vec<String>,
+    },
+    /// Add a file: one address or domain a line, or a CSV with an `email` column.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[arg(long, default_value = "imported")]
+        reason: String,
+    },
+    /// The whole list.
+    List,
+}

@@ -1,0 +1,219 @@
+//! `campaign import|start|pause|list|status`.
+
+use std::path::Path;
+
+use serde_json::json;
+use warmfront_campaigns::folder::{self, Terms};
+use warmfront_core::problem;
+use warmfront_engine::import::{self, Outcome, Request};
+use warmfront_store::CampaignStatus;
+
+use crate::app::App;
+use crate::cli::{Campaign, Global};
+use crate::exit::{Done, Failure};
+use crate::print;
+
+pub(crate) async fn campaign(global: &Global, command: Campaign) -> Done {
+    let app = App::open(global).await?;
+    match command {
+        Campaign::Import { dir, dry_run, update, encoding } => {
+            import_folder(&app, &dir, dry_run, update, encoding.as_deref()).await
+        }
+        Campaign::Start { campaign } => start(&app, &campaign).await,
+        Campaign::Pause { campaign, because } => {
+            let row = app.campaign(&campaign).await?;
+            if row.state != "running" {
+                return Err(Failure::Usage(format!("{} is {}", row.slug, row.state)));
+            }
+            app.store.pause_campaign(row.id, &because, app.now()).await?;
+            told(&app, &row.slug, "paused")
+        }
+        Campaign::List => list(&app).await,
+        Campaign::Status { campaign } => {
+            let row = app.campaign(&campaign).await?;
+            status(&app, &app.store.campaign_status(row).await?)
+        }
+    }
+}
+
+async fn import_folder(
+    app: &App,
+    dir: &Path,
+    dry_run: bool,
+    update: bool,
+    encoding: Option<&str>,
+) -> Done {
+    let sender = app.sender()?;
+    let terms = Terms { sender: &sender, person_gap: app.config.limits.person_gap, encoding };
+    let (campaign, mut problems) = folder::load(dir, &terms);
+    for problem in &mut problems {
+        problem.file = dir.join(&problem.file).display().to_string();
+    }
+    let Some(campaign) = campaign else {
+        return refuse_import(app, problems);
+    };
+    problems.iter().filter(|p| !problem::any_error(std::slice::from_ref(p))).for_each(print::note);
+    let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
+    match import::import(&app.store, request, app.now()).await {
+        Ok(outcome) => {
+            tell_import(app, &campaign.slug, dry_run, &outcome);
+            Ok(())
+        }
+        Err(import::ImportError::List(mut problems)) => {
+            for problem in &mut problems {
+                problem.file = dir.join(&problem.file).display().to_string();
+            }
+            refuse_import(app, problems)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A folder that cannot be trusted as a whole imports nothing.
+fn refuse_import(app: &App, problems: Vec<problem::Problem>) -> Done {
+    if app.json {
+        let rejected: Vec<_> = problems
+            .iter()
+            .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
+            .collect();
+        print::say_json(&json!({
+            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "outcome": "reject",
+        }));
+    }
+    Err(Failure::Problems(problems))
+}
+
+fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
+    let summary = &outcome.imported.summary;
+    outcome.report.warnings.iter().for_each(print::note);
+    if app.json {
+        print::say_json(&json!({
+            "campaign": slug,
+            "rows": summary.rows,
+            "accepted": summary.accepted,
+            "rejected": outcome.rejected,
+            "duplicates": summary.duplicates,
+            "updated": summary.updated,
+            "suppressed": summary.suppressed,
+            "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
+            "dry_run": dry_run,
+            "rejected_file": outcome.rejected_file,
+        }));
+        return;
+    }
+    for row in outcome.rejected.iter().take(SHOWN_MAX) {
+        print::note(format!("prospects.csv:{}: rejected: {}", row.line, row.reason));
+    }
+    let verb = if dry_run { "would be imported" } else { "imported" };
+    print::say(format!(
+        "{slug}: {} of {} {verb}, {} rejected, {} known already",
+        summary.accepted,
+        print::counted(summary.rows, "row"),
+        summary.rejected,
+        summary.duplicates,
+    ));
+    if summary.updated > 0 {
+        print::say(format!("{} took new values over", print::counted(summary.updated, "person")));
+    }
+    if summary.suppressed > 0 {
+        print::say(format!(
+            "{} of them on the suppression list: never written to",
+            summary.suppressed
+        ));
+    }
+    if outcome.imported.kept_old_steps {
+        print::say(
+            "the steps differ from those in the books, which were kept; `--update` takes them over",
+        );
+    }
+    if let Some(file) = &outcome.rejected_file {
+        print::say(format!("mend {} and import it as the list again", file.display()));
+    }
+    if !dry_run {
+        print::say(format!("next: warmfront campaign start {slug}"));
+    }
+}
+
+async fn start(app: &App, slug: &str) -> Done {
+    let row = app.campaign(slug).await?;
+    if row.state == "running" {
+        return Err(Failure::Usage(format!("{} is running already", row.slug)));
+    }
+    app.store.start_campaign(row.id, app.now()).await?;
+    told(app, &row.slug, "running")
+}
+
+fn told(app: &App, slug: &str, state: &str) -> Done {
+    if app.json {
+        print::say_json(&json!({ "campaign": slug, "state": state }));
+    } else {
+        print::say(format!("{slug} is {state}"));
+    }
+    Ok(())
+}
+
+async fn list(app: &App) -> Done {
+    let mut lines = Vec::new();
+    for row in app.store.campaigns().await? {
+        let status = app.store.campaign_status(row).await?;
+        if app.json {
+            print::say_json(&as_json(&status));
+            continue;
+        }
+        let figure = |state: &str| status.enrolments.get(state).copied().unwrap_or(0).to_string();
+        let people: u64 = status.enrolments.values().sum();
+        let accepted: u64 = status.accepted_by_step.values().sum();
+        lines.push(vec![
+            status.row.slug.clone(),
+            status.row.state.clone(),
+            status.row.daily_target.to_string(),
+            people.to_string(),
+            figure("active"),
+            accepted.to_string(),
+            figure("replied"),
+        ]);
+    }
+    if !app.json {
+        let header = ["campaign", "state", "a day", "people", "active", "accepted", "replied"];
+        print::say(print::table(&header, &[2, 3, 4, 5, 6], lines));
+    }
+    Ok(())
+}
+
+fn as_json(status: &CampaignStatus) -> serde_json::Value {
+    json!({
+        "campaign": status.row.slug,
+        "name": status.row.name,
+        "state": status.row.state,
+        "why": status.row.paused_because,
+        "daily_target": status.row.daily_target,
+        "enrolments": status.enrolments,
+        "messages": status.messages,
+        "accepted_by_step": status.accepted_by_step,
+    })
+}
+
+fn status(app: &App, status: &CampaignStatus) -> Done {
+    if app.json {
+        print::say_json(&as_json(status));
+        return Ok(());
+    }
+    let row = &status.row;
+    print::say(format!("{} ({}) is {}", row.slug, row.name, row.state));
+    if let Some(because) = &row.paused_because {
+        print::say(format!("paused: {because}"));
+    }
+    print::say(format!("up to {} messages a day, follow-ups included", row.daily_target));
+    for (what, counts) in [("people", &status.enrolments), ("messages", &status.messages)] {
+        let all: u64 = counts.values().sum();
+        let parts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {s}")).collect();
+        print::say(format!("{all} {what}: {}", parts.join(", ")));
+    }
+    for (step, accepted) in &status.accepted_by_step {
+        print::say(format!("step {step}: {accepted} accepted"));
+    }
+    Ok(())
+}
+
+/// Rejected rows told one by one; all of them are in rejected.csv.
+const SHOWN_MAX: usize = 20;

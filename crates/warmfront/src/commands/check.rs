@@ -1,0 +1,163 @@
+//! `check`: everything is loaded, every step rendered for every prospect, nothing written.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use warmfront_campaigns::folder::{self, Campaign, Check, Terms};
+use warmfront_campaigns::prospects::Row;
+use warmfront_campaigns::{prospects, templates};
+use warmfront_core::problem::{self, Problem};
+use warmfront_engine::fleet::Fleet;
+
+use crate::app::{configuration, sender};
+use crate::cli::Global;
+use crate::exit::{Done, Failure};
+use crate::{print, secret, wiring};
+
+/// Checks the configuration and campaign folders; says every problem of all of them.
+pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&str>) -> Done {
+    let config = configuration(global)?;
+    let fleet = wiring::fleet(&config);
+    let mut findings = Findings::default();
+    for mailbox in &config.mailboxes {
+        if let Err(error) = secret::password(mailbox) {
+            findings.errors.push(error.to_string());
+        }
+    }
+    let dirs = if dirs.is_empty() { beside(&global.config) } else { dirs.to_vec() };
+    let sender = if dirs.is_empty() { None } else { Some(sender(&config)?) };
+    for (dir, sender) in dirs.iter().zip(sender.iter().cycle()) {
+        let terms = Terms { sender, person_gap: config.limits.person_gap, encoding };
+        findings.campaign(dir, &terms, &fleet);
+    }
+    findings.report(global.json, config.mailboxes.len())
+}
+
+/// The campaign folders in `campaigns/` beside the configuration.
+fn beside(config: &Path) -> Vec<PathBuf> {
+    let folder = config.parent().unwrap_or(Path::new("")).join("campaigns");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut dirs: Vec<PathBuf> =
+        entries.map(|e| e.path()).filter(|p| p.join("campaign.toml").is_file()).collect();
+    dirs.sort();
+    dirs
+}
+
+#[derive(Default)]
+struct Findings {
+    /// What forbids going on.
+    errors: Vec<String>,
+    warnings: Vec<String>,
+    /// Rows that cannot be imported, and people who cannot be written to.
+    rows: Vec<String>,
+    campaigns: Vec<serde_json::Value>,
+    lines: Vec<String>,
+}
+
+impl Findings {
+    fn campaign(&mut self, dir: &Path, terms: &Terms<'_>, fleet: &Fleet) {
+        let (campaign, problems) = folder::load(dir, terms);
+        self.problems(dir, &problems);
+        let Some(campaign) = campaign else { return };
+        let matching: Vec<_> =
+            fleet.matching(&campaign.manifest.mailboxes, campaign.manifest.opt_in).collect();
+        let Some(first) = matching.first() else {
+            let patterns = "no mailbox of warmfront.toml matches its `mailboxes`";
+            self.errors.push(format!("{}: {patterns}", dir.join("campaign.toml").display()));
+            return;
+        };
+        let name = first.name.as_deref().unwrap_or(first.address.local());
+        let mailbox = templates::Mailbox { name, address: &first.address };
+        match folder::check(&campaign, terms.encoding, mailbox) {
+            Ok(check) => self.list(dir, &campaign, &check, terms.encoding, matching.len()),
+            Err(problems) => self.problems(dir, &problems),
+        }
+    }
+
+    fn list(
+        &mut self,
+        dir: &Path,
+        campaign: &Campaign,
+        check: &Check,
+        encoding: Option<&str>,
+        mailboxes: usize,
+    ) {
+        let list = dir.join("prospects.csv");
+        self.problems(dir, &check.report.warnings);
+        if check.report.rejected > 0 {
+            // A second reading, for the reasons; the first one only counted.
+            let _ = prospects::read(&campaign.prospects(), encoding, |row| {
+                if let Row::Rejected { line, reason, .. } = row
+                    && self.rows.len() < SHOWN_MAX
+                {
+                    self.rows.push(format!("{}:{line}: rejected: {reason}", list.display()));
+                }
+            });
+        }
+        for blocked in check.details.iter().take(SHOWN_MAX) {
+            let why = &blocked.why;
+            self.rows.push(format!("{}:{}: blocked: {why}", list.display(), blocked.line));
+        }
+        let report = &check.report;
+        self.lines.push(format!(
+            "{}: {} in {}, {} rejected, {} twice, {} blocked; {}; {}",
+            campaign.slug,
+            print::counted(report.rows(), "row"),
+            report.encoding,
+            report.rejected,
+            report.duplicates,
+            check.blocked,
+            print::counted(campaign.steps.len() as u64, "step"),
+            print::counted(mailboxes as u64, "matching mailbox").replace("xs", "xes"),
+        ));
+        self.campaigns.push(json!({
+            "campaign": campaign.slug,
+            "rows": report.rows(),
+            "accepted": report.accepted,
+            "rejected": report.rejected,
+            "duplicates": report.duplicates,
+            "blocked": check.details.iter()
+                .map(|b| json!({ "line": b.line, "reason": b.why })).collect::<Vec<_>>(),
+            "blocked_count": check.blocked,
+            "steps": campaign.steps.len(),
+            "mailboxes": mailboxes,
+        }));
+    }
+
+    fn problems(&mut self, dir: &Path, problems: &[Problem]) {
+        for found in problems {
+            let place =
+                Problem { file: dir.join(&found.file).display().to_string(), ..found.clone() };
+            if problem::any_error(std::slice::from_ref(found)) {
+                self.errors.push(place.to_string());
+            } else {
+                self.warnings.push(place.to_string());
+            }
+        }
+    }
+
+    fn report(self, as_json: bool, mailboxes: usize) -> Done {
+        let is_good = self.errors.is_empty() && self.rows.is_empty();
+        if as_json {
+            print::say_json(&json!({
+                "ok": is_good, "mailboxes": mailboxes, "campaigns": self.campaigns,
+                "errors": self.errors, "rows": self.rows, "warnings": self.warnings,
+            }));
+        } else {
+            self.warnings.iter().chain(&self.rows).chain(&self.errors).for_each(print::note);
+            self.lines.iter().for_each(print::say);
+            let mailboxes = print::counted(mailboxes as u64, "mailbox").replace("xs", "xes");
+            let campaigns = print::counted(self.lines.len() as u64, "campaign");
+            let found = match (self.errors.len(), self.rows.len()) {
+                (0, 0) => "all is well".to_owned(),
+                (0, rows) => print::counted(rows as u64, "row") + " to mend",
+                (errors, _) => print::counted(errors as u64, "error"),
+            };
+            print::say(format!("{mailboxes}, {campaigns}: {found}"));
+        }
+        if is_good { Ok(()) } else { Err(Failure::Said) }
+    }
+}
+
+/// Rows told one by one; the counts tell the rest.
+const SHOWN_MAX: usize = 100;

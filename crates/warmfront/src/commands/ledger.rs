@@ -1,0 +1,71 @@
+//! `ledger`: one line for each message.
+
+use serde_json::json;
+use warmfront_core::reason;
+use warmfront_store::LedgerLine;
+
+use crate::app::App;
+use crate::cli::Global;
+use crate::exit::Done;
+use crate::print;
+
+pub(crate) async fn ledger(global: &Global, campaign: Option<&str>) -> Done {
+    let app = App::open(global).await?;
+    let slug = match campaign {
+        Some(name) => Some(app.campaign(name).await?.slug),
+        None => None,
+    };
+    let mut after = 0;
+    loop {
+        let page = app.store.ledger(slug.as_deref(), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.id;
+        let mut rows = Vec::new();
+        for line in &page {
+            let why = why(&app, line).await?;
+            if app.json {
+                print::say_json(&as_json(line, why.as_deref()));
+            } else {
+                rows.push(vec![
+                    print::local(&app.fleet.timezone, line.due_at),
+                    line.mailbox.clone(),
+                    line.rcpt.clone().unwrap_or_else(|| "(erased)".to_owned()),
+                    line.step.to_string(),
+                    line.state.clone(),
+                    why.unwrap_or_default(),
+                ]);
+            }
+        }
+        if !app.json {
+            let header = ["due", "mailbox", "to", "step", "state", "why"];
+            print::say(print::table(&header, &[3], rows));
+        }
+    }
+}
+
+/// The reason in the books, else the one that binds now.
+async fn why(app: &App, line: &LedgerLine) -> Result<Option<String>, crate::exit::Failure> {
+    if line.state != "planned" || line.why.is_some() {
+        return Ok(line.why.clone());
+    }
+    let facts = app.store.facts(line.id, &app.today().to_string()).await?;
+    Ok(facts.and_then(|facts| reason::binding(&facts, app.now())).map(|hold| hold.to_string()))
+}
+
+fn as_json(line: &LedgerLine, why: Option<&str>) -> serde_json::Value {
+    json!({
+        "campaign": line.campaign,
+        "rcpt": line.rcpt,
+        "step": line.step,
+        "mailbox": line.mailbox,
+        "state": line.state,
+        "message_id": line.message_id,
+        "attempts": line.attempts,
+        "due_at": print::rfc3339(line.due_at),
+        "settled_at": line.settled_at.map(print::rfc3339),
+        "why": why,
+    })
+}
+
+/// Lines read and printed at once.
+const PAGE: u32 = 1_000;

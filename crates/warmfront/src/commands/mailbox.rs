@@ -1,0 +1,104 @@
+//! `mailbox list|pause|resume`.
+
+use serde_json::json;
+use warmfront_store::MailboxRow;
+
+use crate::app::App;
+use crate::cli::{Global, Mailbox};
+use crate::exit::{Done, Failure};
+use crate::print;
+
+pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
+    let app = App::open(global).await?;
+    match command {
+        Mailbox::List => list(&app).await,
+        Mailbox::Pause { address, because } => {
+            let row = app.mailbox(&address).await?;
+            if row.state != "active" {
+                return Err(Failure::Usage(format!("{} is {} already", row.address, row.state)));
+            }
+            app.store.pause_mailbox(row.id, &because, app.now()).await?;
+            changed(&app, &address, "paused").await
+        }
+        Mailbox::Resume { address } => {
+            let row = app.mailbox(&address).await?;
+            if row.state != "paused" {
+                return Err(Failure::Usage(format!("{} is not paused", row.address)));
+            }
+            app.store.resume_mailbox(row.id, app.now()).await?;
+            changed(&app, &address, "resumed").await
+        }
+    }
+}
+
+async fn changed(app: &App, address: &str, what: &str) -> Done {
+    let row = app.mailbox(address).await?;
+    if app.json {
+        print::say_json(&json!({ "address": row.address, "state": row.state }));
+    } else if row.probe {
+        print::say(format!(
+            "{} {what}: back on warm day {}, one message first",
+            row.address, row.warm_days
+        ));
+    } else {
+        print::say(format!("{} {what}", row.address));
+    }
+    Ok(())
+}
+
+async fn list(app: &App) -> Done {
+    let today = app.store.mailbox_days(&app.today().to_string()).await?;
+    let rows = app.store.mailboxes().await?;
+    let figures = |row: &MailboxRow| {
+        let day = today.iter().find(|(id, ..)| *id == row.id);
+        day.map(|&(_, allowance, _, attempted, accepted)| (allowance, attempted, accepted))
+    };
+    if app.json {
+        for row in &rows {
+            let (allowance, attempted, accepted) = figures(row).unzip3();
+            print::say_json(&json!({
+                "address": row.address, "state": row.state, "provider": row.provider,
+                "cap": row.cap, "warm_day": row.warm_days, "ease_percent": row.ease_percent,
+                "allowance": allowance, "attempted": attempted, "accepted": accepted,
+                "paused_until": row.paused_until.map(print::rfc3339),
+                "why": row.paused_because,
+            }));
+        }
+        return Ok(());
+    }
+    let lines = rows.iter().map(|row| {
+        let (allowance, attempted, accepted) = figures(row).unzip3();
+        let figure = |n: Option<u32>| n.map_or("–".to_owned(), |n| n.to_string());
+        vec![
+            row.address.clone(),
+            row.state.clone(),
+            row.warm_days.to_string(),
+            row.cap.to_string(),
+            figure(allowance),
+            figure(attempted),
+            figure(accepted),
+        ]
+    });
+    let header = ["mailbox", "state", "warm day", "cap", "allowance", "tried", "accepted"];
+    print::say(print::table(&header, &[2, 3, 4, 5, 6], lines.collect()));
+    for row in rows.iter().filter(|row| row.state == "paused") {
+        let until = match row.paused_until {
+            Some(until) => format!("until {}", print::local(&app.fleet.timezone, until)),
+            None => "until `mailbox resume`".to_owned(),
+        };
+        let because = row.paused_because.as_deref().unwrap_or_default();
+        print::say(format!("{} is paused {until}: {because}", row.address));
+    }
+    Ok(())
+}
+
+/// Three figures that are there together or not at all.
+trait Unzip3 {
+    fn unzip3(self) -> (Option<u32>, Option<u32>, Option<u32>);
+}
+
+impl Unzip3 for Option<(u32, u32, u32)> {
+    fn unzip3(self) -> (Option<u32>, Option<u32>, Option<u32>) {
+        self.map_or((None, None, None), |(a, b, c)| (Some(a), Some(b), Some(c)))
+    }
+}

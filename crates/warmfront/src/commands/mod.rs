@@ -1,0 +1,34 @@
+//! One file a command: what it was asked, what it does, what it says.
+
+mod audit;
+mod campaign;
+mod check;
+mod demo;
+mod init;
+mod ledger;
+mod mailbox;
+mod plan;
+mod run;
+mod status;
+mod suppress;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Done;
+
+/// Does what was typed.
+pub(crate) async fn run(cli: Cli) -> Done {
+    let global = &cli.global;
+    match cli.command {
+        Command::Init { dir } => init::init(&dir, global.json),
+        Command::Demo(demo) => demo::demo(&demo, global.json).await,
+        Command::Check { dirs, encoding } => check::check(global, &dirs, encoding.as_deref()).await,
+        Command::Mailbox(command) => mailbox::mailbox(global, command).await,
+        Command::Campaign(command) => campaign::campaign(global, command).await,
+        Command::Plan { date, days } => plan::plan(global, date, days).await,
+        Command::Run { until_idle } => run::run(global, until_idle).await,
+        Command::Status => status::status(global).await,
+        Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
+        Command::Audit => audit::audit(global).await,
+        Command::Suppress(command) => suppress::suppress(global, command).await,
+    }
+}

@@ -1,0 +1,64 @@
+//! `status`: how everything stands.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cli::Global;
+use crate::exit::Done;
+use crate::print;
+
+pub(crate) async fn status(global: &Global) -> Done {
+    let app = App::open(global).await?;
+    let today = app.today().to_string();
+    let (by_state, planned_today) = app.store.message_counts(&today).await?;
+    let campaigns = app.store.campaigns().await?;
+    let mailboxes = app.store.mailboxes().await?;
+    let days = app.store.mailbox_days(&today).await?;
+    let daemon = app.store.daemon()?;
+    let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
+    let allowance: u32 = days.iter().map(|(_, allowance, ..)| allowance).sum();
+    let paused: Vec<_> = mailboxes.iter().filter(|m| m.state == "paused").collect();
+    if app.json {
+        let by_state: serde_json::Map<_, _> =
+            by_state.into_iter().map(|(state, n)| (state, json!(n))).collect();
+        print::say_json(&json!({
+            "day": today,
+            "daemon": daemon,
+            "accepted_today": accepted,
+            "allowance_today": allowance,
+            "planned_today": planned_today,
+            "messages": by_state,
+            "mailboxes": mailboxes.iter().map(|m| json!({
+                "address": m.address, "state": m.state, "why": m.paused_because,
+                "paused_until": m.paused_until.map(print::rfc3339),
+                "held_by": m.lease_owner,
+            })).collect::<Vec<_>>(),
+            "campaigns": campaigns.iter().map(|c| json!({
+                "campaign": c.slug, "state": c.state, "why": c.paused_because,
+            })).collect::<Vec<_>>(),
+        }));
+        return Ok(());
+    }
+    print::say(match daemon {
+        Some(owner) => format!("running: {owner}"),
+        None => "no daemon is running; `warmfront run` starts one".to_owned(),
+    });
+    print::say(format!(
+        "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
+    ));
+    let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
+    if !parts.is_empty() {
+        print::say(format!("all messages: {}", parts.join(", ")));
+    }
+    for campaign in &campaigns {
+        let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
+        print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
+    }
+    let active = mailboxes.iter().filter(|m| m.state == "active").count();
+    print::say(format!("{active} of {} mailboxes active", mailboxes.len()));
+    for mailbox in paused {
+        let because = mailbox.paused_because.as_deref().unwrap_or_default();
+        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
+    }
+    Ok(())
+}

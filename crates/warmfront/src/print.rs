@@ -1,0 +1,76 @@
+//! What a person or a script reads: lines, tables, JSON.
+
+use std::io::{ErrorKind, Write as _};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use jiff::tz::TimeZone;
+use warmfront_core::calendar;
+use warmfront_core::span::Millis;
+
+/// One line of the answer.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    match writeln!(anstream::stdout().lock(), "{line}") {
+        // Whoever reads has seen enough (`| head`); there is nobody to tell.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// One JSON value on a line of its own.
+pub(crate) fn say_json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => say(text),
+        Err(error) => note(format!("the answer is no JSON: {error}")),
+    }
+}
+
+/// One line beside the answer, on stderr.
+pub(crate) fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// A table of at most the terminal's width. Columns named in `numbers` are set to the right.
+pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width())
+        .set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for &column in numbers {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// The terminal's width, as far as the environment tells; 80 where it does not.
+pub(crate) fn width() -> u16 {
+    let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    told.filter(|&width| width >= 40).unwrap_or(80)
+}
+
+/// A moment for scripts: RFC 3339, UTC.
+pub(crate) fn rfc3339(moment: Millis) -> String {
+    calendar::timestamp(moment).to_string()
+}
+
+/// A moment for people: the wall clock of the counting zone.
+pub(crate) fn local(zone: &TimeZone, moment: Millis) -> String {
+    calendar::civil(zone, moment).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The same, without the day.
+pub(crate) fn clock(zone: &TimeZone, moment: Millis) -> String {
+    calendar::civil(zone, moment).strftime("%H:%M").to_string()
+}
+
+/// `1 row`, `2 rows`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
