@@ -222,6 +222,7 @@ CREATE TABLE messages (
     revision_id       INTEGER REFERENCES step_revisions (id),
     plan_day          TEXT,                                 -- NULL: waits for the next plan
     due_at            INTEGER NOT NULL,
+    closes_at         INTEGER NOT NULL,                     -- when the hours that due_at lies in are over
     state             TEXT    NOT NULL DEFAULT 'planned'
                               CHECK (state IN ('planned', 'sending', 'accepted', 'rejected',
                                                'bounced', 'in_doubt', 'cancelled')),
@@ -309,7 +310,7 @@ CREATE INDEX events_to_plan_for ON events (id)
 -- Everything a claim depends on, one row a message. The claim, the trigger behind it and the
 -- explanation of a refusal all read this.
 CREATE VIEW message_facts AS
-SELECT m.id, m.state, m.plan_day, m.due_at, m.position, m.mailbox_id, m.attempts,
+SELECT m.id, m.state, m.plan_day, m.due_at, m.closes_at, m.position, m.mailbox_id, m.attempts,
        e.state AS enrolment_state, e.mailbox_id AS thread_mailbox_id,
        c.state AS campaign_state,
        b.state AS mailbox_state, b.paused_until, b.paused_because, b.lease_epoch,
@@ -400,6 +401,7 @@ BEGIN
     SELECT RAISE(ABORT, 'a message leaves on the day it was planned for')
         WHERE NEW.plan_day IS NULL OR NEW.plan_day <> NEW.sending_on;
     SELECT RAISE(ABORT, 'the message is not due') WHERE NEW.due_at > NEW.sending_since;
+    SELECT RAISE(ABORT, 'the hours of the message are over') WHERE NEW.closes_at <= NEW.sending_since;
     SELECT RAISE(ABORT, 'the enrolment is over or held') FROM message_facts f
         WHERE f.id = NEW.id AND (f.enrolment_state <> 'active' OR f.erased);
     SELECT RAISE(ABORT, 'the address is suppressed') FROM message_facts f

@@ -14,6 +14,8 @@ pub struct Facts {
     pub planned_today: bool,
     /// When it is due.
     pub due_at: Millis,
+    /// When the hours it is due in are over.
+    pub closes_at: Millis,
     /// The step, from 1.
     pub step: u32,
     /// The state of the enrolment.
@@ -93,6 +95,8 @@ pub enum Hold {
     NextPlan,
     /// It is not due.
     NotDue(Millis),
+    /// The hours it was due in are over.
+    HoursOver(Millis),
     /// A follow-up needs proof that the inbox was read.
     InboxStale(Option<Millis>),
     /// The mailbox's day is full.
@@ -122,6 +126,7 @@ impl Hold {
             Self::MailboxDisabled => "mailbox_disabled",
             Self::NextPlan => "next_plan",
             Self::NotDue(_) => "not_due",
+            Self::HoursOver(_) => "hours_over",
             Self::InboxStale(_) => "inbox_not_read",
             Self::MailboxDay(_) => "mailbox_day_full",
             Self::DomainDay(_) => "domain_day_full",
@@ -144,6 +149,7 @@ impl Hold {
             | Self::Campaign(_)
             | Self::MailboxDisabled
             | Self::NextPlan
+            | Self::HoursOver(_)
             | Self::InboxStale(_)
             | Self::MailboxDay(_)
             | Self::DomainDay(_)
@@ -167,6 +173,7 @@ impl fmt::Display for Hold {
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
             Self::NextPlan => f.write_str("it waits for the next day's plan"),
             Self::NotDue(_) => f.write_str("it is not due yet"),
+            Self::HoursOver(_) => f.write_str("the hours it was due in are over"),
             Self::InboxStale(None) => {
                 f.write_str("a follow-up needs a reading of the mailbox's inbox, and there is none")
             }
@@ -215,6 +222,9 @@ pub fn binding(facts: &Facts, now: Millis) -> Option<Hold> {
     if !facts.planned_today {
         return Some(Hold::NextPlan);
     }
+    if facts.closes_at <= now {
+        return Some(Hold::HoursOver(facts.closes_at));
+    }
     full_day(facts)
         .or_else(|| after(facts.person_attempt_at, facts.person_gap).map(Hold::PersonGap))
         .or_else(|| (facts.due_at > now).then_some(Hold::NotDue(facts.due_at)))
@@ -243,6 +253,7 @@ mod tests {
             state: "planned".to_owned(),
             planned_today: true,
             due_at: 0,
+            closes_at: 200,
             step: 2,
             enrolment_state: "active".to_owned(),
             erased: false,
@@ -291,8 +302,12 @@ mod tests {
         check(|f| f.company_day = Some(full), Some("company_day_full"));
         check(|f| f.person_attempt_at = Some(95), Some("person_gap"));
         check(|f| f.due_at = 101, Some("not_due"));
+        check(|f| f.closes_at = 100, Some("hours_over"));
         check(|f| f.mailbox_attempt_at = Some(91), Some("mailbox_gap"));
         // A suppressed person of a paused campaign is held by the suppression.
-        check(|f| (f.suppressed, f.campaign_state) = (true, "paused".to_owned()), Some("suppressed"));
+        check(
+            |f| (f.suppressed, f.campaign_state) = (true, "paused".to_owned()),
+            Some("suppressed"),
+        );
     }
 }

@@ -70,7 +70,7 @@ fn judge_answer(answer: &Answer, attempt: &Attempt<'_>) -> Judgement {
         // The letter is not to blame: it waits, and the log-in is mended.
         (Action::FixCredentials, _) => {
             let (retry_at, why) = (attempt.now + RETRIES[0], answer.to_string());
-            judged(Fate::NotSent { retry_at, today: true, why }, Some(Blow::CredentialsRefused))
+            judged(Fate::NotSent { retry_at, closes_at: None, why }, Some(Blow::CredentialsRefused))
         }
     }
 }
@@ -86,13 +86,13 @@ fn deferred(answer: &Answer, attempt: &Attempt<'_>, for_recipient: bool) -> Fate
             why: format!("gave_up after {tries} attempts: {answer}"),
         };
     }
-    Fate::Deferred { for_recipient, retry_at, today: true, why: answer.to_string() }
+    Fate::Deferred { for_recipient, retry_at, closes_at: None, why: answer.to_string() }
 }
 
 fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
     Fate::NotSent {
         retry_at: attempt.now + spread(RETRIES[0] / 5, attempt.jitter),
-        today: true,
+        closes_at: None,
         why: trouble.to_string(),
     }
 }

@@ -107,10 +107,9 @@ impl<O: Submit> Lane<O> {
         due: DueMessage,
         now: Millis,
     ) -> Result<Next, EngineError> {
-        if !self.is_open(campaign, &due, now) {
-            let (at, today) = self.next_open(campaign, &due, now);
-            let due_at = today.then_some(at);
-            self.office.store.hold_message(due.id, due_at, "its hours were missed").await?;
+        let hours = self.next_open(campaign, &due, now);
+        if now >= due.closes_at || hours.is_none_or(|hours| hours.start() > now) {
+            self.office.store.hold_message(due.id, hours, "its hours were missed").await?;
             return Ok(Next::At(now));
         }
         let composed = write_letter(&self.office, &self.mailbox, campaign, &due, now).await;
@@ -199,10 +198,11 @@ impl<O: Submit> Lane<O> {
             next: campaign.next_step(due.position, now, &due.zone),
         };
         let Judgement { mut fate, blow } = judge(outcome, &attempt);
-        if let Fate::Deferred { retry_at, today, .. } | Fate::NotSent { retry_at, today, .. } =
-            &mut fate
+        if let Fate::Deferred { retry_at, closes_at, .. }
+        | Fate::NotSent { retry_at, closes_at, .. } = &mut fate
+            && let Some(hours) = self.next_open(campaign, due, *retry_at)
         {
-            (*retry_at, *today) = self.next_open(campaign, due, *retry_at);
+            (*retry_at, *closes_at) = (hours.start(), Some(hours.end()));
         }
         let answer = match outcome {
             Outcome::Answered(answer) => Some(answer),
@@ -269,8 +269,13 @@ impl<O: Submit> Lane<O> {
                 Ok(Next::At(at))
             }
             Hold::PersonGap(at) | Hold::NotDue(at) => {
-                let (at, today) = self.next_open(campaign, &due, at);
-                store.hold_message(due.id, today.then_some(at), &why).await?;
+                let hours = self.next_open(campaign, &due, at);
+                store.hold_message(due.id, hours, &why).await?;
+                Ok(Next::At(now))
+            }
+            Hold::HoursOver(_) => {
+                let hours = self.next_open(campaign, &due, now);
+                store.hold_message(due.id, hours, &why).await?;
                 Ok(Next::At(now))
             }
             Hold::MailboxDay(_)
@@ -291,17 +296,15 @@ impl<O: Submit> Lane<O> {
         }
     }
 
-    fn is_open(&self, campaign: &Campaign, due: &DueMessage, now: Millis) -> bool {
-        self.hours(campaign, due, now).iter().any(|span| span.contains(now))
-    }
-
-    /// The first moment from `from` on within the hours of its day, and whether there is one; if
-    /// not, `from` itself, for the next plan to move.
-    fn next_open(&self, campaign: &Campaign, due: &DueMessage, from: Millis) -> (Millis, bool) {
+    /// What is left of the day's hours from `from` on: the first stretch, or `None` where the next
+    /// plan must say.
+    fn next_open(&self, campaign: &Campaign, due: &DueMessage, from: Millis) -> Option<Span> {
+        if self.office.day(from).to_string() != self.day {
+            return None;
+        }
         let hours = self.hours(campaign, due, from);
-        let today = self.office.day(from).to_string() == self.day;
-        let open = hours.iter().find(|span| from < span.end()).map(|span| from.max(span.start()));
-        open.filter(|_| today).map_or((from, false), |at| (at, true))
+        let open = hours.iter().find(|span| from < span.end())?;
+        Span::new(from.max(open.start()), open.end())
     }
 
     /// When this message may leave on the day of `moment`: the person's hours and the mailbox's.

@@ -158,6 +158,7 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
                 step: message.step,
                 mailbox_id: mailbox(message.mailbox),
                 due_at: message.due_at,
+                closes_at: message.closes_at,
             })
             .collect(),
     }

@@ -127,6 +127,8 @@ pub struct NewMessage {
     pub mailbox_id: i64,
     /// When it is due.
     pub due_at: i64,
+    /// When the hours it is due in are over.
+    pub closes_at: i64,
 }
 
 /// A saved plan, all its revisions together.
@@ -397,13 +399,15 @@ async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool
     for message in known {
         let moved = db
             .execute_raw(sql(
-                "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, why = NULL
+                "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, closes_at = ?5,
+                    why = NULL
                  WHERE id = ?1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < ?3)",
                 [
                     message.message_id.into(),
                     message.mailbox_id.into(),
                     plan.day.as_str().into(),
                     message.due_at.into(),
+                    message.closes_at.into(),
                 ],
             ))
             .await?;
@@ -415,7 +419,7 @@ async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool
     for batch in new.chunks(BATCH) {
         let rows: Vec<_> = batch
             .iter()
-            .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at))
+            .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at, m.closes_at))
             .collect();
         let rows = serde_json::to_string(&rows)
             .map_err(|error| StoreError::Inconsistent(error.to_string()))?;
@@ -446,8 +450,9 @@ const BATCH: usize = 500;
 /// Makes no row twice, so that a second planner with the same idea sees that it came late; behind
 /// it stands UNIQUE (enrolment_id, position).
 const NEW_MESSAGES: &str = "
-    INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, plan_day, changed_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2, ?3
+    INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, closes_at, plan_day,
+                          changed_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2, ?3
     FROM json_each(?1) j
     WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = j.value ->> 0
                       AND m.position = j.value ->> 2)";

@@ -3,6 +3,7 @@
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::Blow;
 use warmfront_core::reason::{Facts, Used};
+use warmfront_core::span::Span;
 
 use crate::db::sql;
 use crate::health;
@@ -24,6 +25,8 @@ pub struct DueMessage {
     pub position: u32,
     /// When it is due.
     pub due_at: i64,
+    /// When the hours it is due in are over.
+    pub closes_at: i64,
     /// Attempts before this one.
     pub attempts: u32,
     /// The first of them.
@@ -98,8 +101,8 @@ pub enum Fate {
         for_recipient: bool,
         /// When to try again.
         retry_at: i64,
-        /// Whether that is within the same day's hours, or for the next plan to say.
-        today: bool,
+        /// The end of the hours that moment lies in; `None`: for the next plan to say.
+        closes_at: Option<i64>,
         /// Why.
         why: String,
     },
@@ -107,8 +110,8 @@ pub enum Fate {
     NotSent {
         /// When to try again.
         retry_at: i64,
-        /// Whether that is within the same day's hours, or for the next plan to say.
-        today: bool,
+        /// The end of the hours that moment lies in; `None`: for the next plan to say.
+        closes_at: Option<i64>,
         /// Why.
         why: String,
     },
@@ -149,7 +152,7 @@ impl Store {
     ) -> Result<Vec<DueMessage>, StoreError> {
         let query = sql(
             "SELECT m.id, m.enrolment_id, m.campaign_id, c.slug AS campaign_slug, m.position,
-                    m.due_at, m.attempts, m.first_attempt_at, m.rfc_message_id,
+                    m.due_at, m.closes_at, m.attempts, m.first_attempt_at, m.rfc_message_id,
                     m.unsubscribe_token, m.revision_id, p.address, e.attributes, e.zone
              FROM messages m
              JOIN enrolments e ON e.id = m.enrolment_id
@@ -214,20 +217,25 @@ impl Store {
         Ok(row.map(|row| row.into_facts(day)))
     }
 
-    /// Sets a message back to another moment of the day, or to the next plan, with the reason.
+    /// Sets a message back to later hours of the day, or to the next plan, with the reason.
     pub async fn hold_message(
         &self,
         message: i64,
-        due_at: Option<i64>,
+        hours: Option<Span>,
         why: &str,
     ) -> Result<(), StoreError> {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE messages SET due_at = coalesce(?2, due_at), why = ?3,
-                        plan_day = CASE WHEN ?2 IS NULL THEN NULL ELSE plan_day END
+                "UPDATE messages SET due_at = coalesce(?2, due_at), closes_at = coalesce(?4, closes_at),
+                        why = ?3, plan_day = CASE WHEN ?2 IS NULL THEN NULL ELSE plan_day END
                  WHERE id = ?1 AND state = 'planned'",
-                [message.into(), due_at.into(), why.into()],
+                [
+                    message.into(),
+                    hours.map(Span::start).into(),
+                    why.into(),
+                    hours.map(Span::end).into(),
+                ],
             ))
             .await?;
         Ok(())
@@ -327,7 +335,7 @@ pub(crate) async fn settle(
                 settlement.enhanced_status.as_deref().into(),
                 row.final_message_id.into(),
                 row.retry_at.into(),
-                row.today.into(),
+                row.closes_at.into(),
                 row.gives_back.into(),
             ],
         ))
@@ -349,7 +357,7 @@ struct RowAfter<'a> {
     why: Option<&'a str>,
     final_message_id: Option<&'a str>,
     retry_at: Option<i64>,
-    today: bool,
+    closes_at: Option<i64>,
     gives_back: bool,
 }
 
@@ -360,7 +368,7 @@ fn row_after(settlement: &Settlement) -> RowAfter<'_> {
         why: None,
         final_message_id: None,
         retry_at: None,
-        today: true,
+        closes_at: None,
         gives_back: false,
     };
     match &settlement.fate {
@@ -373,17 +381,17 @@ fn row_after(settlement: &Settlement) -> RowAfter<'_> {
         Fate::Rejected { verdict, why } => {
             RowAfter { state: "rejected", verdict: Some(verdict), why: Some(why), ..row }
         }
-        Fate::Deferred { for_recipient, retry_at, today, why } => RowAfter {
+        Fate::Deferred { for_recipient, retry_at, closes_at, why } => RowAfter {
             verdict: Some(if *for_recipient { "recipient_deferred" } else { "deferred" }),
             why: Some(why),
             retry_at: Some(*retry_at),
-            today: *today,
+            closes_at: *closes_at,
             ..row
         },
-        Fate::NotSent { retry_at, today, why } => RowAfter {
+        Fate::NotSent { retry_at, closes_at, why } => RowAfter {
             why: Some(why),
             retry_at: Some(*retry_at),
-            today: *today,
+            closes_at: *closes_at,
             gives_back: true,
             ..row
         },
@@ -461,6 +469,7 @@ struct FactsRow {
     state: String,
     plan_day: Option<String>,
     due_at: i64,
+    closes_at: i64,
     position: u32,
     enrolment_state: String,
     campaign_state: String,
@@ -492,6 +501,7 @@ impl FactsRow {
             planned_today: self.plan_day.as_deref() == Some(day),
             state: self.state,
             due_at: self.due_at,
+            closes_at: self.closes_at,
             step: self.position,
             enrolment_state: self.enrolment_state,
             erased: self.erased,
@@ -525,7 +535,8 @@ const CLAIM: &str = "
         unsubscribe_token = coalesce(unsubscribe_token, ?6),
         revision_id = coalesce(revision_id, ?7), subject = coalesce(subject, ?8),
         dot_at = NULL, verdict = NULL, smtp_code = NULL, enhanced_status = NULL, why = NULL
-    WHERE id = ?1 AND state = 'planned' AND plan_day = ?4 AND due_at <= ?3 AND attempts < 5
+    WHERE id = ?1 AND state = 'planned' AND plan_day = ?4 AND due_at <= ?3 AND closes_at > ?3
+      AND attempts < 5
       AND EXISTS (SELECT 1 FROM message_facts f WHERE f.id = messages.id
           AND f.enrolment_state = 'active' AND NOT f.erased AND NOT f.suppressed
           AND f.campaign_state = 'running' AND f.mailbox_state = 'active'
@@ -546,6 +557,7 @@ const SETTLE: &str = "
         final_message_id = coalesce(?9, final_message_id),
         settled_at = CASE WHEN ?4 = 'planned' THEN NULL ELSE ?3 END,
         due_at = coalesce(?10, due_at),
-        plan_day = CASE WHEN ?4 = 'planned' AND NOT ?11 THEN NULL ELSE plan_day END,
+        closes_at = coalesce(?11, closes_at),
+        plan_day = CASE WHEN ?4 = 'planned' AND ?11 IS NULL THEN NULL ELSE plan_day END,
         attempts = attempts - ?12
     WHERE id = ?1 AND state = 'sending' AND lease_epoch = ?2";

@@ -35,6 +35,8 @@ pub struct Planned {
     pub mailbox: usize,
     /// When it is due.
     pub due_at: Millis,
+    /// When the hours it is due in are over.
+    pub closes_at: Millis,
 }
 
 /// One mailbox's day.

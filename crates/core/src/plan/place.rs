@@ -66,16 +66,17 @@ pub(super) fn place(
             let placed = |moments: &[Option<Millis>]| moments.iter().flatten().count();
             if placed(&packed) > placed(&even) { packed } else { even }
         };
-        for (&index, moment) in work.iter().zip(moments) {
+        for (place, (&index, moment)) in work.iter().zip(moments).enumerate() {
             let row = &snapshot.work[index];
-            match moment {
-                Some(due_at) => messages.push(Planned {
+            match moment.and_then(|moment| day.with_its_end(place, moment)) {
+                Some((due_at, closes_at)) => messages.push(Planned {
                     work: index,
                     enrolment: row.enrolment,
                     step: row.step,
                     message: row.message,
                     mailbox,
                     due_at,
+                    closes_at,
                 }),
                 None => ledger.dropped(row.campaign, Limit::WindowFull),
             }
@@ -140,6 +141,12 @@ impl<'a> MailboxDay<'a> {
         }
         wanted.sort_unstable();
         self.fitted(wanted)
+    }
+
+    /// A moment with the end of the hours it lies in.
+    fn with_its_end(&self, place: usize, moment: Millis) -> Option<(Millis, Millis)> {
+        let hours = self.hours[place].1.iter().find(|span| span.contains(moment))?;
+        Some((moment, hours.end()))
     }
 
     /// Everything as early as it may go, what closes first before what closes later.

@@ -157,7 +157,7 @@ async fn a_retry_of_another_day_counts_there() {
         let fate = Fate::Deferred {
             for_recipient: false,
             retry_at: NOW + DAY,
-            today: false,
+            closes_at: None,
             why: "greylisted".to_owned(),
         };
         scene.send(0, NOW, fate, None).await;
@@ -172,6 +172,7 @@ async fn a_retry_of_another_day_counts_there() {
             step: 1,
             mailbox_id: scene.mailboxes[0],
             due_at: NOW + DAY,
+            closes_at: NOW + DAY + 400 * DAY,
         });
         assert!(scene.books.store.save_plan(&leftover).await.unwrap());
         let mut claim = scene.claim_of(0, NOW + DAY);

@@ -132,6 +132,7 @@ async fn a_reply_cancels_what_was_planned_and_a_late_one_corrects_finished() {
             step: 2,
             mailbox_id: scene.mailboxes[0],
             due_at: NOW + DAY,
+            closes_at: NOW + DAY + 400 * DAY,
         };
         let plan = scene.plan(crate::books::TOMORROW, vec![follow_up]);
         assert!(scene.books.store.save_plan(&plan).await.unwrap());

@@ -5,7 +5,7 @@ use crate::books::{DAY, HOUR, MINUTE, NOW, TODAY, TOMORROW, for_each_database};
 use crate::scene::{Scene, accepted, deferred};
 
 /// What is done to the scene before its first message is claimed, and the words of the refusal.
-const GATES: [(&str, &str); 21] = [
+const GATES: [(&str, &str); 22] = [
     ("INSERT INTO suppressions VALUES ('address', 'ada@acme.test', 'x', 1)", "is suppressed"),
     ("INSERT INTO suppressions VALUES ('domain', 'acme.test', 'x', 1)", "is suppressed"),
     (
@@ -28,6 +28,7 @@ const GATES: [(&str, &str); 21] = [
     ("UPDATE mailboxes SET lease_expires_at = 1800003600000", "the lease is old"),
     ("UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL", "the lease is old"),
     ("UPDATE messages SET due_at = 1800003600001", "the message is not due"),
+    ("UPDATE messages SET closes_at = 1800003600000", "the hours of the message are over"),
     ("UPDATE messages SET plan_day = '2027-01-16'", "on the day it was planned for"),
     ("UPDATE messages SET plan_day = NULL", "on the day it was planned for"),
     (
@@ -177,6 +178,7 @@ async fn a_person_is_not_written_to_by_two_campaigns_at_once_but_a_retry_is_no_s
             step: 1,
             mailbox_id: scene.mailboxes[1],
             due_at: NOW,
+            closes_at: NOW + 400 * DAY,
         };
         assert!(scene.books.store.save_plan(&scene.plan(TODAY, vec![message])).await.unwrap());
         scene.messages[1] = scene.message("ada@acme.test", 1).await;

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::books::{Books, HOUR, NOW, TODAY, for_each_database};
+use crate::books::{Books, DAY, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// Sixty people, each of another company, of sixty mailboxes.
@@ -24,6 +24,7 @@ async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) {
             step: 1,
             mailbox_id,
             due_at: NOW,
+            closes_at: NOW + 400 * DAY,
         });
     }
     assert!(scene.books.store.save_plan(&scene.plan(TODAY, messages)).await.unwrap());

@@ -18,6 +18,7 @@ impl Scene {
             step: 1,
             mailbox_id: self.mailboxes[mailbox],
             due_at: NOW + HOUR,
+            closes_at: NOW + HOUR + 400 * DAY,
         }
     }
 

@@ -23,9 +23,9 @@ async fn sent(books: Books) -> Scene {
 }
 
 const NEW_MESSAGE: &str = "INTO messages
-    (enrolment_id, campaign_id, position, mailbox_id, due_at, changed_at, state, attempts,
+    (enrolment_id, campaign_id, position, mailbox_id, due_at, closes_at, changed_at, state, attempts,
      settled_at)
-    SELECT enrolment_id, campaign_id, {position}, mailbox_id, 0, 0, '{state}', {attempts}, {settled}
+    SELECT enrolment_id, campaign_id, {position}, mailbox_id, 0, 1, 0, '{state}', {attempts}, {settled}
     FROM messages WHERE id = {m}";
 
 fn new_message(verb: &str, position: u32, state: &str, attempts: u32) -> String {

@@ -55,6 +55,7 @@ impl Scene {
                 step: 1,
                 mailbox_id: scene.mailboxes[index % 2],
                 due_at: NOW,
+                closes_at: NOW + 400 * DAY,
             });
         }
         let plan = scene.plan(TODAY, messages);
@@ -273,11 +274,20 @@ pub(crate) fn rejected(verdict: &'static str) -> Fate {
 
 pub(crate) fn deferred(now: i64) -> Fate {
     let retry_at = now + HOUR;
-    Fate::Deferred { for_recipient: false, retry_at, today: true, why: "busy".to_owned() }
+    Fate::Deferred {
+        for_recipient: false,
+        retry_at,
+        closes_at: Some(retry_at + DAY),
+        why: "busy".to_owned(),
+    }
 }
 
 pub(crate) fn not_sent(now: i64) -> Fate {
-    Fate::NotSent { retry_at: now, today: true, why: "the line went dead".to_owned() }
+    Fate::NotSent {
+        retry_at: now,
+        closes_at: Some(now + DAY),
+        why: "the line went dead".to_owned(),
+    }
 }
 
 pub(crate) fn in_doubt() -> Fate {

@@ -1,6 +1,7 @@
 //! Log-ins, servers and the other keys of a mailbox.
 
 use super::*;
+use crate::config::auth::{Flow, Identity};
 
 #[test]
 fn secrets_stand_in_no_file_and_in_no_message() {
