@@ -70,7 +70,7 @@ impl Planner {
 
     async fn plan(&self, settings: &Settings, day: Date, now: Millis) -> Result<(), EngineError> {
         let (store, fleet, roster) = (&self.office.store, &self.office.fleet, self.office.roster());
-        let snapshot = snapshot(store, fleet, &roster, settings, day, now, Extent::Day).await?;
+        let snapshot = snapshot(store, fleet, &roster, settings, (day, now), Extent::Day).await?;
         let plan = plan::plan_day(&snapshot);
         let is_revision = store.is_planned(&day.to_string()).await?;
         if is_revision && plan.messages.is_empty() && !self.lifts_a_ceiling(&plan).await? {

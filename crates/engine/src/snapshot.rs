@@ -13,6 +13,7 @@ use warmfront_store::{Candidate, DayUse, MailboxRow, Settings, Store};
 
 use crate::EngineError;
 use crate::fleet::Fleet;
+use crate::planner::days_between;
 use crate::roster::Roster;
 
 /// How much of the work a snapshot holds.
@@ -24,19 +25,20 @@ pub enum Extent {
     All,
 }
 
-/// Takes a snapshot of the books for planning `day` from `now` on.
+/// Takes a snapshot of the books for planning `day` from `now` on. Where that is a day to come,
+/// the fleet is as it is today: nothing is supposed of the days between.
 pub async fn snapshot(
     store: &Store,
     fleet: &Fleet,
     roster: &Roster,
     settings: &Settings,
-    day: Date,
-    now: Millis,
+    (day, now): (Date, Millis),
     extent: Extent,
 ) -> Result<Snapshot, EngineError> {
     let day_name = day.to_string();
     let day_use = store.day_use(&day_name).await?;
-    let rows = store.mailboxes().await?;
+    let today = calendar::day_of(&fleet.timezone, now).min(day).to_string();
+    let rows = store.mailboxes_as_of(&today, days_between, now).await?;
     let mut taking = Taking::new(fleet, roster, settings, day, now, &rows, &day_use);
     let day_span = calendar::day_span(&fleet.timezone, day);
     let until = if extent == Extent::All { Millis::MAX } else { day_span.end() };

@@ -2,7 +2,6 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, PauseReason};
-use warmfront_core::warmup::{DayRecord, Warmth};
 
 use crate::db::sql;
 use crate::health::{pause, tell};
@@ -207,48 +206,6 @@ impl Store {
         transaction.commit().await?;
         Ok(due.len())
     }
-
-    /// Counts the days up to, not including, `day` into each mailbox's warmth, and gives eased
-    /// allowances back for clean days. `days_between` lists the days from one up to another.
-    pub async fn roll_days(
-        &self,
-        day: &str,
-        days_between: impl Fn(&str, &str) -> Vec<String>,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let transaction = self.db.begin().await?;
-        for row in rows(&transaction).await? {
-            let (mut warmth, mut ease) =
-                (Warmth { warm_days: row.warm_days, idle_days: row.idle_days }, row.ease_percent);
-            let days = days_between(&row.rolled_on, day);
-            if days.is_empty() {
-                continue;
-            }
-            for past in days {
-                let record = day_record(&transaction, row.id, &past).await?;
-                warmth = warmth.after(record);
-                if record.is_clean() {
-                    ease = health::recovered(ease);
-                }
-            }
-            transaction
-                .execute_raw(sql(
-                    "UPDATE mailboxes SET warm_days = ?2, idle_days = ?3, ease_percent = ?4,
-                            rolled_on = ?5 WHERE id = ?1",
-                    [
-                        row.id.into(),
-                        warmth.warm_days.into(),
-                        warmth.idle_days.into(),
-                        ease.into(),
-                        day.into(),
-                    ],
-                ))
-                .await?;
-            let data = format!("{{\"warm_days\":{},\"ease_percent\":{ease}}}", warmth.warm_days);
-            tell(&transaction, row.id, "mailbox_day_begun", &data, now).await?;
-        }
-        Ok(transaction.commit().await?)
-    }
 }
 
 pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, StoreError> {
@@ -262,44 +219,23 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         [mailbox.into()],
     );
     let Some(row) = MailboxRow::find_by_statement(query).one(db).await? else { return Ok(()) };
-    let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
-    let reason = reason.unwrap_or(PauseReason::Spam);
-    let paused_for = now - row.paused_at.unwrap_or(now);
-    let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
+    let (warm_days, probe) = on_return(&row, now);
     db.execute_raw(sql(
         "UPDATE mailboxes SET state = CASE WHEN configured = 1 THEN 'active' ELSE 'disabled' END,
                 paused_at = NULL, paused_until = NULL, paused_reason = NULL,
                 paused_because = NULL, warm_days = ?2, probe = max(probe, ?3)
          WHERE id = ?1",
-        [mailbox.into(), warm_days.into(), i64::from(reason != PauseReason::Operator).into()],
+        [mailbox.into(), warm_days.into(), i64::from(probe).into()],
     ))
     .await?;
     tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await
 }
 
-#[derive(FromQueryResult)]
-struct DayRow {
-    allowance: u32,
-    accepted: u32,
-    deferred: u32,
-    sender_rejections: u32,
-}
-
-async fn day_record(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    day: &str,
-) -> Result<DayRecord, StoreError> {
-    let query = sql(
-        "SELECT allowance, accepted, deferred, sender_rejections FROM mailbox_days
-         WHERE mailbox_id = ?1 AND day = ?2",
-        [mailbox.into(), day.into()],
-    );
-    let row = DayRow::find_by_statement(query).one(db).await?;
-    Ok(row.map_or(DayRecord::default(), |row| DayRecord {
-        allowance: row.allowance,
-        accepted: row.accepted,
-        deferred: row.deferred,
-        sender_rejections: row.sender_rejections,
-    }))
+/// How a paused mailbox comes back: its warm days, and whether it probes first.
+pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
+    let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
+    let reason = reason.unwrap_or(PauseReason::Spam);
+    let paused_for = now - row.paused_at.unwrap_or(now);
+    let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
+    (warm_days, row.probe || reason != PauseReason::Operator)
 }

@@ -6,16 +6,22 @@
 
 mod books;
 mod campaigns;
+mod claim;
+mod days;
 mod db;
 mod error;
+mod facts;
 mod fleet;
 mod health;
 mod import;
+mod import_rows;
 mod inbound;
 mod lease;
 mod planning;
+mod save_plan;
 mod scribe;
 mod sending;
+mod settle;
 mod suppressions;
 
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::StoreError;
 use crate::db::Db;
-use crate::sending::{self, Claim, Settlement};
+use crate::{Claim, Settlement, claim, settle};
 
 /// One thing to write.
 #[derive(Clone, Debug)]
@@ -87,11 +87,11 @@ async fn write_together(db: &Db, entries: &[&Entry]) -> Result<Vec<bool>, StoreE
 
 async fn write_one(transaction: &DatabaseTransaction, entry: &Entry) -> Written {
     match entry {
-        Entry::Claim(claim) => sending::claim(transaction, claim).await,
+        Entry::Claim(claim) => claim::claim(transaction, claim).await,
         Entry::Dot { message, epoch, now } => {
-            sending::mark_dot(transaction, *message, *epoch, *now).await
+            claim::mark_dot(transaction, *message, *epoch, *now).await
         }
-        Entry::Settle(settlement) => sending::settle(transaction, settlement).await,
+        Entry::Settle(settlement) => settle::settle(transaction, settlement).await,
     }
 }
 

@@ -72,11 +72,6 @@ pub(crate) fn password(mailbox: &Mailbox) -> Result<Option<SecretString>, Secret
     }
 }
 
-/// The secret behind a reference; `whose` names it in messages.
-pub(crate) fn resolve(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
-    text(secret, whose).map(SecretString::from)
-}
-
 /// One line of text, without the line break most editors and commands leave at its end.
 fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
     let bytes = match secret {

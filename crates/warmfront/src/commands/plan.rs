@@ -33,10 +33,10 @@ async fn take(app: &App, day: Date, extent: Extent) -> Result<(plan::Snapshot, R
     roster.refresh(&app.store, &app.fleet.timezone).await?;
     let settings = app.store.settings().await?;
     let settings = settings.unwrap_or_else(|| app.fleet.settings(1));
-    let now = app.now().max(calendar::day_span(&app.fleet.timezone, day).start());
-    let snapshot =
-        warmfront_engine::snapshot(&app.store, &app.fleet, &roster, &settings, day, now, extent)
-            .await?;
+    let (store, fleet) = (&app.store, &app.fleet);
+    let mut snapshot =
+        warmfront_engine::snapshot(store, fleet, &roster, &settings, (day, app.now()), extent).await?;
+    snapshot.now = app.now().max(calendar::day_span(&fleet.timezone, day).start());
     Ok((snapshot, roster))
 }
 

@@ -1,0 +1,175 @@
+//! A plan, or a revision of one, written down: whole or not at all.
+
+use sea_orm::ConnectionTrait;
+
+use crate::db::sql;
+use crate::{DayPlan, NewMessage, PlanEntry, Store, StoreError};
+
+impl Store {
+    /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
+    /// `false`: another planner was faster, and nothing of this one was saved.
+    pub async fn save_plan(&self, plan: &DayPlan) -> Result<bool, StoreError> {
+        let transaction = self.db.begin().await?;
+        for entry in &plan.campaigns {
+            save_entry(&transaction, plan, entry).await?;
+        }
+        for day in &plan.mailboxes {
+            transaction
+                .execute_raw(sql(
+                    SAVE_MAILBOX_DAY,
+                    [
+                        day.mailbox_id.into(),
+                        plan.day.as_str().into(),
+                        day.cap.into(),
+                        day.allowance.into(),
+                        day.ceiling.into(),
+                        day.allotted.into(),
+                    ],
+                ))
+                .await?;
+        }
+        for (scope, budgets) in [("domain", &plan.domains), ("tenant", &plan.tenants)] {
+            for (name, ceiling) in budgets {
+                transaction
+                    .execute_raw(sql(
+                        "INSERT INTO budget_days (scope, name, day, ceiling) VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling",
+                        [
+                            scope.into(),
+                            name.as_str().into(),
+                            plan.day.as_str().into(),
+                            (*ceiling).into(),
+                        ],
+                    ))
+                    .await?;
+            }
+        }
+        if !save_messages(&transaction, plan).await? {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+async fn save_entry(
+    db: &impl ConnectionTrait,
+    plan: &DayPlan,
+    entry: &PlanEntry,
+) -> Result<(), StoreError> {
+    let day = plan.day.as_str();
+    let revision: u32 = db
+        .query_one_raw(sql(
+            "INSERT INTO plans (campaign_id, day, revision, seed, target, planned, shortfall)
+             SELECT ?1, ?2, coalesce(max(revision), 0) + 1, ?3, ?4, ?5, ?4 - ?5 FROM plans
+             WHERE campaign_id = ?1 AND day = ?2 RETURNING revision",
+            [
+                entry.campaign_id.into(),
+                day.into(),
+                plan.seed.into(),
+                entry.target.into(),
+                entry.planned.into(),
+            ],
+        ))
+        .await?
+        .ok_or_else(|| StoreError::Inconsistent("a plan was not written".to_owned()))?
+        .try_get("", "revision")?;
+    for (why, count, cure) in &entry.shortfalls {
+        db.execute_raw(sql(
+            "INSERT INTO shortfalls (campaign_id, day, revision, why, count, cure)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            [
+                entry.campaign_id.into(),
+                day.into(),
+                revision.into(),
+                why.as_str().into(),
+                (*count).into(),
+                cure.as_str().into(),
+            ],
+        ))
+        .await?;
+    }
+    let data = format!(
+        "{{\"day\":\"{day}\",\"revision\":{revision},\"planned\":{},\"target\":{}}}",
+        entry.planned, entry.target
+    );
+    db.execute_raw(sql(
+        "INSERT INTO events (at, kind, campaign_id, data) VALUES (?1, 'planned', ?2, ?3)",
+        [plan.now.into(), entry.campaign_id.into(), data.into()],
+    ))
+    .await?;
+    Ok(())
+}
+
+/// Saves the messages. `false`: another planner has placed one of them. One whose enrolment has
+/// ended since the plan's snapshot is none of those; the books cancel it.
+async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool, StoreError> {
+    let (known, new): (Vec<&NewMessage>, Vec<&NewMessage>) =
+        plan.messages.iter().partition(|m| m.message_id.is_some());
+    for message in known {
+        let moved = db
+            .execute_raw(sql(
+                "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, closes_at = ?5,
+                    why = NULL
+                 WHERE id = ?1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < ?3)",
+                [
+                    message.message_id.into(),
+                    message.mailbox_id.into(),
+                    plan.day.as_str().into(),
+                    message.due_at.into(),
+                    message.closes_at.into(),
+                ],
+            ))
+            .await?;
+        if moved.rows_affected() == 0 && is_still_planned(db, message.message_id).await? {
+            return Ok(false);
+        }
+    }
+    // One JSON array a batch: one bound value, whatever the rows.
+    for batch in new.chunks(BATCH) {
+        let rows: Vec<_> = batch
+            .iter()
+            .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at, m.closes_at))
+            .collect();
+        let rows = serde_json::to_string(&rows)
+            .map_err(|error| StoreError::Inconsistent(error.to_string()))?;
+        let made = db
+            .execute_raw(sql(
+                NEW_MESSAGES,
+                [rows.into(), plan.day.as_str().into(), plan.now.into()],
+            ))
+            .await?;
+        if made.rows_affected() < batch.len() as u64 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn is_still_planned(
+    db: &impl ConnectionTrait,
+    message: Option<i64>,
+) -> Result<bool, StoreError> {
+    let query = sql("SELECT 1 FROM messages WHERE id = ?1 AND state = 'planned'", [message.into()]);
+    Ok(db.query_one_raw(query).await?.is_some())
+}
+
+/// Rows of one statement; larger ones are no faster.
+const BATCH: usize = 500;
+
+/// Makes no row twice, so that a second planner with the same idea sees that it came late; behind
+/// it stands UNIQUE (enrolment_id, position).
+const NEW_MESSAGES: &str = "
+    INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, closes_at, plan_day,
+                          changed_at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2, ?3
+    FROM json_each(?1) j
+    WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = j.value ->> 0
+                      AND m.position = j.value ->> 2)";
+
+const SAVE_MAILBOX_DAY: &str = "
+    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted)
+    VALUES (?1, ?2, max(?3, ?4), ?4, ?5, ?6)
+    ON CONFLICT (mailbox_id, day) DO UPDATE SET
+        cap = max(excluded.cap, attempted), allowance = excluded.allowance,
+        ceiling = excluded.ceiling, allotted = excluded.allotted";
