@@ -56,12 +56,16 @@ async fn list(app: &App) -> Done {
     if app.json {
         for row in &rows {
             let (allowance, attempted, accepted) = figures(row).unzip3();
+            let config = app.config.mailboxes.iter().find(|m| m.address.as_str() == row.address);
+            let imap = config.and_then(|m| m.imap.as_ref()).map(|server| &server.host);
             print::say_json(&json!({
                 "address": row.address, "state": row.state, "provider": row.provider,
                 "cap": row.cap, "warm_day": row.warm_days, "ease_percent": row.ease_percent,
                 "allowance": allowance, "attempted": attempted, "accepted": accepted,
                 "paused_until": row.paused_until.map(print::rfc3339),
                 "why": row.paused_because,
+                "imap": imap,
+                "override": config.is_some_and(|m| m.over_limits),
             }));
         }
         return Ok(());
