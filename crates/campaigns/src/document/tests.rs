@@ -1,3 +1,5 @@
+//! Configuration as text in, values or problems with their lines out.
+
 use super::*;
 
 /// Reads a little configuration and gives what was read, or what is wrong with it.

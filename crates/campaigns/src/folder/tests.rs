@@ -1,3 +1,5 @@
+//! A folder in, a campaign or every problem of it out.
+
 use std::fs;
 
 use tempfile::TempDir;

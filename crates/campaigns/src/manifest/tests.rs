@@ -1,3 +1,5 @@
+//! `campaign.toml` in, a manifest or what to do about it out.
+
 use warmfront_core::span::HOUR;
 
 use super::*;
@@ -106,6 +108,10 @@ fn bad_manifests_say_what_to_do() {
         "",
         &["4: `list_source`: is empty; say it in a few words"],
     );
+}
+
+#[test]
+fn bad_windows_days_and_sentences_say_what_to_do() {
     check(
         "0 0 9 * * Mon-Fri",
         "0 0 9 31 2 *",

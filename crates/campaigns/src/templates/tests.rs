@@ -1,3 +1,5 @@
+//! Templates and people in, messages or reasons out.
+
 use super::*;
 use crate::prospects::Prospect;
 

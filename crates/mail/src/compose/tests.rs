@@ -1,3 +1,5 @@
+//! A draft in, octets out; read back by a parser that is not ours.
+
 use mail_parser::{HeaderValue as Value, MessageParser, MimeHeaders};
 
 use super::*;

@@ -9,9 +9,13 @@ fn refused(text: &str, want: &str) {
     assert_eq!(why.lines().next(), Some(want), "{text}");
 }
 
+/// A flaw of the text as it is told.
+fn at(line: usize, what: &str) -> String {
+    format!("step 1 (a), text:{line}: {what}")
+}
+
 #[test]
-fn hostile_and_broken_templates_are_refused_with_their_line() {
-    let at = |line: usize, what: &str| format!("step 1 (a), text:{line}: {what}");
+fn what_reaches_outside_or_repeats_is_refused_with_its_line() {
     let partial = "a partial takes text from elsewhere, and a step must be whole in its own file; write \
                    the text here";
     let inline = "decorators and inline partials are refused; write the text here";
@@ -44,6 +48,10 @@ fn hostile_and_broken_templates_are_refused_with_their_line() {
         ),
     );
     refused("{{&first_name}}", &at(1, "`{{&` puts a value into HTML as it stands; use `{{ }}`"));
+}
+
+#[test]
+fn words_and_values_that_templates_do_not_know_are_refused_with_their_line() {
     refused("{{lookup this \"x\"}}", &at(1, "`lookup` is no word templates know"));
     refused("{{log first_name}}", &at(1, "`log` is no word templates know"));
     refused("{{env \"HOME\"}}", &at(1, "`env` is no word templates know"));
@@ -83,6 +91,10 @@ fn hostile_and_broken_templates_are_refused_with_their_line() {
     refused("{{this}}", &at(1, "`this` is no column"));
     refused("{{@index}}", &at(1, "`@index` is no column"));
     refused("{{default first_name 7}}", &at(1, "write values as texts in quotes"));
+}
+
+#[test]
+fn tags_that_are_broken_are_refused_with_their_line() {
     refused("{{}}", &at(1, "an empty tag; write a column's name between the braces"));
     refused("a\n{{first_name\n}}", &at(2, "`{{` is not closed in its line; end the tag with `}}`"));
     refused("{{first_name}", &at(1, "`{{` is not closed in its line; end the tag with `}}`"));
