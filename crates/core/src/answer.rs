@@ -173,7 +173,7 @@ pub fn classify(answer: &Answer) -> Verdict {
             verdict(Scope::Server, Action::Retry)
         }
         Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Eod if !permanent => {
-            verdict(deferral_scope(answer), Action::Retry)
+            verdict(deferral_scope(answer, &text), Action::Retry)
         }
         Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Eod => refusal(answer, &text),
     }
@@ -192,11 +192,14 @@ fn quota(answer: &Answer, text: &str) -> Option<Scope> {
     (is(4, 5) || words.iter().any(|word| text.contains(word))).then_some(Scope::Mailbox)
 }
 
-/// Whom a 4yz after MAIL concerns: X.1 and X.2 are the recipient's, greylisting (X.7 at RCPT) is
-/// his server's, the rest of X.7 speaks of us.
-fn deferral_scope(answer: &Answer) -> Scope {
+/// Whom a 4yz after MAIL concerns: X.1 and X.2 are the recipient's, and so is greylisting, which
+/// his server does to every stranger (RFC 6647, section 2); the rest of X.7 speaks of us.
+fn deferral_scope(answer: &Answer, text: &str) -> Scope {
     match (answer.phase, answer.enhanced.map(|e| e.subject)) {
         (_, Some(1 | 2)) => Scope::Recipient,
+        (Phase::Rcpt, _) if text.contains("greylist") || text.contains("graylist") => {
+            Scope::Recipient
+        }
         (Phase::Mail | Phase::Data | Phase::Eod, Some(7)) => Scope::Mailbox,
         _ => Scope::Server,
     }
@@ -292,7 +295,8 @@ mod tests {
         check(Rcpt, "550 5.1.0 sender rejected", (Recipient, Drop));
         check(Rcpt, "550 5.1.8 bad sender", (Mailbox, Reject));
         check(Rcpt, "452 4.2.2 mailbox full", (Recipient, Retry));
-        check(Rcpt, "451 4.7.1 greylisted, try again", (Server, Retry));
+        check(Rcpt, "451 4.7.1 greylisted, try again", (Recipient, Retry));
+        check(Rcpt, "451 4.3.2 try again", (Server, Retry));
         check(Rcpt, "554 5.7.1 client host blocked", (Mailbox, Reject));
         check(Eod, "550 5.7.1 blocked as spam", (Mailbox, Pause));
         check(Eod, "554 5.7.1 content refused", (Mailbox, Reject));

@@ -10,6 +10,8 @@ use std::fmt;
 pub enum Severity {
     /// Nothing is loaded until it is mended.
     Error,
+    /// The same, because a safety rule says no.
+    Refusal,
     /// Loaded, and worth knowing.
     Warning,
 }
@@ -33,6 +35,11 @@ impl Problem {
         Self { file: file.into(), line, severity: Severity::Error, what: what.into() }
     }
 
+    /// A problem of a file that is right, and asks for what a safety rule forbids.
+    pub fn refusal(file: impl Into<String>, line: Option<usize>, what: impl Into<String>) -> Self {
+        Self { severity: Severity::Refusal, ..Self::error(file, line, what) }
+    }
+
     /// A problem that is only said.
     pub fn warning(file: impl Into<String>, line: Option<usize>, what: impl Into<String>) -> Self {
         Self { file: file.into(), line, severity: Severity::Warning, what: what.into() }
@@ -46,7 +53,7 @@ impl fmt::Display for Problem {
             write!(f, ":{line}")?;
         }
         match self.severity {
-            Severity::Error => write!(f, ": {}", self.what),
+            Severity::Error | Severity::Refusal => write!(f, ": {}", self.what),
             Severity::Warning => write!(f, ": warning: {}", self.what),
         }
     }
@@ -55,7 +62,7 @@ impl fmt::Display for Problem {
 /// Whether any of them forbids going on.
 #[must_use]
 pub fn any_error(problems: &[Problem]) -> bool {
-    problems.iter().any(|p| p.severity == Severity::Error)
+    problems.iter().any(|p| p.severity != Severity::Warning)
 }
 
 /// The known word nearest to a misspelt one, if any is near enough to have been meant.

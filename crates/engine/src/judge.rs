@@ -154,9 +154,9 @@ mod tests {
         check(Eod, "250 2.0.0 OK", 0, "accepted, None");
         check(Rcpt, "550 5.1.1 no such user", 0, "rejected hard_bounce, Some(HardBounce)");
         check(Rcpt, "452 4.2.2 full", 0, "retry after 5, None");
-        check(Rcpt, "451 4.7.1 greylisted", 0, "retry after 5, Some(Deferred)");
-        check(Rcpt, "451 4.7.1 greylisted", 3, "retry after 60, Some(Deferred)");
-        check(Rcpt, "451 4.7.1 greylisted", 4, "gave up deferred, Some(Deferred)");
+        check(Rcpt, "451 4.7.1 greylisted", 0, "retry after 5, None");
+        check(Rcpt, "451 4.3.2 busy", 3, "retry after 60, Some(Deferred)");
+        check(Rcpt, "451 4.3.2 busy", 4, "gave up deferred, Some(Deferred)");
         check(Eod, "554 5.7.1 content refused", 0, "rejected sender, Some(SenderRejected)");
         check(Eod, "550 5.7.1 blocked as spam", 0, "rejected sender, Some(Spam)");
         check(Eod, "550 5.7.26 no DMARC", 0, "rejected sender, Some(DomainRefused)");

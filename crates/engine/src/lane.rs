@@ -309,15 +309,16 @@ impl<O: Submit> Lane<O> {
 
     /// When this message may leave on the day of `moment`: the person's hours and the mailbox's.
     fn hours(&self, campaign: &Campaign, due: &DueMessage, moment: Millis) -> Vec<Span> {
-        let day = calendar::day_span(&self.office.fleet.timezone, self.office.day(moment));
-        let hours = campaign.calendar(&due.zone).spans(day);
+        let day = self.office.day(moment);
+        let within = calendar::day_span(&self.office.fleet.timezone, day);
+        let hours = campaign.hours(&due.zone, day, within);
         match &self.mailbox.window {
             Some(windows) => {
                 let none = BTreeSet::new();
-                let own = calendar::open_spans(windows, &self.mailbox.timezone, &none, day);
+                let own = calendar::open_spans(windows, &self.mailbox.timezone, &none, within);
                 span::intersection(&hours, &own)
             }
-            None => hours,
+            None => hours.to_vec(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -14,6 +14,7 @@ use warmfront_campaigns::templates::{Footer, Renderer, StepSource};
 use warmfront_core::calendar::{self, Window};
 use warmfront_core::plan::Calendar;
 use warmfront_core::sequence::Wait;
+use warmfront_core::span::Span;
 use warmfront_store::{CampaignRow, StepText, Store};
 
 use crate::EngineError;
@@ -75,6 +76,8 @@ pub struct Campaign {
     /// The zone of people whose row tells none.
     zone: TimeZone,
     footer: Footer,
+    /// When people of a zone may be written to on a day: the same for thousands of them.
+    hours: Mutex<BTreeMap<(Date, String), Arc<[Span]>>>,
 }
 
 impl fmt::Debug for Campaign {
@@ -121,6 +124,7 @@ impl Campaign {
             holidays: booked.holidays,
             zone,
             footer: booked.footer,
+            hours: Mutex::default(),
         })
     }
 
@@ -138,6 +142,21 @@ impl Campaign {
             fallback: self.zone.clone(),
             holidays: self.holidays.clone(),
         }
+    }
+
+    /// When a prospect of that zone may be written to within the counting day `day`, which lasts
+    /// `within`.
+    #[must_use]
+    pub fn hours(&self, zone: &str, day: Date, within: Span) -> Arc<[Span]> {
+        let mut known = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hours) = known.get(&(day, zone.to_owned())) {
+            return Arc::clone(hours);
+        }
+        // Yesterday is not asked for again.
+        known.retain(|(kept, _), _| *kept >= day);
+        let hours: Arc<[Span]> = self.calendar(zone).spans(within).into();
+        known.insert((day, zone.to_owned()), Arc::clone(&hours));
+        hours
     }
 
     /// The step behind `step` and the first moment it may go, for a message accepted at

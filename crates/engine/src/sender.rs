@@ -42,7 +42,9 @@ impl<O: Submit, I> Sender<O, I> {
             lanes.extend(self.recruit(mailbox, now).await?);
         }
         for (mailbox, due_at) in self.office.store.mailboxes_with_work(&day).await? {
-            if due_at > now {
+            if self.busy.contains(&mailbox) {
+                // Its lane knows when to go on.
+            } else if due_at > now {
                 wake = wake.min(due_at);
             } else {
                 lanes.extend(self.recruit(mailbox, now).await?);

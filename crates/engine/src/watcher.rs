@@ -41,6 +41,7 @@ impl<O, I: Inbox> Watcher<O, I> {
         let waiting: BTreeSet<i64> =
             store.mailboxes_awaiting_follow_ups(&day, soon).await?.into_iter().collect();
         let mut wake = now + OFTEN;
+        let mut readings = Vec::new();
         for (&mailbox, watched) in &mut self.inboxes {
             let Some(inbox) = &mut watched.inbox else { continue };
             let every = if waiting.contains(&mailbox) { OFTEN } else { SELDOM };
@@ -48,19 +49,25 @@ impl<O, I: Inbox> Watcher<O, I> {
                 continue;
             }
             match inbox.read(now).await {
-                Ok(arrivals) => {
-                    let led_to = self.office.store.record_inbound(mailbox, &arrivals, now).await?;
-                    watched.read_at = Some(now);
-                    let ended = led_to.iter().filter(|c| **c == Consequence::Ended).count();
-                    if ended > 0 {
-                        info!(mailbox, arrived = arrivals.len(), ended, "inbox read");
-                    }
-                }
+                Ok(arrivals) => readings.push((mailbox, arrivals)),
                 Err(trouble) => {
                     warn!(mailbox, %trouble, "the inbox cannot be read");
                     wake = wake.min(now + MINUTE);
                 }
             }
+        }
+        if readings.is_empty() {
+            return Ok(wake);
+        }
+        let led_to = store.record_readings(&readings, now).await?;
+        for (mailbox, _) in &readings {
+            if let Some(watched) = self.inboxes.get_mut(mailbox) {
+                watched.read_at = Some(now);
+            }
+        }
+        let ended = led_to.iter().filter(|c| **c == Consequence::Ended).count();
+        if ended > 0 {
+            info!(inboxes = readings.len(), arrived = led_to.len(), ended, "inboxes read");
         }
         Ok(wake)
     }

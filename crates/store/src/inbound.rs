@@ -35,15 +35,28 @@ impl Store {
         arrivals: &[Inbound],
         now: i64,
     ) -> Result<Vec<Consequence>, StoreError> {
+        self.record_readings(&[(mailbox, arrivals.to_vec())], now).await
+    }
+
+    /// The same for several inboxes at once: one commit for all of them.
+    pub async fn record_readings(
+        &self,
+        readings: &[(i64, Vec<Inbound>)],
+        now: i64,
+    ) -> Result<Vec<Consequence>, StoreError> {
         let transaction = self.db.begin().await?;
-        let mut consequences = Vec::with_capacity(arrivals.len());
-        for arrival in arrivals {
-            consequences.push(record(&transaction, mailbox, arrival, now).await?);
+        let mut consequences = Vec::new();
+        for (mailbox, arrivals) in readings {
+            for arrival in arrivals {
+                consequences.push(record(&transaction, *mailbox, arrival, now).await?);
+            }
         }
+        let read: Vec<String> = readings.iter().map(|(mailbox, _)| mailbox.to_string()).collect();
         transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET inbox_read_at = ?2 WHERE id = ?1",
-                [mailbox.into(), now.into()],
+                "UPDATE mailboxes SET inbox_read_at = ?2
+                 WHERE id IN (SELECT value FROM json_each(?1))",
+                [format!("[{}]", read.join(",")).into(), now.into()],
             ))
             .await?;
         transaction.commit().await?;

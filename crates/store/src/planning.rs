@@ -284,11 +284,13 @@ impl Store {
             .unwrap_or(0))
     }
 
-    /// The first moment after `after` at which a follow-up becomes ready.
+    /// The first moment after `after` at which a follow-up becomes ready that no plan has.
     pub async fn next_follow_up_at(&self, after: i64) -> Result<Option<i64>, StoreError> {
         let query = sql(
             "SELECT min((SELECT min(e.next_at) FROM enrolments e WHERE e.campaign_id = c.id
-                         AND e.state = 'active' AND e.next_at > ?1)) AS at
+                         AND e.state = 'active' AND e.next_at > ?1
+                         AND NOT EXISTS (SELECT 1 FROM messages m
+                             WHERE m.enrolment_id = e.id AND m.position = e.next_step))) AS at
              FROM campaigns c WHERE c.state = 'running'",
             [after.into()],
         );

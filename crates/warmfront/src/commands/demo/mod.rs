@@ -56,7 +56,7 @@ async fn stage(options: &Demo, json: bool, dir: &Path) -> Done {
     let refused_company = warmfront_store::Scope::Domain;
     store.suppress(refused_company, people::SUPPRESSED, "asked us never to write", start).await?;
 
-    let world = World::new(options.seed, Weather::ordinary(), Temper::ordinary());
+    let world = World::new(options.seed, WEATHER, Temper::ordinary());
     let mut office = Office::new(store.clone(), Arc::clone(&fleet), clock, "demo".to_owned());
     // Nobody else works on these books; an hour is soon enough to see a pause end.
     office.poll = HOUR;
@@ -146,6 +146,18 @@ fn progress(days: u32) -> ProgressBar {
     }
     bar
 }
+
+/// Rates in ten-thousandths: a fleet that is mostly well, so that the ramp shows, with a deferral
+/// here and there, so that easing does too.
+const WEATHER: Weather = Weather {
+    unreachable: 20,
+    greylisted: 200,
+    deferred_after_dot: 8,
+    sender_refused: 2,
+    lost_after_dot_kept: 2,
+    lost_after_dot_lost: 2,
+    ..Weather::calm()
+};
 
 /// A Monday with no holiday near it.
 const FIRST_DAY: Date = date(2026, 1, 12);
