@@ -45,6 +45,7 @@ impl Failure {
                 for problem in &problems {
                     let _ = writeln!(err, "{problem}");
                 }
+                // Where a file has mistakes too, mending them comes first.
                 let only_rules = problems.iter().all(|p| p.severity != Severity::Error);
                 ExitCode::from(if only_rules { 3 } else { 1 })
             }

@@ -87,7 +87,8 @@ fn provider<'a>(
             section.place(),
             preset.why
         );
-        problems.push(section.problem(line, what));
+        let problem = section.problem(line, what);
+        problems.push(Problem { severity: Severity::Refusal, ..problem });
     }
     Some(preset)
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use warmfront_campaigns::document::{Located, Section};
-use warmfront_core::problem::Problem;
+use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::{Kind, Preset, Tls};
 
 /// A server and how to speak to it.
@@ -127,7 +127,8 @@ impl Written {
                  ::1, localhost)",
                 self.place
             );
-            problems.push(mailbox.problem(self.tls.map_or(line, |tls| tls.line), what));
+            let problem = mailbox.problem(self.tls.map_or(line, |tls| tls.line), what);
+            problems.push(Problem { severity: Severity::Refusal, ..problem });
         }
         Some(Server { host, port, tls, ca: self.ca })
     }

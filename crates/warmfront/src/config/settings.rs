@@ -104,13 +104,13 @@ impl<T> Setting<T> {
         }
     }
 
-    /// The problem `what`, unless an override beside the value or on the mailbox covers it.
+    /// The refusal `what`, unless an override beside the value or on the mailbox covers it.
     fn unless_overridden(&self, own: bool, what: String) -> Option<Problem> {
-        (!self.over_limits && !own).then(|| self.problem(what))
+        (!self.over_limits && !own).then(|| self.refusal(what))
     }
 
-    fn problem(&self, what: String) -> Problem {
-        Problem::error(&self.file, Some(self.line), what)
+    fn refusal(&self, what: String) -> Problem {
+        Problem::refusal(&self.file, Some(self.line), what)
     }
 }
 
@@ -121,7 +121,7 @@ fn cap_problem(cap: &Setting<u32>, own: bool, preset: &Preset) -> Option<Problem
     let (name, limit, safe) = (&preset.name, preset.daily_limit(), preset.cap_limit());
     let what = format!("`cap`{} is {}", cap.place, cap.value);
     if cap.value > limit {
-        return Some(cap.problem(format!(
+        return Some(cap.refusal(format!(
             "{what}, above the whole limit of `{name}`, {limit} messages a day; write at most \
              {safe}; no override goes beyond a provider's limit"
         )));

@@ -230,7 +230,8 @@ fn limits(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Limits {
     let mut refuse = |line, what: String| {
         if !allowed {
             let what = format!("{what}; tighten it, or add `override = true` beside it");
-            problems.push(section.problem(line, what));
+            let problem = section.problem(line, what);
+            problems.push(Problem { severity: Severity::Refusal, ..problem });
         }
     };
     let looser = |is: &Located<u32>, most: u32| is.value > most;

@@ -11,25 +11,25 @@ use warmfront_core::span::{HOUR, MINUTE};
 
 use crate::secret::SecretRef;
 
-/// What is said of a file, errors or warnings.
-fn said(text: &str, severity: Severity) -> Vec<String> {
+/// What is said of a file, as far as it is of one of these kinds.
+fn said(text: &str, kinds: &[Severity]) -> Vec<String> {
     let problems = match parse(Path::new("w.toml"), text) {
         Ok(config) => config.warnings,
         Err(problems) => problems,
     };
-    let of = problems.into_iter().filter(|problem| problem.severity == severity);
+    let of = problems.into_iter().filter(|problem| kinds.contains(&problem.severity));
     of.map(|problem| problem.to_string()).collect()
 }
 
 #[track_caller]
 fn check(text: &str, want: &[&str]) {
-    assert_eq!(said(text, Severity::Error), want, "{text}");
+    assert_eq!(said(text, &[Severity::Error, Severity::Refusal]), want, "{text}");
 }
 
 #[track_caller]
 fn check_warns(text: &str, want: &[&str]) {
     check(text, &[]);
-    assert_eq!(said(text, Severity::Warning), want, "{text}");
+    assert_eq!(said(text, &[Severity::Warning]), want, "{text}");
 }
 
 /// A good mailbox on lines 1 to 4, and `more` from line 5.

@@ -187,3 +187,31 @@ fn limits_loosen_only_by_an_override_beside_them() {
         Limits { company_per_day: 1, person_gap: 72 * HOUR, domain_per_day: 10 }
     );
 }
+
+#[test]
+fn what_a_safety_rule_forbids_is_told_from_a_mistake() {
+    #[track_caller]
+    fn check(text: &str, severity: Severity) {
+        let problems = parse(Path::new("w.toml"), text).unwrap_err();
+        let forbidding: Vec<_> =
+            problems.iter().filter(|problem| problem.severity != Severity::Warning).collect();
+        assert!(!forbidding.is_empty(), "{text}");
+        assert!(forbidding.iter().all(|problem| problem.severity == severity), "{forbidding:?}");
+    }
+    for more in [
+        "cap = 80",
+        "cap = 501\noverride = true",
+        "gap = \"30s\"",
+        "pace = \"asap\"",
+        "warmup = \"off\"",
+        "window = { opens = \"0 0 0 * * *\", length = \"24h\" }",
+        "smtp = { host = \"mail.x.example\", tls = \"none\" }",
+    ] {
+        check(&ann(more), Severity::Refusal);
+    }
+    check("[limits]\nperson_gap = \"47h\"\n", Severity::Refusal);
+    check(&ann("").replace("gmail", "m365-hve"), Severity::Refusal);
+    for more in ["cap = 0", "gap = \"often\"", "pace = \"fast\"", "colour = 1"] {
+        check(&ann(more), Severity::Error);
+    }
+}
