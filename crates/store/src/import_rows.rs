@@ -117,9 +117,12 @@ const NEW_PROSPECTS: &str = "
     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1) WHERE true
     ON CONFLICT DO NOTHING";
 
+/// CROSS JOIN keeps SQLite to this order: left to itself it reads the whole campaign first, and an
+/// import becomes quadratic.
 const ENROLLED: &str = "
-    SELECT p.address FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
-    JOIN enrolments e ON e.campaign_id = ?1 AND e.prospect_id = p.id";
+    SELECT p.address FROM json_each(?2) j
+    CROSS JOIN prospects p ON p.address = j.value ->> 0
+    CROSS JOIN enrolments e ON e.campaign_id = ?1 AND e.prospect_id = p.id";
 
 /// Somebody on the suppression list is enrolled all the same: the row is accounted for, and over.
 const NEW_ENROLMENTS: &str = "
@@ -127,7 +130,7 @@ const NEW_ENROLMENTS: &str = "
     SELECT ?1, p.id, j.value ->> 3, j.value ->> 4,
            CASE WHEN s.value IS NULL THEN 'active' ELSE 'suppressed' END, s.reason,
            CASE WHEN s.value IS NULL THEN NULL ELSE ?3 END
-    FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
+    FROM json_each(?2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
     LEFT JOIN suppressions s ON (s.scope = 'address' AND s.value = p.address)
                              OR (s.scope = 'domain' AND s.value IN (p.domain, p.company))
     WHERE true
@@ -137,7 +140,7 @@ const UPDATE_ENROLMENTS: &str = "
     UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,
            state = CASE WHEN state = 'blocked' THEN 'active' ELSE state END,
            because = CASE WHEN state = 'blocked' THEN NULL ELSE because END
-    FROM json_each(?2) j JOIN prospects p ON p.address = j.value ->> 0
+    FROM json_each(?2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
     WHERE enrolments.campaign_id = ?1 AND enrolments.prospect_id = p.id
       AND enrolments.ended_at IS NULL
       AND (attributes <> j.value ->> 3 OR zone <> j.value ->> 4 OR state = 'blocked')";
