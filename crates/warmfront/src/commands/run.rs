@@ -1,9 +1,12 @@
-//! `run`: the daemon.
+//! `run`: the daemon, and the console beside it.
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::{Office, Until};
+use warmfront_web::{Console, WebError};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -23,9 +26,42 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     office.failpoint = failpoint;
     let stop = CancellationToken::new();
     stop_on_signals(&stop).map_err(Failure::failed)?;
+    let console = open_console(&app, &stop).await?;
     let until = if until_idle { Until::Idle } else { Until::Stopped };
-    warmfront_engine::run(office, ways, until, stop).await?;
+    let ended = warmfront_engine::run(office, ways, until, stop.clone()).await;
+    stop.cancel();
+    if let Some(serving) = console
+        && let Err(error) = serving.await
+    {
+        warn!(%error, "the console had broken");
+    }
+    ended?;
     summary(&app).await
+}
+
+/// The console, where one is wanted. It is beside the sending and never in its way: where its
+/// address cannot be had, the daemon goes on without it.
+async fn open_console(
+    app: &App,
+    stop: &CancellationToken,
+) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(web) = &app.config.web else { return Ok(None) };
+    let clock = app.clock.clone();
+    let (store, zone) = (app.store.clone(), app.fleet.timezone.clone());
+    let console = Console::new(store, zone, web.public_url.as_deref(), move || clock.now());
+    match console.listen(web.listen).await {
+        Ok(listening) => {
+            print::note(format!("the console is at http://{}/", listening.address()));
+            Ok(Some(tokio::spawn(listening.serve(stop.clone().cancelled_owned()))))
+        }
+        Err(error @ WebError::NotLoopback(_)) => {
+            Err(Failure::Refused(format!("{}: {error}", app.config.path.display())))
+        }
+        Err(error @ WebError::Unavailable { .. }) => {
+            warn!("{error}");
+            Ok(None)
+        }
+    }
 }
 
 /// SIGTERM and SIGINT ask for an orderly end.
