@@ -22,7 +22,11 @@ fn main() -> ExitCode {
     start_logging(&cli.command);
     // One provider of ciphers for the whole process.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // A simulation does one thing at a time; more threads would only wake one another.
+    let runtime = match &cli.command {
+        Command::Demo(_) => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+    };
     let done = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
         Err(error) => Err(exit::Failure::failed(error)),
