@@ -24,17 +24,30 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
 }
 
-/// Loads the configuration; its warnings go to stderr.
+/// Loads the configuration; what it warns of is for the caller to say.
 pub(crate) fn configuration(global: &Global) -> Result<Config, Failure> {
-    let config = config::load(&global.config).map_err(Failure::Problems)?;
-    config.warnings.iter().for_each(print::note);
-    Ok(config)
+    config::load(&global.config).map_err(Failure::Problems)
+}
+
+/// Twenty mailboxes may warn of the same thing: one command tells them all, the others that there
+/// are some.
+fn note_warnings(config: &Config) {
+    match config.warnings.as_slice() {
+        [] => {}
+        [one] => print::note(one),
+        many => print::note(format!(
+            "{}: {}; `warmfront check` tells them",
+            config.path.display(),
+            print::counted(many.len() as u64, "warning")
+        )),
+    }
 }
 
 impl App {
     /// Loads the configuration, opens the books and writes the fleet into them.
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
         let config = configuration(global)?;
+        note_warnings(&config);
         let fleet = Arc::new(wiring::fleet(&config));
         let store = Store::open(&config.store_url, Durability::Full).await?;
         let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };

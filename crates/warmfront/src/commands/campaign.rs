@@ -57,6 +57,10 @@ async fn import_folder(
     match import::import(&app.store, request, app.now()).await {
         Ok(outcome) => {
             tell_import(app, &campaign.slug, dry_run, &outcome);
+            let row = app.store.campaign(&campaign.slug).await?;
+            if !app.json && !dry_run && row.is_some_and(|row| row.state != "running") {
+                print::say(format!("next: warmfront campaign start {}", campaign.slug));
+            }
             Ok(())
         }
         Err(import::ImportError::List(mut problems)) => {
@@ -128,9 +132,6 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
     }
     if let Some(file) = &outcome.rejected_file {
         print::say(format!("mend {} and import it as the list again", file.display()));
-    }
-    if !dry_run {
-        print::say(format!("next: warmfront campaign start {slug}"));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{print, secret, wiring};
 /// Checks the configuration and campaign folders; says every problem of all of them.
 pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&str>) -> Done {
     let config = configuration(global)?;
+    config.warnings.iter().for_each(print::note);
     let fleet = wiring::fleet(&config);
     let mut findings = Findings::default();
     for mailbox in &config.mailboxes {
