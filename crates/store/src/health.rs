@@ -253,6 +253,9 @@ pub(crate) async fn pause(
         ))
         .await?;
     if written.rows_affected() == 0 {
+        if until.is_none() && pauses == 0 {
+            outlast(db, mailbox, sentence).await?;
+        }
         return Ok(());
     }
     let data = format!(
@@ -260,6 +263,22 @@ pub(crate) async fn pause(
         until.map_or("null".to_owned(), |at| at.to_string())
     );
     tell(db, mailbox, "mailbox_paused", &data, now).await
+}
+
+/// Who is told to wait for a person waits, even where a pause would have ended by itself. Its reason
+/// stays: an operator's word on top is no amnesty.
+async fn outlast(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    sentence: &str,
+) -> Result<(), StoreError> {
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET paused_until = NULL, paused_because = paused_because || '; ' || ?2
+         WHERE id = ?1 AND state = 'paused' AND paused_until IS NOT NULL",
+        [mailbox.into(), sentence.into()],
+    ))
+    .await?;
+    Ok(())
 }
 
 /// A campaign whose list bounces stops itself.

@@ -118,6 +118,23 @@ async fn an_operators_pause_costs_nothing_and_clears_no_probe() {
 }
 
 #[tokio::test]
+async fn an_operators_pause_outlasts_one_that_ends_by_itself() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let (store, ann) = (&scene.books.store, scene.mailboxes[0]);
+        scene.send(0, NOW, rejected("sender"), Some(Blow::Spam)).await;
+        store.pause_mailbox(ann, "on holiday", NOW + HOUR).await.unwrap();
+        assert_eq!(store.resume_due(NOW + 99 * DAY).await.unwrap(), 0);
+        let row = &store.mailboxes().await.unwrap()[0];
+        assert_eq!(row.paused_reason.as_deref(), Some("spam"), "no amnesty");
+        assert!(row.paused_because.as_ref().unwrap().ends_with("; on holiday"));
+        store.resume_mailbox(ann, NOW + 2 * DAY).await.unwrap();
+        assert!(store.mailboxes().await.unwrap()[0].probe);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn leaving_the_configuration_and_coming_back_is_no_way_out_of_a_pause() {
     for_each_database(async |books| {
         books.fleet(&["ann@one.test", "bea@one.test"]).await;
