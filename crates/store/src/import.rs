@@ -174,6 +174,7 @@ async fn write(
             None => return Ok(None),
         }
     }
+    batch.hold_the_answered().await?;
     let summary = batch.summary;
     close_import(transaction, import, id, &summary, now).await?;
     Ok(Some(Imported { campaign: id, summary, kept_old_steps }))

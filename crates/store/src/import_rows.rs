@@ -26,6 +26,12 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Holds those of the campaign who have answered another, or work where somebody has.
+    pub(crate) async fn hold_the_answered(&self) -> Result<(), StoreError> {
+        self.db.execute_raw(sql(HOLD_THE_ANSWERED, [self.campaign.into()])).await?;
+        Ok(())
+    }
+
     async fn write_chunk(&mut self, rows: &[ImportRow]) -> Result<(), StoreError> {
         let prospects = json(&rows.iter().filter_map(prospect_fields).collect::<Vec<_>>())?;
         self.db.execute_raw(sql(NEW_PROSPECTS, [prospects.as_str().into()])).await?;
@@ -135,6 +141,14 @@ const NEW_ENROLMENTS: &str = "
                              OR (s.scope = 'domain' AND s.value IN (p.domain, p.company))
     WHERE true
     ON CONFLICT DO NOTHING RETURNING state";
+
+/// Once an import: it reads every enrolment there is.
+const HOLD_THE_ANSWERED: &str = "
+    UPDATE enrolments SET state = 'held', because = 'an answer came from there'
+    WHERE campaign_id = ?1 AND state = 'active' AND prospect_id IN (
+        SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
+        UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
+              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')";
 
 const UPDATE_ENROLMENTS: &str = "
     UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,

@@ -93,7 +93,11 @@ async fn record(
     let Some(mut about) = about else { return Ok(Consequence::None) };
     settle_doubt(db, &mut about, &arrival.kind, now).await?;
     match &arrival.kind {
-        Kind::Reply => end(db, &about, "replied", now).await,
+        Kind::Reply => {
+            let consequence = end(db, &about, "replied", now).await?;
+            hold_colleagues(db, &about).await?;
+            Ok(consequence)
+        }
         Kind::Unsubscribe => {
             let consequence = end(db, &about, "unsubscribed", now).await?;
             suppress(db, &about, "unsubscribed", now).await?;
@@ -182,6 +186,32 @@ async fn end(
         ))
         .await?;
     Ok(if ended.rows_affected() == 1 { Consequence::Ended } else { Consequence::None })
+}
+
+/// Whoever answered is talking to a person now: in every other campaign they, and the people of
+/// their company, wait for the operator. What was planned for them goes back to no day.
+async fn hold_colleagues(db: &impl ConnectionTrait, about: &About) -> Result<(), StoreError> {
+    let held = db
+        .query_all_raw(sql(
+            "UPDATE enrolments SET state = 'held', because = 'an answer came from there'
+             WHERE state = 'active' AND prospect_id IN (
+                 SELECT e.prospect_id FROM enrolments e WHERE e.id = ?1
+                 UNION SELECT q.id FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                       JOIN prospects q ON q.company = p.company WHERE e.id = ?1)
+             RETURNING id",
+            [about.enrolment_id.into()],
+        ))
+        .await?;
+    for row in held {
+        let enrolment: i64 = row.try_get("", "id")?;
+        db.execute_raw(sql(
+            "UPDATE messages SET plan_day = NULL, why = 'enrolment_held'
+             WHERE enrolment_id = ?1 AND state = 'planned'",
+            [enrolment.into()],
+        ))
+        .await?;
+    }
+    Ok(())
 }
 
 async fn suppress(

@@ -58,6 +58,35 @@ async fn each_kind_of_arrival_has_its_consequence() {
 }
 
 #[tokio::test]
+async fn a_reply_holds_the_person_and_the_company_everywhere_else() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.books.import("summer", 1, &PEOPLE[..4]).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let reply = arrival("k", Some("<0@one.test>"), Kind::Reply);
+        assert_eq!(scene.arrive(0, &[reply]).await, [Consequence::Ended]);
+        scene.books.import("autumn", 1, &PEOPLE[1..4]).await;
+        let held = |campaign| {
+            format!(
+                "SELECT coalesce(group_concat(substr(p.address, 1, 3), ' '), '') AS held
+                 FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                 JOIN campaigns c ON c.id = e.campaign_id
+                 WHERE e.state = 'held' AND c.slug = '{campaign}'"
+            )
+        };
+        // Two colleagues in the same campaign, and all three elsewhere: imported before or later.
+        assert_eq!(scene.books.row(&held("spring")).await, "bob cay");
+        assert_eq!(scene.books.row(&held("summer")).await, "ada bob cay");
+        assert_eq!(scene.books.row(&held("autumn")).await, "bob cay");
+        let planned = "SELECT count(*) FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+                       WHERE e.state = 'held' AND m.plan_day IS NOT NULL";
+        assert_eq!(scene.books.number(planned).await, 0, "what was planned has no day");
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reading_twice_counts_once() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
@@ -141,9 +170,9 @@ async fn a_reply_cancels_what_was_planned_and_a_late_one_corrects_finished() {
         let query = "SELECT state, why FROM messages WHERE position = 2";
         assert_eq!(scene.books.row(query).await, "cancelled enrolment_replied");
 
-        scene.send(1, NOW, finished(), None).await;
-        assert_eq!(scene.arrive(1, &[reply("l", "<1@one.test>")]).await, [Consequence::Ended]);
-        assert_eq!(scene.arrive(1, &[reply("m", "<1@one.test>")]).await, [Consequence::None]);
+        scene.send(3, NOW, finished(), None).await;
+        assert_eq!(scene.arrive(1, &[reply("l", "<3@one.test>")]).await, [Consequence::Ended]);
+        assert_eq!(scene.arrive(1, &[reply("m", "<3@one.test>")]).await, [Consequence::None]);
         let told = "SELECT count(*) FROM events WHERE kind = 'enrolment_replied'";
         assert_eq!(scene.books.number(told).await, 2);
         scene.books.add_up().await;

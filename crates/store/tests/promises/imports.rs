@@ -210,21 +210,21 @@ async fn an_update_takes_over_values_and_unblocks_but_not_of_those_who_are_out()
         scene
             .books
             .write(&format!(
-                "UPDATE enrolments SET state = 'replied', ended_at = 5 WHERE id = {out}"
+                "UPDATE enrolments SET state = 'stopped', ended_at = 5 WHERE id = {out}"
             ))
             .await;
         let rows: Vec<_> = PEOPLE[..3].iter().enumerate().map(|(n, p)| mended(n, p)).collect();
         let kept = scene.books.import_rows(&campaign("spring", 2), rows.clone()).await.unwrap();
         assert_eq!(kept.summary, summary(3, 0, 0, 3));
         let query = "SELECT state, attributes FROM enrolments ORDER BY id LIMIT 3";
-        assert_eq!(scene.books.rows(query).await, ["blocked {}", "replied {}", "active {}"]);
+        assert_eq!(scene.books.rows(query).await, ["blocked {}", "stopped {}", "active {}"]);
 
         let mut again = campaign("spring", 2);
         again.update = true;
         let updated = scene.books.import_rows(&again, rows).await.unwrap();
         assert_eq!(updated.summary, ImportSummary { updated: 2, ..summary(3, 0, 0, 3) });
         let new = "active {\"first_name\":\"Ada\"}";
-        assert_eq!(scene.books.rows(query).await, [new, "replied {}", new]);
+        assert_eq!(scene.books.rows(query).await, [new, "stopped {}", new]);
         let left = store.work_begun(crate::books::TODAY, NOW).await.unwrap();
         assert_eq!(left.iter().map(|c| c.message_id).collect::<Vec<_>>(), [Some(1)]);
         scene.books.add_up().await;
