@@ -77,8 +77,11 @@ pub struct Campaign {
     zone: TimeZone,
     footer: Footer,
     /// When people of a zone may be written to on a day: the same for thousands of them.
-    hours: Mutex<BTreeMap<(Date, String), Arc<[Span]>>>,
+    hours: Mutex<Hours>,
 }
+
+/// The hours of a day, as seen from a zone.
+type Hours = BTreeMap<(Date, String), Arc<[Span]>>;
 
 impl fmt::Debug for Campaign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
