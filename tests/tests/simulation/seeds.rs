@@ -1,0 +1,91 @@
+//! Scenarios by seed, each watched by the oracle at every tick and proven at its end.
+
+use std::collections::BTreeMap;
+use std::panic::{catch_unwind, resume_unwind};
+use std::sync::{Arc, Mutex};
+
+use warmfront_tests::simulation::{Oracle, Play, Sizes, draw, ledger_text, prove};
+
+use crate::{block_on, number, on_every_core};
+
+/// What a play came to.
+struct Told {
+    ledger: String,
+    /// Messages by state.
+    states: BTreeMap<String, u64>,
+}
+
+async fn play(seed: u64, sizes: Sizes) -> Told {
+    let mut play = Play::begin(draw(seed, sizes)).await;
+    let scenario = Arc::clone(&play.scenario);
+    let (world, log) = (play.world.clone(), play.log.clone());
+    let mut oracle = Oracle::new(scenario, world, log, play.start);
+    let end = play.end;
+    play.run(end, |_| oracle.look()).await.expect("no tick fails");
+    prove(&play).await;
+    let (states, _) = play.store.message_counts("").await.expect("books");
+    Told { ledger: ledger_text(&play.store).await, states: states.into_iter().collect() }
+}
+
+/// Plays seeds until one fails, and then says how to play that one again. Counts messages by state.
+fn play_all(seeds: &[u64], sizes: Sizes) -> BTreeMap<String, u64> {
+    let all = Mutex::new(BTreeMap::new());
+    on_every_core(seeds, |&&seed| {
+        let played = catch_unwind(|| block_on(play(seed, sizes)));
+        let told = played.unwrap_or_else(|panic| {
+            report(seed);
+            resume_unwind(panic)
+        });
+        let mut all = all.lock().expect("no panic meanwhile");
+        told.states.into_iter().for_each(|(state, count)| *all.entry(state).or_default() += count);
+        true
+    });
+    all.into_inner().expect("no panic meanwhile")
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the test wants to play it again")]
+fn report(seed: u64) {
+    eprintln!(
+        "seed {seed} failed; play it again with\n    \
+         WARMFRONT_SEED={seed} cargo test -p warmfront-tests --test simulation seeds"
+    );
+}
+
+#[test]
+fn seeds_keep_every_promise() {
+    let seeds: Vec<u64> = match number("WARMFRONT_SEED") {
+        Some(seed) => vec![seed],
+        None => {
+            REGRESSIONS.into_iter().chain(0..number("WARMFRONT_SEEDS").unwrap_or(200)).collect()
+        }
+    };
+    let states = play_all(&seeds, Sizes::SMALL);
+    if seeds.len() >= 100 {
+        // A simulation in which nothing happens keeps every promise, too.
+        for state in ["accepted", "rejected", "bounced", "in_doubt", "cancelled", "planned"] {
+            let count = states.get(state).copied().unwrap_or(0);
+            assert!(count > seeds.len() as u64 / 100, "{state}: {count} in {states:?}");
+        }
+        assert!(states["accepted"] > 20 * seeds.len() as u64, "{states:?}");
+    }
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    on_every_core(0..6, |&seed| {
+        let [once, again] = [0, 1].map(|_| block_on(play(seed, Sizes::SMALL)).ledger);
+        assert_eq!(once, again, "seed {seed}");
+        true
+    });
+}
+
+#[test]
+fn a_year_of_a_whole_fleet() {
+    if number("WARMFRONT_YEAR").is_some() {
+        let states = play_all(&[1], Sizes::YEAR);
+        assert!(states["accepted"] > 6_000, "{states:?}");
+    }
+}
+
+/// Seeds that once failed.
+const REGRESSIONS: [u64; 1] = [22];
