@@ -170,7 +170,8 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     fn found(secret: &SecretRef) -> Result<String, String> {
-        text(secret, "ann@x.example").map(SecretString::from)
+        text(secret, "ann@x.example")
+            .map(SecretString::from)
             .map(|secret| secret.expose_secret().to_owned())
             .map_err(|error| error.to_string())
     }
@@ -236,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_secret_prints_as_nothing() {
-        let secret = SecretString::from(text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap());
+        let secret =
+            SecretString::from(text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap());
         assert!(!format!("{secret:?}").contains("warmfront"));
     }
 

@@ -35,7 +35,8 @@ async fn take(app: &App, day: Date, extent: Extent) -> Result<(plan::Snapshot, R
     let settings = settings.unwrap_or_else(|| app.fleet.settings(1));
     let (store, fleet) = (&app.store, &app.fleet);
     let mut snapshot =
-        warmfront_engine::snapshot(store, fleet, &roster, &settings, (day, app.now()), extent).await?;
+        warmfront_engine::snapshot(store, fleet, &roster, &settings, (day, app.now()), extent)
+            .await?;
     snapshot.now = app.now().max(calendar::day_span(&fleet.timezone, day).start());
     Ok((snapshot, roster))
 }

@@ -4,6 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use warmfront_core::problem::Problem;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::{Office, Until};
 use warmfront_web::{Console, WebError};
@@ -11,12 +12,13 @@ use warmfront_web::{Console, WebError};
 use crate::app::App;
 use crate::cli::Global;
 use crate::exit::{Done, Failure};
-use crate::{print, wiring};
+use crate::{print, secret, wiring};
 
 pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let failpoint = std::env::var("WARMFRONT_FAILPOINT").ok();
     let failpoint = Failpoint::parse(failpoint.as_deref()).map_err(Failure::Usage)?;
     let app = App::open(global).await?;
+    refuse_missing_secrets(&app)?;
     let owner = wiring::owner(app.now());
     // One daemon a database: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
@@ -37,6 +39,20 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     }
     ended?;
     summary(&app).await
+}
+
+/// A secret that is missing is told before anything begins, with all the others: found later, it
+/// would only pause its mailbox.
+fn refuse_missing_secrets(app: &App) -> Done {
+    let file = app.config.path.display().to_string();
+    let problems: Vec<Problem> = app
+        .config
+        .mailboxes
+        .iter()
+        .filter_map(|mailbox| secret::password(mailbox).err())
+        .map(|error| Problem::error(&file, None, error.to_string()))
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Problems(problems)) }
 }
 
 /// The console, where one is wanted. It is beside the sending and never in its way: where its

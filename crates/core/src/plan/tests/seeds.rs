@@ -87,8 +87,10 @@ fn check_limits(snapshot: &Snapshot, plan: &Plan, seed: u64) {
         *given.entry(("mailbox", message.mailbox)).or_default() += 1;
         *given.entry(("domain", mailbox.domain)).or_default() += 1;
         *given.entry(("campaign", work.campaign)).or_default() += 1;
-        mailbox.tenant.map(|t| *given.entry(("tenant", t)).or_default() += 1);
-        work.company.map(|c| *given.entry(("company", c)).or_default() += 1);
+        let shared = mailbox.tenant.map(|tenant| ("tenant", tenant));
+        for key in shared.into_iter().chain(work.company.map(|company| ("company", company))) {
+            *given.entry(key).or_default() += 1;
+        }
     }
     let room = |b: &Budget| b.ceiling.saturating_sub(b.used);
     for ((scope, index), count) in given {
