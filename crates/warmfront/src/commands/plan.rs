@@ -56,6 +56,9 @@ async fn tell_plan(app: &App, day: Date) -> Done {
     if closed > 0 {
         print::say(format!("{closed} are not due: their windows do not open on this day"));
     }
+    if target == 0 && closed == 0 && !plan.campaigns.is_empty() {
+        print::say("nothing is due: no window opens on this day, or nobody is left to write to");
+    }
     if plan.campaigns.is_empty() {
         print::say("no campaign is running; `warmfront campaign start NAME` starts one");
     }
