@@ -205,10 +205,15 @@ fn status(app: &App, status: &CampaignStatus) -> Done {
         print::say(format!("paused: {because}"));
     }
     print::say(format!("up to {} messages a day, follow-ups included", row.daily_target));
-    for (what, counts) in [("people", &status.enrolments), ("messages", &status.messages)] {
+    let people = ("person", "people", &status.enrolments);
+    for (one, many, counts) in [people, ("message", "messages", &status.messages)] {
         let all: u64 = counts.values().sum();
         let parts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {s}")).collect();
-        print::say(format!("{all} {what}: {}", parts.join(", ")));
+        match all {
+            0 => print::say(format!("no {many} yet")),
+            1 => print::say(format!("1 {one}: {}", parts.join(", "))),
+            _ => print::say(format!("{all} {many}: {}", parts.join(", "))),
+        }
     }
     for (step, accepted) in &status.accepted_by_step {
         print::say(format!("step {step}: {accepted} accepted"));
