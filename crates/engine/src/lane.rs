@@ -44,6 +44,8 @@ pub struct Lane<O> {
 pub enum Next {
     /// At that moment.
     At(Millis),
+    /// Not before that moment: its server could not be reached.
+    NotBefore(Millis),
     /// Not before the next plan, or not at all under this lease.
     Done,
 }
@@ -245,7 +247,7 @@ impl<O: Submit> Lane<O> {
         let wait =
             doubled.min(BACKOFF_MAX) * (80 + jitter(mailbox, self.failures) * 40 / 100) / 100;
         warn!(mailbox, %trouble, again_in_s = wait / SECOND, "the server cannot be reached");
-        Ok(Next::At(now + wait))
+        Ok(Next::NotBefore(now + wait))
     }
 
     /// The books refused a claim: find the binding reason, note it, and go on as it asks.

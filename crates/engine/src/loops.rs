@@ -76,7 +76,7 @@ impl<O: Submit, I: Inbox> Loops<O, I> {
             for (at, next) in join_all(ticks).await {
                 any = true;
                 match next {
-                    Ok(Next::At(next)) => *at = next,
+                    Ok(Next::At(next) | Next::NotBefore(next)) => *at = next,
                     Ok(Next::Done) => *at = DONE,
                     Err(error) => failed = Some(error),
                 }

@@ -201,18 +201,19 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// Loads what was imported or started since the last time.
+    /// Loads what was imported, started or stopped since the last time.
     pub async fn refresh(&mut self, store: &Store, zone: &TimeZone) -> Result<(), EngineError> {
         let mark = store.planning_mark().await?;
-        if mark == self.mark && !self.campaigns.is_empty() {
+        let mut rows = store.campaigns().await?;
+        rows.sort_by_key(|row| row.id);
+        let running = || rows.iter().filter(|row| row.state == "running");
+        if mark == self.mark && running().map(|row| &row.id).eq(self.campaigns.keys()) {
             return Ok(());
         }
         let mut campaigns = BTreeMap::new();
-        for row in store.campaigns().await? {
-            if row.state == "running" {
-                let campaign = Campaign::load(store, row, zone).await?;
-                campaigns.insert(campaign.row.id, Arc::new(campaign));
-            }
+        for row in running() {
+            let campaign = Campaign::load(store, row.clone(), zone).await?;
+            campaigns.insert(row.id, Arc::new(campaign));
         }
         *self = Self { campaigns, mark };
         Ok(())

@@ -156,19 +156,21 @@ async fn drive<O: Submit>(mut lane: Lane<O>, office: Office, stop: CancellationT
             break;
         }
         let now = office.clock.now();
-        match lane.tick(now).await {
-            Ok(Next::At(at)) if at - now <= LINGERS_FOR => {
-                if at > now {
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = office.clock.wait_until(at) => {}
-                    }
-                }
-            }
+        let wake = match lane.tick(now).await {
+            Ok(Next::At(at)) if at - now <= LINGERS_FOR => at,
+            // The lane stays, so that it remembers how often it has failed.
+            Ok(Next::NotBefore(at)) => at,
             Ok(Next::At(_) | Next::Done) => break,
             Err(error) => {
                 lane.close().await;
                 return (mailbox, Err(error));
+            }
+        };
+        // The clock lets nobody sleep long; whoever it wakes early goes back to sleep.
+        while office.clock.now() < wake && !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = office.clock.wait_until(wake) => {}
             }
         }
     }
