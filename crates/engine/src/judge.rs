@@ -3,6 +3,7 @@
 use warmfront_core::answer::{self, Action, Answer, Scope};
 use warmfront_core::health::Blow;
 use warmfront_core::provider::{self, Preset};
+use warmfront_core::rng;
 use warmfront_core::span::{DAY, MINUTE, Millis};
 use warmfront_mail::submit::{Outcome, Trouble};
 use warmfront_store::Fate;
@@ -98,8 +99,14 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
 }
 
 /// Plus or minus a fifth, so that what was put off together does not come back together.
-fn spread(wait: Millis, jitter: i64) -> Millis {
+pub(crate) fn spread(wait: Millis, jitter: i64) -> Millis {
     wait * (80 + jitter * 40 / 100) / 100
+}
+
+/// From 0 to 99, the same for the same attempt.
+pub(crate) fn jitter(id: i64, attempt: u32) -> i64 {
+    use rand::RngExt as _;
+    rng::stream(u64::from(attempt), &[id.unsigned_abs()]).random_range(0..100)
 }
 
 /// Waits before the second, third, fourth and fifth attempt. Greylisting wants at least five

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tracing::{info, warn};
 use warmfront_core::health::PauseReason;
 use warmfront_core::reason::{self, Hold};
-use warmfront_core::rng;
 use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
 use warmfront_core::{answer, calendar};
 use warmfront_mail::submit::{Halt, Outcome, Progress, Stage, Submit, Trouble};
@@ -18,7 +17,7 @@ use warmfront_store::{Claim, DueMessage, Fate, Lease, Settlement, StoreError};
 
 use crate::EngineError;
 use crate::fleet::Mailbox;
-use crate::judge::{Attempt, Judgement, judge};
+use crate::judge::{Attempt, Judgement, jitter, judge, spread};
 use crate::letter::{Composed, LetterProblem, write_letter};
 use crate::office::Office;
 use crate::roster::Campaign;
@@ -244,8 +243,7 @@ impl<O: Submit> Lane<O> {
         }
         self.failures += 1;
         let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);
-        let wait =
-            doubled.min(BACKOFF_MAX) * (80 + jitter(mailbox, self.failures) * 40 / 100) / 100;
+        let wait = spread(doubled.min(BACKOFF_MAX), jitter(mailbox, self.failures));
         warn!(mailbox, %trouble, again_in_s = wait / SECOND, "the server cannot be reached");
         Ok(Next::NotBefore(now + wait))
     }
@@ -380,12 +378,6 @@ fn tell(mailbox: i64, message: i64, fate: &Fate) {
         Fate::NotSent { .. } => info!(mailbox, message, "surely not sent"),
         Fate::InDoubt { .. } => warn!(mailbox, message, "in doubt"),
     }
-}
-
-/// From 0 to 99, the same for the same attempt.
-fn jitter(id: i64, attempt: u32) -> i64 {
-    use rand::RngExt as _;
-    rng::stream(u64::from(attempt), &[id.unsigned_abs()]).random_range(0..100)
 }
 
 /// Due messages read at once: enough to keep the database quiet, few enough to be fresh.

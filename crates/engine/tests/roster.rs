@@ -1,5 +1,7 @@
 //! The roster holds the campaigns that run, and no other.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
 use tokio::sync::mpsc;
 use warmfront_campaigns::manifest;
 use warmfront_campaigns::templates::Footer;
