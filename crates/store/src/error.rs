@@ -33,6 +33,12 @@ pub enum StoreError {
     /// The disk is full. Nothing was lost; nothing is sent until there is room.
     #[error("the disk of the database is full; nothing is sent until there is room")]
     Full,
+    /// The disk refuses a write in another way: a quota, a limit on file sizes, a fault. Nothing was
+    /// lost either.
+    #[error(
+        "the database cannot be written: the disk refuses, because of a quota, a limit on the size of files, or a fault; nothing is sent until it takes writes again"
+    )]
+    Unwritable,
     /// Somebody else holds the write lock for long.
     #[error("the database is locked by another program; waiting")]
     Locked,
@@ -54,7 +60,7 @@ impl StoreError {
     /// Whether waiting may help: the caller keeps what it wanted to do and tries again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Locked)
+        matches!(self, Self::Full | Self::Unwritable | Self::Locked)
     }
 }
 
@@ -66,6 +72,11 @@ impl From<DbErr> for StoreError {
                 other => Self::Database(other),
             };
         };
+        // SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: of all the ways in which a disk refuses
+        // to take more only ENOSPC is told as SQLITE_FULL, and not everywhere.
+        if [778, 1_034, 1_546, 4_874].contains(&code) {
+            return Self::Unwritable;
+        }
         // SQLite's primary result code is the low byte (https://www.sqlite.org/rescode.html).
         match code & 0xff {
             5 | 6 => Self::Locked,
