@@ -129,7 +129,7 @@ impl Story {
     fn tell_ramp(&self) {
         let most = self.ramp.iter().flat_map(|(_, days)| days).max().copied().unwrap_or(1);
         print::say(format!(
-            "The ramp: messages accepted per mailbox and day, one column a day (█ = {most}, · = none)\n"
+            "The ramp: messages accepted, a line a mailbox, a column a day (█ = {most}, · = none)\n"
         ));
         for (address, days) in &self.ramp {
             let last = days.iter().rev().find(|n| **n > 0).copied().unwrap_or(0);
@@ -150,9 +150,10 @@ impl Story {
         for (state, count) in &self.status.enrolments {
             print::say(format!("  {state:<13}{count:>6}"));
         }
-        let parts: Vec<String> =
-            self.events.iter().map(|(what, n)| format!("{n} {what}")).collect();
-        print::say(format!("In the pretend world: {}.", parts.join(", ")));
+        print::say("What happened in the pretend world:");
+        for (what, count) in &self.events {
+            print::say(format!("  {what:<13}{count:>6}"));
+        }
     }
 
     fn tell_refusals(&self) {
