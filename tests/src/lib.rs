@@ -1,4 +1,5 @@
 //! What tests of several crates share.
 
+pub mod binary;
 pub mod server;
 pub mod simulation;

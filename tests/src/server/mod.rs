@@ -134,6 +134,12 @@ impl Sink {
         self.shared.state().record.accepted.clone()
     }
 
+    /// How many they are.
+    #[must_use]
+    pub fn accepted_count(&self) -> usize {
+        self.shared.state().record.accepted.len()
+    }
+
     /// Every command line that came, in order, those of log-ins included.
     #[must_use]
     pub fn lines(&self) -> Vec<Line> {

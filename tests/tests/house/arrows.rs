@@ -37,7 +37,7 @@ const TESTS: &str = "warmfront-tests";
 
 /// Libraries that stand for an outside thing, and the only packages that may name them, in any kind
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
-/// server of their own.
+/// server of their own, and damage databases as only a stranger to the store would.
 const WARDS: [(&str, &[&str]); 13] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
@@ -50,7 +50,7 @@ const WARDS: [(&str, &[&str]); 13] = [
     ("rustls", &["warmfront-mail", "warmfront", TESTS]),
     ("sea-orm", &["warmfront-store"]),
     ("sea-orm-migration", &["warmfront-store", "warmfront-migrations"]),
-    ("sqlx", &["warmfront-store"]),
+    ("sqlx", &["warmfront-store", TESTS]),
     ("tokio-rustls", &["warmfront-mail", TESTS]),
 ];
 

@@ -1,0 +1,48 @@
+//! Where the program under test is.
+//!
+//! Only a package's own tests are told by cargo where its programs lie, and only those get them
+//! built. So these tests have it built themselves, with the profile they were built with; where it
+//! is fresh that takes cargo a moment.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The program, as fresh as the source.
+///
+/// # Panics
+///
+/// If it cannot be built: then there is nothing to test.
+#[must_use]
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(build)
+}
+
+fn build() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it lies");
+    let tagged = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    let target = test.ancestors().find(tagged).expect("cargo tags its target folder");
+    let folder = test.ancestors().nth(2).and_then(Path::file_name).expect("PROFILE/deps/TEST");
+    let profile = if folder == "debug" { "dev".as_ref() } else { folder };
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    // The whole workspace, so that the libraries' features are those of the tests and nothing is
+    // built twice; without the network, for cargo has fetched what the tests are built of.
+    let built = Command::new(cargo)
+        .args(["build", "--workspace", "--bin", "warmfront", "--offline"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .arg("--profile")
+        .arg(profile)
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let path = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        message["executable"].as_str().map(PathBuf::from)
+    });
+    path.expect("cargo names the program it built")
+}
