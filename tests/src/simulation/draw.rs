@@ -30,7 +30,7 @@ pub struct Sizes {
 
 impl Sizes {
     /// Small enough for hundreds of them.
-    pub const SMALL: Self = Self { mailboxes: (2, 8), people: (20, 120), days: (3, 12) };
+    pub const SMALL: Self = Self { mailboxes: (2, 8), people: (20, 100), days: (3, 10) };
     /// A real fleet's year.
     pub const YEAR: Self = Self { mailboxes: (20, 20), people: (6_000, 6_000), days: (365, 365) };
 }
@@ -68,7 +68,7 @@ pub fn draw(seed: u64, sizes: Sizes) -> Scenario {
         one_connection: true,
         weather,
         temper: Temper { follow_up_after: person_gap, ..temper },
-        poll: luck.one_of(&[5, 20, 60]) * MINUTE,
+        poll: luck.one_of(&[20, 60, 60]) * MINUTE,
         events: Vec::new(),
     };
     scenario.suppressed = (0..luck.below(5)).map(|_| refusal(&scenario, &mut luck)).collect();
