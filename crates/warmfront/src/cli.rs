@@ -41,7 +41,7 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Run the example campaign through 45 simulated days, without any set-up.
+    /// Run the example campaign, or yours, through 45 simulated days, without any set-up.
     Demo(Demo),
     /// Load everything and render every step for every prospect.
     Check {
@@ -89,6 +89,9 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Demo {
+    /// Another campaign folder, with the warmfront.toml in it; it is copied, not touched.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
     /// Simulated days.
     #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u32).range(1..=365))]
     pub(crate) days: u32,

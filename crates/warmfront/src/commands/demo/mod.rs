@@ -5,7 +5,7 @@ mod chart;
 mod people;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -38,11 +38,14 @@ pub(crate) async fn demo(options: &Demo, json: bool) -> Done {
 }
 
 async fn stage(options: &Demo, json: bool, dir: &Path) -> Done {
-    let config = write_folder(options, dir)?;
-    if dir.join("demo.db").exists() {
-        let what = format!("{} holds a demo already; name another folder", dir.display());
+    if dir.exists() {
+        let what = format!("{} is there already; name another folder", dir.display());
         return Err(Failure::Usage(what));
     }
+    let (config, campaign) = match &options.folder {
+        Some(folder) => copy_folder(folder, dir)?,
+        None => write_folder(options, dir)?,
+    };
     // The books of a demonstration need not survive a power cut, and that is most of the time.
     let store = Store::open(&config.store_url, Durability::None).await?;
     let start = calendar::day_span(&config.timezone, FIRST_DAY).start();
@@ -51,7 +54,7 @@ async fn stage(options: &Demo, json: bool, dir: &Path) -> Done {
     let seed = i64::try_from(options.seed).unwrap_or(i64::MAX);
     store.write_settings(&fleet.settings(seed)).await?;
     store.write_fleet(&fleet.specs(), &FIRST_DAY.to_string(), start).await?;
-    let imported = import_campaign(&store, &config, dir, start).await?;
+    let imported = import_campaign(&store, &config, &campaign, start).await?;
     store.start_campaign(imported.imported.campaign, start).await?;
     let refused_company = warmfront_store::Scope::Domain;
     store.suppress(refused_company, people::SUPPRESSED, "asked us never to write", start).await?;
@@ -72,8 +75,37 @@ async fn stage(options: &Demo, json: bool, dir: &Path) -> Done {
     Ok(())
 }
 
+/// Copies a campaign folder that brings its own fleet, so that nothing is written into it.
+fn copy_folder(folder: &Path, dir: &Path) -> Result<(Config, PathBuf), Failure> {
+    let name = folder.canonicalize().ok().and_then(|path| path.file_name().map(ToOwned::to_owned));
+    let name =
+        name.ok_or_else(|| Failure::Usage(format!("{}: no such folder", folder.display())))?;
+    let campaign = dir.join("campaigns").join(name);
+    copy_all(folder, &campaign)
+        .with_context(|| format!("{} cannot be copied", folder.display()))
+        .map_err(Failure::Failed)?;
+    let config = config::load(&campaign.join("warmfront.toml")).map_err(Failure::Problems)?;
+    Ok((config, campaign))
+}
+
+/// Copies what a campaign is made of; books and other files stay where they are.
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let path = entry?.path();
+        let target = to.join(path.file_name().unwrap_or_default());
+        let kind = path.extension().and_then(std::ffi::OsStr::to_str);
+        if path.is_dir() && path.file_name().is_some_and(|name| name == "steps") {
+            copy_all(&path, &target)?;
+        } else if path.is_file() && matches!(kind, Some("toml" | "csv" | "hbs" | "pem")) {
+            std::fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes the fleet, the campaign and its people as an operator would have them.
-fn write_folder(options: &Demo, dir: &Path) -> Result<Config, Failure> {
+fn write_folder(options: &Demo, dir: &Path) -> Result<(Config, PathBuf), Failure> {
     let campaign = dir.join("campaigns/demo");
     let write = |path: &Path, text: &str| {
         let folder = path.parent().unwrap_or(dir);
@@ -88,18 +120,18 @@ fn write_folder(options: &Demo, dir: &Path) -> Result<Config, Failure> {
         write(&campaign.join(name), text)?;
     }
     write(&campaign.join("prospects.csv"), &people::list(PROSPECTS, options.seed, options.days))?;
-    config::load(&config).map_err(Failure::Problems)
+    Ok((config::load(&config).map_err(Failure::Problems)?, campaign))
 }
 
 async fn import_campaign(
     store: &Store,
     config: &Config,
-    dir: &Path,
+    campaign: &Path,
     now: Millis,
 ) -> Result<Outcome, Failure> {
     let sender = app::sender(config)?;
     let terms = Terms { sender: &sender, person_gap: config.limits.person_gap, encoding: None };
-    let (campaign, problems) = folder::load(&dir.join("campaigns/demo"), &terms);
+    let (campaign, problems) = folder::load(campaign, &terms);
     let campaign = campaign.ok_or(Failure::Problems(problems))?;
     let request = Request { campaign: &campaign, encoding: None, update: false, rehearse: false };
     Ok(import::import(store, request, now).await?)

@@ -54,7 +54,8 @@ pub(super) async fn gather(
         let on = |day: &String| mine.and_then(|m| m.get(day)).copied().unwrap_or(0);
         (mailbox.address.to_string(), days.iter().map(on).collect())
     });
-    let row = store.campaign("demo").await?;
+    let rows = store.campaigns().await?;
+    let row = rows.into_iter().find(|row| row.id == imported.imported.campaign);
     let row = row.ok_or_else(|| Failure::Usage("the demo lost its campaign".to_owned()))?;
     let status = store.campaign_status(row).await?;
     let mut reasons = BTreeMap::new();
