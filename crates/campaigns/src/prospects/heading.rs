@@ -49,9 +49,14 @@ impl Columns {
             .strip_prefix('\'')
             .filter(|rest| super::rejects::is_formula(rest.trim_start_matches('\'')));
         match protected {
-            Some(bare) if self.kinds.contains(&Column::Because) => bare,
+            Some(bare) if self.is_returned() => bare,
             _ => cell,
         }
+    }
+
+    /// Whether this is a file of rejected rows on its way back.
+    pub(super) fn is_returned(&self) -> bool {
+        self.kinds.contains(&Column::Because)
     }
 
     /// Reads the heading; the second list holds what is only worth knowing.

@@ -4,13 +4,14 @@ use std::io::Write;
 
 use super::heading::{Column, Columns, REJECTED_BECAUSE};
 
-/// Writes `rejected.csv`: the list's own columns and a last one, `rejected_because`.
+/// Writes `rejected.csv`: a first column, `rejected_because`, and the list's own.
 ///
-/// Once mended, the file can be imported as it is: reading ignores that last column. A row whose
-/// fields could not be counted stays one that cannot until somebody has put it right.
+/// Once mended, the file can be imported as it is: reading ignores that column. It comes first, so
+/// that a row of the wrong length never carries its reason under a column of the list. Such a row
+/// stays rejected until somebody has put it right.
 ///
 /// A spreadsheet runs cells that begin with `=`, `+`, `-`, `@`, a tab or a return, so such cells get
-/// an apostrophe before them; reading a file with that last column takes it off again.
+/// an apostrophe before them; reading a file with that column takes it off again.
 pub struct Rejects<W: Write> {
     out: csv::Writer<W>,
 }
@@ -25,18 +26,18 @@ impl<W: Write> Rejects<W> {
         let heading: Vec<&str> = kept
             .filter(|(_, kind)| **kind != Column::Because)
             .map(|(name, _)| name.as_str())
-            .chain([REJECTED_BECAUSE])
             .collect();
-        out.write_record(heading.iter().map(|name| harmless(name)))?;
+        let heading = std::iter::once(REJECTED_BECAUSE).chain(heading);
+        out.write_record(heading.map(harmless))?;
         Ok(Self { out })
     }
 
     /// Adds one row.
     pub fn add(&mut self, record: &[String], reason: &str) -> Result<(), csv::Error> {
+        self.out.write_field(harmless(reason))?;
         for field in record {
             self.out.write_field(harmless(field))?;
         }
-        self.out.write_field(harmless(reason))?;
         self.out.write_record(None::<&[u8]>)
     }
 

@@ -36,7 +36,10 @@ impl Reading {
         }
         if found != wanted {
             let reason = format!("has {found} fields, the header has {wanted}");
-            let fields = record.fields().map(|field| columns.restored(field).to_owned()).collect();
+            // The reason of the last time is not the row's.
+            let old_reason = usize::from(columns.kinds.first() == Some(&Column::Because));
+            let fields = record.fields().skip(old_reason);
+            let fields = fields.map(|field| columns.restored(field).to_owned()).collect();
             return uncountable(columns, line, fields, reason);
         }
         if record.fields().all(|field| field.trim().is_empty()) {
@@ -72,6 +75,10 @@ impl Reading {
                     let control = |c: char| c.is_control() && !matches!(c, '\r' | '\n' | '\t');
                     reasons.extend(flaw(value, control).map(|f| named(name, f)));
                     attributes.insert(name.clone(), self.lines(name, value));
+                }
+                // A spreadsheet gives the fields a long row has too many such columns.
+                Column::Nameless if columns.is_returned() && !value.is_empty() => {
+                    reasons.push(format!("`{value}` stands under a column without a name"));
                 }
                 Column::Attribute(_) | Column::Because | Column::Nameless => {}
             }
