@@ -1,7 +1,6 @@
 //! From a campaign folder to the books.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
@@ -172,13 +171,25 @@ fn write_rejects(
             format!("cannot be written: {error}"),
         )]
     };
-    let out = BufWriter::new(File::create(file).map_err(|e| problem(&e))?);
-    let mut rejects = Rejects::begin(out, &report.columns).map_err(|e| problem(&e))?;
+    let mut rejects = Rejects::begin(Vec::new(), &report.columns).map_err(|e| problem(&e))?;
     for (record, reason) in records {
         rejects.add(record, reason).map_err(|e| problem(&e))?;
     }
-    rejects.finish().map_err(|e| problem(&e))?;
+    let text = rejects.finish().map_err(|e| problem(&e))?;
+    match fs::read(file) {
+        Ok(there) if there == text => return Ok(file.to_owned()),
+        // Somebody may be mending it: what stands there is kept.
+        Ok(_) => fs::rename(file, free_name(file)).map_err(|e| problem(&e))?,
+        Err(_) => {}
+    }
+    fs::write(file, text).map_err(|e| problem(&e))?;
     Ok(file.to_owned())
+}
+
+/// The first of `rejected.1.csv`, `rejected.2.csv` … that is not there.
+fn free_name(file: &Path) -> PathBuf {
+    let numbered = |n: u32| file.with_extension(format!("{n}.csv"));
+    (1..u32::MAX).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| numbered(u32::MAX))
 }
 
 /// Rows handed on at once.

@@ -124,6 +124,8 @@ impl<O: Submit> Lane<O> {
             Err(LetterProblem::Store(error)) => return Err(error.into()),
         };
         if let Err(trouble) = self.out.ready(now).await {
+            let why = format!("its server cannot be used: {trouble}");
+            self.office.store.explain_message(due.id, &why).await?;
             self.queue.push_front(due);
             return self.give_way(&trouble, now).await;
         }

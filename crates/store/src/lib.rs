@@ -84,6 +84,14 @@ impl Store {
         DaemonLock::take(&self.url, owner)
     }
 
+    /// Closes the books. SQLite then moves all of its log into the one file, so that a copy of it
+    /// is a copy of everything.
+    pub async fn close(self) -> Result<(), StoreError> {
+        let Db { read, write } = self.db;
+        read.close().await?;
+        Ok(write.close().await?)
+    }
+
     /// The daemon that works on these books at present, if one does.
     pub fn daemon(&self) -> Result<Option<String>, StoreError> {
         DaemonLock::holder(&self.url)

@@ -50,6 +50,8 @@ impl App {
         note_warnings(&config);
         let fleet = Arc::new(wiring::fleet(&config));
         let store = Store::open(&config.store_url, Durability::Full).await?;
+        // The first ones opened are the only ones: a command opens its books once.
+        let store = global.books.get_or_init(|| store).clone();
         let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };
         app.write_configuration().await?;
         Ok(app)

@@ -1,8 +1,10 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
+use warmfront_store::Store;
 
 /// Self-hosted cold-email campaigns with honest mailbox warmup.
 ///
@@ -31,6 +33,9 @@ pub(crate) struct Global {
     /// Answer in JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The books, once they are open, to be closed at the end.
+    #[arg(skip)]
+    pub(crate) books: OnceLock<Store>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,7 +12,12 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     match writeln!(anstream::stdout().lock(), "{line}") {
         // Whoever reads has seen enough (`| head`); there is nobody to tell.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Ok(()) | Err(_) => {}
+        // An answer that was not written is no answer.
+        Err(error) => {
+            note(format!("error: the answer cannot be written: {error}"));
+            std::process::exit(1)
+        }
+        Ok(()) => {}
     }
 }
 

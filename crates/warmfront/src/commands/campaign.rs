@@ -140,7 +140,19 @@ async fn start(app: &App, slug: &str) -> Done {
     if row.state == "running" {
         return Err(Failure::Usage(format!("{} is running already", row.slug)));
     }
-    app.store.start_campaign(row.id, app.now()).await?;
+    let (id, name) = (row.id, row.slug.clone());
+    let loaded =
+        warmfront_engine::Campaign::load(&app.store, row.clone(), &app.fleet.timezone).await?;
+    if app.fleet.matching(&loaded.mailboxes, loaded.opt_in).next().is_none() {
+        return Err(Failure::Usage(format!(
+            "no mailbox of warmfront.toml matches the `mailboxes` of {name}; mend either, and \
+             import the folder again with `--update`"
+        )));
+    }
+    if !loaded.waits.is_empty() && !app.json {
+        print::note("this version reads no inbox: follow-ups wait until one does");
+    }
+    app.store.start_campaign(id, app.now()).await?;
     told(app, &row.slug, "running")
 }
 

@@ -12,13 +12,21 @@ mod run;
 mod status;
 mod suppress;
 
-use crate::cli::{Cli, Command};
-use crate::exit::Done;
+use crate::cli::{Cli, Command, Global};
+use crate::exit::{Done, Failure};
 
 /// Does what was typed.
 pub(crate) async fn run(cli: Cli) -> Done {
     let global = &cli.global;
-    match cli.command {
+    let done = answer(global, cli.command).await;
+    match global.books.get().cloned() {
+        Some(books) => done.and(books.close().await.map_err(Failure::from)),
+        None => done,
+    }
+}
+
+async fn answer(global: &Global, command: Command) -> Done {
+    match command {
         Command::Init { dir } => init::init(&dir, global.json),
         Command::Demo(demo) => demo::demo(&demo, global.json).await,
         Command::Check { dirs, encoding } => check::check(global, &dirs, encoding.as_deref()).await,

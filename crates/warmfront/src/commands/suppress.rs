@@ -27,7 +27,13 @@ pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
             for (scope, value) in &entries {
                 gone += usize::from(app.store.unsuppress(*scope, value, app.now()).await?);
             }
-            told(&app, "removed", gone, entries.len() - gone)
+            told(&app, "removed", gone, entries.len() - gone)?;
+            if gone > 0 && !app.json {
+                print::note(
+                    "whoever was stopped by them stays stopped; new imports are free again",
+                );
+            }
+            Ok(())
         }
         Suppress::Import { file, reason } => {
             let entries = read(&file)?;
@@ -70,12 +76,15 @@ fn parsed(entries: &[String]) -> Result<Vec<(Scope, String)>, Failure> {
     entries.iter().map(|entry| parse(entry).map_err(Failure::Usage)).collect()
 }
 
-/// An address, or a domain with or without an @ before it.
+/// An address, or a domain with or without `@` or `*@` before it.
 fn parse(text: &str) -> Result<(Scope, String), String> {
     let text = text.trim();
-    let domain = text.strip_prefix('@').unwrap_or(text);
+    let domain = text.strip_prefix("*@").or(text.strip_prefix('@')).unwrap_or(text);
+    if domain.contains('*') {
+        return Err(format!("`{text}`: write a whole address, or a domain for everybody there"));
+    }
     if domain.contains('@') {
-        let address = Address::parse(text).map_err(|e| e.to_string())?;
+        let address = Address::parse(text).map_err(|e| format!("`{text}`: {e}"))?;
         return Ok((Scope::Address, address.to_string()));
     }
     // Whatever is a domain is one behind an @ too.
@@ -148,6 +157,8 @@ mod tests {
         check("Ann@Example.com", Some((Scope::Address, "ann@example.com")));
         check("@example.com", Some((Scope::Domain, "example.com")));
         check("EXAMPLE.com", Some((Scope::Domain, "example.com")));
+        check("*@example.com", Some((Scope::Domain, "example.com")));
+        check("ann*@example.com", None);
         check("nonsense", None);
         check("a b@example.com", None);
     }

@@ -79,12 +79,13 @@ impl Settings {
         let window = self.window.or_else(|| defaults.window.clone());
         problems.extend(cap.as_ref().and_then(|cap| cap_problem(cap, own, preset)));
         problems.extend(gap.as_ref().and_then(|gap| gap_problem(gap, own)));
-        problems.extend(curve.as_ref().and_then(|curve| curve_problem(curve, own)));
+        // Where nobody wrote a cap there is nothing to refuse: the provider's tenth holds.
+        let most = cap.as_ref().map_or(CAP.min(preset.cap_limit()), |cap| cap.value);
+        problems.extend(curve.as_ref().and_then(|curve| curve_problem(curve, most, own)));
         problems.extend(pace.as_ref().and_then(|pace| pace_problem(pace, own)));
         problems.extend(window.as_ref().and_then(|window| window_problem(window, own)));
         Settled {
-            // Where nobody wrote a cap there is nothing to refuse: the provider's tenth holds.
-            cap: cap.map_or(CAP.min(preset.cap_limit()), |cap| cap.value),
+            cap: most,
             gap: gap.map_or(GAP_MIN, |gap| gap.value),
             curve: curve.map_or_else(Curve::default, |curve| curve.value),
             pace: pace.map_or(Pace::Even, |pace| pace.value),
@@ -145,7 +146,21 @@ fn gap_problem(gap: &Setting<Millis>, own: bool) -> Option<Problem> {
     (gap.value < GAP_MIN).then(|| gap.unless_overridden(own, what)).flatten()
 }
 
-fn curve_problem(curve: &Setting<Curve>, own: bool) -> Option<Problem> {
+/// A curve that begins where it ends is none, unless so little is sent that nobody minds.
+fn begins_at_the_cap(curve: &Curve, cap: u32) -> bool {
+    cap > STEEP_START && curve.allowance(0, cap) >= cap
+}
+
+fn curve_problem(curve: &Setting<Curve>, cap: u32, own: bool) -> Option<Problem> {
+    if !matches!(curve.value, Curve::Off) && begins_at_the_cap(&curve.value, cap) {
+        let what = format!(
+            "`warmup`{} begins at the cap of {cap} and is no ramp; begin lower, as in \
+             {{ start = 5, step = 2 }}, say where a warmed mailbox stands with `warm_days`, or add \
+             `override = true`",
+            curve.place
+        );
+        return curve.unless_overridden(own, what);
+    }
     let what = format!(
         "`warmup = \"off\"`{} sends the whole cap from the first day; write a curve such as \
          {{ start = 5, step = 2 }}, or add `override = true`",
@@ -273,6 +288,9 @@ fn window(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Windo
 }
 
 /// The default of `gap`, and the least that needs no override.
+/// More on the first day than most published curves reach in a week.
+const STEEP_START: u32 = 20;
+
 const GAP_MIN: Millis = 4 * MINUTE;
 
 /// No provider takes more from one mailbox in a day; larger figures are slips of the pen.
