@@ -28,7 +28,16 @@ fn build() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     // The whole workspace, so that the libraries' features are those of the tests and nothing is
     // built twice; without the network, for cargo has fetched what the tests are built of.
-    let built = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo told this test of its own package would pass for a change of the environment, and
+    // build scripts that watch it would run again, here and in the next build of the tests.
+    for (variable, _) in std::env::vars_os() {
+        let ours = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if ours.iter().any(|ours| variable.to_string_lossy().starts_with(ours)) {
+            command.env_remove(variable);
+        }
+    }
+    let built = command
         .args(["build", "--workspace", "--bin", "warmfront", "--offline"])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--profile")

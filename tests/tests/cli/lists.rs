@@ -71,15 +71,20 @@ fn a_line_without_end_is_refused_at_once() {
     let made = Command::new("mkfifo").arg(&list).status().expect("mkfifo");
     assert!(made.success());
     let feeding = list.clone();
+    // The thread ends with the test.
     std::thread::spawn(move || {
-        // Each reader gets the same beginning; the thread ends with the test.
         while let Ok(mut pipe) = std::fs::File::options().write(true).open(&feeding) {
-            let mut go_on = pipe.write_all(b"email,first_name\na@acme.example,");
-            while go_on.is_ok() {
-                go_on = pipe.write_all(&[b'a'; 1 << 16]);
-            }
+            while pipe.write_all(&[b'a'; 1 << 16]).is_ok() {}
         }
     });
+    refused(&scene, 1, &["prospects.csv:1:", "longer than 1 MiB"]);
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_refused_with_its_number() {
+    let scene = spring(1);
+    let long = "email,first_name\na@acme.example,".to_owned() + &"a".repeat(1 << 26);
+    scene.installation.write(LIST, long);
     refused(&scene, 1, &["prospects.csv:2:", "64 KiB"]);
 }
 
