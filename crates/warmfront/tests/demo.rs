@@ -43,3 +43,15 @@ fn a_person_is_told_of_the_ramp_and_of_the_proof() {
     assert!(story.contains("Sent twice: 0. Over a limit, or after a no: 0. The books add up.\n"));
     assert!(story.contains("Seed 3; the same seed tells the same story.\n"), "{story}");
 }
+
+#[test]
+fn every_example_campaign_with_a_fleet_of_its_own_runs() {
+    for (example, people) in [("twenty-inboxes", 1_000), ("warm-new-mailboxes", 24)] {
+        let folder = format!("{}/../../campaigns/{example}", env!("CARGO_MANIFEST_DIR"));
+        let story = told(&[&folder, "--days", "2", "--json"]);
+        let read: Value = serde_json::from_str(&story).unwrap();
+        assert_eq!(read["rows"], people, "{story}");
+        assert_eq!(read["books_add_up"], true, "{story}");
+        assert!(read["accepted_in_books"].as_u64().unwrap() > 15, "{story}");
+    }
+}
