@@ -86,8 +86,8 @@ impl Failpoint {
     }
 }
 
-/// Longer than a lease lives, shorter than a test's patience.
-const SLEEPS_FOR: Duration = Duration::from_secs(90);
+/// Long enough to look at the books meanwhile, or to end the process; shorter than a test's patience.
+const SLEEPS_FOR: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

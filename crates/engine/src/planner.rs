@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use tracing::info;
 use warmfront_core::calendar;
 use warmfront_core::plan::{self, Plan, Snapshot};
-use warmfront_core::span::Millis;
+use warmfront_core::span::{DAY, Millis};
 use warmfront_store::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Settings, Store};
 
 use crate::EngineError;
@@ -41,6 +41,10 @@ impl Planner {
         let settings = settings(store).await?;
         if self.planned.is_none_or(|planned| planned.day != day) {
             store.roll_days(&day.to_string(), days_between, now).await?;
+            let stopped = store.stop_late_follow_ups(LATE, now).await?;
+            if stopped > 0 {
+                info!(stopped, "follow-ups waited too long for paused mailboxes");
+            }
         }
         store.resume_due(now).await?;
         store.finish_campaigns(now).await?;
@@ -113,6 +117,9 @@ pub(crate) fn days_between(from: &str, to: &str) -> Vec<String> {
     }
     days
 }
+
+/// A follow-up this late takes nothing up any more.
+const LATE: Millis = 14 * DAY;
 
 /// Whatever is warm has long cooled after so many days.
 const IDLE_DAYS_MAX: usize = 1_000;

@@ -43,6 +43,25 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// Stops every enrolment whose follow-up has waited for a paused mailbox for longer than
+    /// `late`: after so long it is no follow-up any more. Says how many.
+    pub async fn stop_late_follow_ups(&self, late: i64, now: i64) -> Result<u64, StoreError> {
+        let stopped = self
+            .db
+            .write
+            .execute_raw(sql(
+                "UPDATE enrolments SET state = 'stopped', ended_at = ?2,
+                        because = 'its follow-up waited too long for a paused mailbox'
+                 WHERE state = 'active' AND next_step > 1 AND next_at > 0 AND next_at < ?2 - ?1
+                   AND mailbox_id IN (SELECT id FROM mailboxes WHERE state = 'paused')
+                   AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = enrolments.id
+                        AND m.state IN ('sending', 'in_doubt'))",
+                [late.into(), now.into()],
+            ))
+            .await?;
+        Ok(stopped.rows_affected())
+    }
+
     /// The fleet as it would be at `now`, were the day begun: days counted in, pauses over. Writes
     /// nothing.
     pub async fn mailboxes_as_of(

@@ -53,4 +53,13 @@ fn the_program_goes_on_after_a_failure_at_any_point() {
     });
 }
 
+#[test]
+fn a_pause_at_any_point_changes_nothing() {
+    std::thread::scope(|scope| {
+        for name in NAMES {
+            scope.spawn(move || check(name, 2, "sleep", 0));
+        }
+    });
+}
+
 const PEOPLE: usize = 8;

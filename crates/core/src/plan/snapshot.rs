@@ -155,22 +155,24 @@ impl Calendar {
         let open = |zone| calendar::open_spans(&self.windows, zone, &self.holidays, within);
         let common = self.zones.iter().map(open).reduce(|a, b| span::intersection(&a, &b));
         match common {
-            Some(common) if !common.is_empty() || self.have_hours_in_common() => common,
+            Some(common) if !common.is_empty() || !self.falls_back() => common,
             _ => open(&self.fallback),
         }
     }
 
-    /// Whether its zones are ever open together, judged by an ordinary week.
-    fn have_hours_in_common(&self) -> bool {
+    /// Whether its zones are never open together, judged by an ordinary week, so that the fallback
+    /// serves.
+    #[must_use]
+    pub fn falls_back(&self) -> bool {
         if self.zones.len() == 1 {
-            return true;
+            return false;
         }
         let week = Span::new(ORDINARY_MONDAY, ORDINARY_MONDAY + 7 * span::DAY);
         let nothing = BTreeSet::new();
-        week.is_some_and(|week| {
+        week.is_none_or(|week| {
             let open = |zone| calendar::open_spans(&self.windows, zone, &nothing, week);
             let common = self.zones.iter().map(open).reduce(|a, b| span::intersection(&a, &b));
-            common.is_some_and(|common| !common.is_empty())
+            common.is_none_or(|common| common.is_empty())
         })
     }
 

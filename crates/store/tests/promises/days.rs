@@ -176,3 +176,25 @@ async fn the_configuration_changes_limits_and_no_history() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_follow_up_that_waited_too_long_for_a_paused_mailbox_is_stopped() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let next =
+            warmfront_store::Fate::Accepted { final_message_id: None, next: Some((2, NOW + DAY)) };
+        scene.send(0, NOW, next, None).await;
+        let store = &scene.books.store;
+        let late = NOW + 16 * DAY;
+        assert_eq!(store.stop_late_follow_ups(14 * DAY, late).await.unwrap(), 0, "it may go");
+        let mailbox = scene.books.mailboxes().await[0];
+        store.pause_mailbox(mailbox, "by hand", NOW).await.unwrap();
+        let in_time = NOW + 15 * DAY;
+        assert_eq!(store.stop_late_follow_ups(14 * DAY, in_time).await.unwrap(), 0, "in time");
+        assert_eq!(store.stop_late_follow_ups(14 * DAY, late).await.unwrap(), 1);
+        let state = "SELECT state FROM enrolments WHERE ended_at IS NOT NULL";
+        assert_eq!(scene.books.row(state).await, "stopped");
+        scene.books.add_up().await;
+    })
+    .await;
+}

@@ -1,11 +1,15 @@
 //! `check`: everything is loaded, every step rendered for every prospect, nothing written.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use serde_json::json;
 use warmfront_campaigns::folder::{self, Campaign, Check, Terms};
 use warmfront_campaigns::prospects::Row;
 use warmfront_campaigns::{prospects, templates};
+use warmfront_core::calendar;
+use warmfront_core::plan::Calendar;
 use warmfront_core::problem::{self, Problem};
 use warmfront_engine::fleet::Fleet;
 
@@ -85,15 +89,25 @@ impl Findings {
     ) {
         let list = dir.join("prospects.csv");
         self.problems(dir, &check.report.warnings);
-        if check.report.rejected > 0 {
-            // A second reading, for the reasons; the first one only counted.
-            let _ = prospects::read(&campaign.prospects(), encoding, |row| {
-                if let Row::Rejected { line, reason, .. } = row
-                    && self.rows.len() < SHOWN_MAX
-                {
-                    self.rows.push(format!("{}:{line}: rejected: {reason}", list.display()));
-                }
-            });
+        // A second reading, for the reasons and the countries; the first one only counted.
+        let mut countries = BTreeMap::new();
+        let _ = prospects::read(&campaign.prospects(), encoding, |row| match row {
+            Row::Rejected { line, reason, .. } if self.rows.len() < SHOWN_MAX => {
+                self.rows.push(format!("{}:{line}: rejected: {reason}", list.display()));
+            }
+            Row::Accepted { line, prospect } if prospect.timezone.is_empty() => {
+                countries.entry(prospect.country).or_insert(line);
+            }
+            Row::Accepted { .. } | Row::Rejected { .. } | Row::Duplicate { .. } => {}
+        });
+        for (country, line) in countries {
+            if has_no_hour_in_common(campaign, &country) {
+                self.warnings.push(format!(
+                    "{}:{line}: warning: the windows of {country}'s time zones have no hour in \
+                     common, so the campaign's zone serves; a `timezone` column says better",
+                    list.display()
+                ));
+            }
         }
         for blocked in check.details.iter().take(SHOWN_MAX) {
             let why = &blocked.why;
@@ -158,6 +172,20 @@ impl Findings {
         }
         if is_good { Ok(()) } else { Err(Failure::Said) }
     }
+}
+
+/// Whether people of whom only the country is known are met in the campaign's zone instead.
+fn has_no_hour_in_common(campaign: &Campaign, country: &str) -> bool {
+    let zones = calendar::country(country).map(|country| country.time_zones()).unwrap_or_default();
+    let manifest = &campaign.manifest;
+    !zones.is_empty()
+        && Calendar {
+            windows: manifest.windows.clone(),
+            zones,
+            fallback: TimeZone::UTC,
+            holidays: manifest.holidays.clone(),
+        }
+        .falls_back()
 }
 
 /// Rows told one by one; the counts tell the rest.

@@ -11,12 +11,11 @@ fn meant(refusal: Refusal) -> (Scope, Action) {
         | Refusal::Connections
         | Refusal::AuthDeferred
         | Refusal::MailDeferred
-        | Refusal::Greylisted
         | Refusal::PerMinute
         | Refusal::DeferredAfterDot => (Scope::Server, Action::Retry),
         Refusal::Closing => (Scope::Mailbox, Action::Retry),
         Refusal::PerDay => (Scope::Mailbox, Action::Rest),
-        Refusal::Full => (Scope::Recipient, Action::Retry),
+        Refusal::Full | Refusal::Greylisted => (Scope::Recipient, Action::Retry),
         Refusal::Unknown => (Scope::Recipient, Action::Suppress),
         Refusal::Malformed => (Scope::Message, Action::Drop),
         Refusal::SenderRefused => (Scope::Mailbox, Action::Reject),
