@@ -79,7 +79,7 @@ pub enum PauseReason {
     Domain,
     /// Its tenant is paused.
     Tenant,
-    /// Its provider takes no more for now.
+    /// Its provider takes no more today.
     Quota,
     /// Its server cannot be used safely as it is configured.
     Configuration,
