@@ -15,6 +15,18 @@ CREATE TABLE settings (
     fresh_ms        INTEGER NOT NULL CHECK (fresh_ms > 0)   -- how old an inbox's reading may be
 );
 
+-- Which books these are and how far they have come. A file beside the configuration remembers the
+-- highest epoch that was committed: books with a lower one are a restored backup.
+CREATE TABLE identity (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    name  TEXT    NOT NULL,
+    epoch INTEGER NOT NULL
+);
+INSERT INTO identity (id, name, epoch) VALUES (1, lower(hex(randomblob(8))), 0);
+CREATE TRIGGER an_epoch_never_falls BEFORE UPDATE ON identity
+WHEN NEW.epoch < OLD.epoch OR NEW.name <> OLD.name
+BEGIN SELECT RAISE(ABORT, 'an epoch never falls'); END;
+
 CREATE TABLE mailboxes (
     id               INTEGER PRIMARY KEY,
     address          TEXT    NOT NULL UNIQUE CHECK (address = lower(address)),

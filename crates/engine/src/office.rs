@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use jiff::civil::Date;
 use warmfront_core::calendar;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
-use warmfront_store::Store;
+use warmfront_store::{Store, Watermark};
 
 use crate::clock::Clock;
 use crate::failpoint::Failpoint;
@@ -24,6 +24,8 @@ pub struct Office {
     pub clock: Clock,
     /// Where a test ends the engine.
     pub failpoint: Failpoint,
+    /// What tells a restored backup; nothing for books that end with the process.
+    pub watermark: Option<Watermark>,
     /// Names this process among all that may hold leases.
     pub owner: String,
     /// How often the loops look for what other programs changed.
@@ -43,6 +45,7 @@ impl Office {
             fleet,
             clock,
             failpoint: Failpoint::default(),
+            watermark: None,
             owner,
             poll: POLL,
             lease_ttl: LEASE_TTL,

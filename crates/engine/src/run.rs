@@ -42,12 +42,14 @@ where
     I: Inbox + 'static,
 {
     refuse_a_clock_set_back(&office).await?;
+    refuse_a_restored_backup(&office).await?;
     let mut daemon = Daemon {
         planner: Planner::new(office.clone()),
         sender: Sender::new(office.clone(), ways.clone()),
         lanes: JoinSet::new(),
         stop: stop.clone(),
         latest: office.clock.now(),
+        epoch_at: office.clock.now(),
         office,
     };
     let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
@@ -67,6 +69,13 @@ async fn refuse_a_clock_set_back(office: &Office) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// Older books do not know what newer ones have sent.
+async fn refuse_a_restored_backup(office: &Office) -> Result<(), EngineError> {
+    let Some(watermark) = &office.watermark else { return Ok(()) };
+    office.store.refuse_if_restored(watermark).await?;
+    Ok(office.store.begin_epoch(watermark).await?)
+}
+
 struct Daemon<O, I> {
     office: Office,
     planner: Planner,
@@ -75,6 +84,8 @@ struct Daemon<O, I> {
     stop: CancellationToken,
     /// The latest moment seen.
     latest: Millis,
+    /// When the present epoch began.
+    epoch_at: Millis,
 }
 
 impl<O, I> Daemon<O, I>
@@ -113,12 +124,25 @@ where
             return Err(EngineError::ClockSetBack { behind });
         }
         self.latest = self.latest.max(now);
+        if now - self.epoch_at >= EPOCH {
+            self.begin_epoch(now).await;
+        }
         let plan_at = self.planner.tick(now).await?;
         let (lanes, recruit_at) = self.sender.tick(now).await?;
         for lane in lanes {
             self.lanes.spawn(drive(lane, self.office.clone(), self.stop.clone()));
         }
         Ok(plan_at.min(recruit_at))
+    }
+
+    /// What cannot be written now is tried again; mail does not wait for it.
+    async fn begin_epoch(&mut self, now: Millis) {
+        self.epoch_at = now;
+        if let Some(watermark) = &self.office.watermark
+            && let Err(error) = self.office.store.begin_epoch(watermark).await
+        {
+            warn!(%error, "a copy of the database made before this could pass for the newest");
+        }
     }
 
     async fn is_idle(&self, now: Millis) -> Result<bool, EngineError> {
@@ -144,6 +168,7 @@ where
         if tokio::time::timeout(FINISH_MAX, all).await.is_err() {
             warn!("stopped with a message in flight; the next start settles it");
         }
+        self.begin_epoch(self.office.clock.now()).await;
         info!("stopped");
     }
 }
@@ -196,6 +221,10 @@ async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: Cancellation
 
 /// A clock may be corrected by this much without anybody minding.
 const CLOCK_TOLERANCE: Millis = MINUTE;
+
+/// How often a new epoch of the books begins: a copy of them made longer ago than this, and restored,
+/// is found out.
+const EPOCH: Millis = 20 * span::SECOND;
 
 /// How long to wait when the database is full or locked.
 const TRY_AGAIN: Millis = 2 * span::SECOND;

@@ -11,6 +11,27 @@ pub enum StoreError {
         /// The other's name: process and host.
         owner: String,
     },
+    /// Older than books of theirs that have sent before: a restored backup.
+    #[error(
+        "these books are an older copy: they stand at epoch {found}, and {seen} was reached ({}). They do not know what was sent since and would send it again. Put the newer database back. If it is lost, suppress everybody it may have written to (`warmfront suppress import FILE`), then remove that file",
+        file.display()
+    )]
+    Restored {
+        /// The epoch of these books.
+        found: i64,
+        /// The highest epoch known.
+        seen: i64,
+        /// Where that is written.
+        file: std::path::PathBuf,
+    },
+    /// The file that remembers epochs cannot be used.
+    #[error("{}: {why}", file.display())]
+    Watermark {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Written by a later version.
     #[error(
         "the database was written by a newer Warmfront (it has the migration `{migration}`); upgrade this one, or restore the backup made before the upgrade"

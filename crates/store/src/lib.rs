@@ -23,6 +23,7 @@ mod scribe;
 mod sending;
 mod settle;
 mod suppressions;
+mod watermark;
 
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
@@ -39,6 +40,7 @@ pub use self::planning::{
 };
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
+pub use self::watermark::Watermark;
 use crate::db::{Db, sql};
 use crate::scribe::Scribe;
 

@@ -65,7 +65,9 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::InUse { .. } => Self::Refused(error.to_string()),
+            StoreError::InUse { .. }
+            | StoreError::Restored { .. }
+            | StoreError::Watermark { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),
         }
     }

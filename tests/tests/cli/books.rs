@@ -159,3 +159,21 @@ fn what_is_sent_stays_sent_where_the_list_is_imported_again() {
     let _ = run(&scene, "run --until-idle").done();
     assert_eq!(scene.sink.accepted_count(), 3);
 }
+
+#[test]
+fn a_restored_backup_is_refused_until_the_newer_books_are_back() {
+    let scene = begun();
+    let books = scene.installation.file(BOOKS);
+    let (backup, newer) =
+        (scene.installation.file("backup.db"), scene.installation.file("newer.db"));
+    std::fs::copy(&books, &backup).expect("a backup");
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(scene.sink.accepted_count(), 3);
+    std::fs::rename(&books, &newer).expect("moved away");
+    std::fs::copy(&backup, &books).expect("restored");
+    let _ = run(&scene, "run --until-idle").said(3, &["an older copy", "warmfront.epochs"]);
+    assert_eq!(scene.sink.accepted_count(), 3, "nobody is written to twice");
+    std::fs::rename(&newer, &books).expect("moved back");
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(scene.sink.accepted_count(), 3);
+}

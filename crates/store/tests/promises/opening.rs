@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use futures_util::future::join_all;
-use warmfront_store::{Durability, Store, StoreError, Suppression};
+use warmfront_store::{Durability, Store, StoreError, Suppression, Watermark};
 
 use crate::books::{NOW, for_each_database};
 
@@ -111,6 +111,54 @@ async fn settings_keep_the_seed_of_the_first_time() {
         let written = books.store.settings().await.unwrap().unwrap();
         assert_eq!((written.seed, written.company_per_day), (7, 5));
         assert_eq!(books.store.latest_moment().await.unwrap(), None);
+    })
+    .await;
+}
+
+/// Copies the file of books that are closed.
+async fn copy(store: Store, from: &Path, to: &Path) {
+    store.close().await.unwrap();
+    std::fs::copy(from, to).unwrap();
+}
+
+#[tokio::test]
+async fn a_restored_backup_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (books, backup) = (folder.path().join("books.db"), folder.path().join("backup.db"));
+    let watermark = Watermark::beside(&folder.path().join("warmfront.toml"));
+    let store = open(&url(folder.path())).await.unwrap();
+    store.refuse_if_restored(&watermark).await.expect("new books are nobody's backup");
+    store.begin_epoch(&watermark).await.unwrap();
+    copy(store, &books, &backup).await;
+
+    let store = open(&url(folder.path())).await.unwrap();
+    store.refuse_if_restored(&watermark).await.expect("these are the newest");
+    store.begin_epoch(&watermark).await.unwrap();
+    copy(store, &backup, &books).await;
+
+    let store = open(&url(folder.path())).await.unwrap();
+    let refused = store.refuse_if_restored(&watermark).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Restored { found: 1, seen: 2, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("warmfront.epochs"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_watermark_that_somebody_edited_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let watermark = Watermark::beside(&folder.path().join("warmfront.toml"));
+    let store = open(&url(folder.path())).await.unwrap();
+    store.begin_epoch(&watermark).await.unwrap();
+    std::fs::write(folder.path().join("warmfront.epochs"), "none of this\n").unwrap();
+    let refused = store.refuse_if_restored(&watermark).await.unwrap_err().to_string();
+    assert!(refused.contains("not as Warmfront wrote it"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_epoch_never_falls() {
+    for_each_database(async |books| {
+        books.write("UPDATE identity SET epoch = 5").await;
+        books.refuse("UPDATE identity SET epoch = 4", "an epoch never falls").await;
+        books.refuse("UPDATE identity SET name = 'other'", "an epoch never falls").await;
     })
     .await;
 }

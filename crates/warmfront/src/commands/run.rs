@@ -7,6 +7,7 @@ use tracing::warn;
 use warmfront_core::problem::Problem;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::{Office, Until};
+use warmfront_store::Watermark;
 use warmfront_web::{Console, WebError};
 
 use crate::app::App;
@@ -26,6 +27,7 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let ways = wiring::ways(&app.config);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;
+    office.watermark = Some(Watermark::beside(&app.config.path));
     let stop = CancellationToken::new();
     stop_on_signals(&stop).map_err(Failure::failed)?;
     let console = open_console(&app, &stop).await?;

@@ -1,0 +1,112 @@
+//! Tells a restored backup from the books that sent last.
+//!
+//! Books know of themselves only what they held when they were copied, so the highest epoch they
+//! reached is also kept in a file outside of them, beside the configuration. Written after the
+//! commit: a crash between the two leaves the file behind the books, which is harmless.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use sea_orm::ConnectionTrait as _;
+
+use crate::db::sql;
+use crate::{Store, StoreError};
+
+/// The file that remembers how far each set of books has come.
+#[derive(Clone, Debug)]
+pub struct Watermark {
+    file: PathBuf,
+}
+
+/// Which books, and how far they have come.
+struct Mark {
+    name: String,
+    epoch: i64,
+}
+
+impl Watermark {
+    /// The watermark of whoever works by the configuration file `config`: `warmfront.epochs` beside
+    /// `warmfront.toml`.
+    #[must_use]
+    pub fn beside(config: &Path) -> Self {
+        Self { file: config.with_extension("epochs") }
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let text = match fs::read_to_string(&self.file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|error| self.error(&error))?,
+        };
+        let parse = |line: &str| {
+            let (name, epoch) = line.split_once(' ')?;
+            Some((name.to_owned(), epoch.parse().ok()?))
+        };
+        text.lines().map(parse).collect::<Option<_>>().ok_or_else(|| StoreError::Watermark {
+            file: self.file.clone(),
+            why: "not as Warmfront wrote it (one `NAME EPOCH` a line); put it back, or remove it \
+                  if the database was not replaced by an older copy"
+                .to_owned(),
+        })
+    }
+
+    /// Whole or not at all, and on the disk when it returns.
+    fn write(&self, marks: &BTreeMap<String, i64>) -> io::Result<()> {
+        let mut text = String::new();
+        for (name, epoch) in marks {
+            writeln!(text, "{name} {epoch}").map_err(io::Error::other)?;
+        }
+        let beside = self.file.with_extension("epochs.new");
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.file)?;
+        match self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => File::open(".")?.sync_all(),
+        }
+    }
+
+    fn error(&self, error: &io::Error) -> StoreError {
+        let why = format!(
+            "{error}; it tells a restored backup from the newest database, so its folder must be \
+             writable"
+        );
+        StoreError::Watermark { file: self.file.clone(), why }
+    }
+}
+
+impl Store {
+    /// Refuses books that are older than the watermark remembers. Books it has never seen are new.
+    pub async fn refuse_if_restored(&self, watermark: &Watermark) -> Result<(), StoreError> {
+        let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
+        let mark = mark(row)?;
+        match watermark.read()?.get(&mark.name) {
+            Some(&seen) if seen > mark.epoch => {
+                Err(StoreError::Restored { found: mark.epoch, seen, file: watermark.file.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins a new epoch and has the watermark remember it. What is sent from now on, no earlier
+    /// copy of these books can be unaware of without being found out.
+    pub async fn begin_epoch(&self, watermark: &Watermark) -> Result<(), StoreError> {
+        let advance = sql("UPDATE identity SET epoch = epoch + 1 RETURNING name, epoch", []);
+        let mark = mark(self.db.write.query_one_raw(advance).await?)?;
+        let watermark = watermark.clone();
+        let remember = move || {
+            let mut marks = watermark.read()?;
+            marks.insert(mark.name, mark.epoch);
+            watermark.write(&marks).map_err(|error| watermark.error(&error))
+        };
+        tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn mark(row: Option<sea_orm::QueryResult>) -> Result<Mark, StoreError> {
+    let row = row.ok_or_else(|| StoreError::Inconsistent("they have no name".to_owned()))?;
+    Ok(Mark { name: row.try_get("", "name")?, epoch: row.try_get("", "epoch")? })
+}
