@@ -174,6 +174,7 @@ CREATE TABLE mailbox_days (
     allowance         INTEGER NOT NULL CHECK (allowance BETWEEN 0 AND cap),
     ceiling           INTEGER NOT NULL CHECK (ceiling BETWEEN 0 AND allowance),
     allotted          INTEGER NOT NULL DEFAULT 0 CHECK (allotted >= 0),
+    warm_days         INTEGER NOT NULL DEFAULT 0 CHECK (warm_days >= 0),  -- as that day began
     attempted         INTEGER NOT NULL DEFAULT 0,
     accepted          INTEGER NOT NULL DEFAULT 0,
     deferred          INTEGER NOT NULL DEFAULT 0,           -- not for the recipient's sake

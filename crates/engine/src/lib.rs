@@ -26,7 +26,7 @@ pub use self::error::EngineError;
 pub use self::lane::{Lane, Next};
 pub use self::loops::Loops;
 pub use self::office::{Office, Opens, Ways};
-pub use self::planner::{Planner, word};
+pub use self::planner::Planner;
 pub use self::roster::{BookedManifest, Campaign, Roster};
 pub use self::run::{Until, run};
 pub use self::sender::Sender;

@@ -134,7 +134,7 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             campaign_id: row.id.0,
             target: day.target,
             planned: day.planned,
-            shortfalls: mine.map(|s| (word(s.why), s.count, s.cure.clone())).collect(),
+            shortfalls: mine.map(|s| (s.why.word().to_owned(), s.count, s.cure.clone())).collect(),
         }
     });
     let mailboxes =
@@ -144,6 +144,7 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             allowance: day.allowance,
             ceiling: day.ceiling,
             allotted: day.allotted,
+            warm_days: day.warm_days,
             first_at: day.first_at,
             last_at: day.last_at,
         });
@@ -169,13 +170,4 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             })
             .collect(),
     }
-}
-
-/// A limit as the books and `--json` write it.
-#[must_use]
-pub fn word(limit: plan::Limit) -> String {
-    serde_json::to_value(limit)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }

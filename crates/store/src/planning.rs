@@ -93,6 +93,8 @@ pub struct SavedMailboxDay {
     pub ceiling: u32,
     /// Its share.
     pub allotted: u32,
+    /// Where it stood on its curve.
+    pub warm_days: u32,
     /// Its first message still to come.
     pub first_at: Option<i64>,
     /// Its last.
@@ -300,7 +302,7 @@ impl Store {
 }
 
 const SAVED_MAILBOX_DAYS: &str = "
-    SELECT d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted,
+    SELECT d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted, d.warm_days,
            (SELECT min(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id
             AND m.plan_day = d.day) AS first_at,
            (SELECT max(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id

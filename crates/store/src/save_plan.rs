@@ -24,6 +24,7 @@ impl Store {
                         day.allowance.into(),
                         day.ceiling.into(),
                         day.allotted.into(),
+                        day.warm_days.into(),
                     ],
                 ))
                 .await?;
@@ -168,8 +169,9 @@ const NEW_MESSAGES: &str = "
                       AND m.position = j.value ->> 2)";
 
 const SAVE_MAILBOX_DAY: &str = "
-    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted)
-    VALUES (?1, ?2, max(?3, ?4), ?4, ?5, ?6)
+    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
+    VALUES (?1, ?2, max(?3, ?4), ?4, ?5, ?6, ?7)
     ON CONFLICT (mailbox_id, day) DO UPDATE SET
         cap = max(excluded.cap, attempted), allowance = excluded.allowance,
-        ceiling = excluded.ceiling, allotted = excluded.allotted";
+        ceiling = excluded.ceiling, allotted = excluded.allotted,
+        warm_days = excluded.warm_days";

@@ -5,11 +5,10 @@ use std::fmt;
 
 use super::fleet::Rooms;
 use super::{CampaignDay, Planned, Snapshot, Standing};
-use crate::calendar;
+use crate::{calendar, span};
 
 /// What kept messages out of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
     /// Mailboxes that are paused.
     Paused,
@@ -29,6 +28,43 @@ pub enum Limit {
     WindowClosed,
     /// The windows are too short for the gaps between messages.
     WindowFull,
+}
+
+impl Limit {
+    /// Every limit, in the order in which they are blamed.
+    pub const ALL: [Self; 9] = [
+        Self::Paused,
+        Self::Disabled,
+        Self::Allowance,
+        Self::DomainDay,
+        Self::TenantDay,
+        Self::CompanyDay,
+        Self::PersonGap,
+        Self::WindowClosed,
+        Self::WindowFull,
+    ];
+
+    /// The limit as the books and scripts write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+            Self::Allowance => "allowance",
+            Self::DomainDay => "domain_day",
+            Self::TenantDay => "tenant_day",
+            Self::CompanyDay => "company_day",
+            Self::PersonGap => "person_gap",
+            Self::WindowClosed => "window_closed",
+            Self::WindowFull => "window_full",
+        }
+    }
+
+    /// The limit of that word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.word() == word)
+    }
 }
 
 impl fmt::Display for Limit {
@@ -187,8 +223,13 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
         }
         Limit::DomainDay => "another sending domain, or more days".to_owned(),
         Limit::TenantDay => "more licences, another tenant, or more days".to_owned(),
-        Limit::CompanyDay => "more days: they go out two a day for each company".to_owned(),
-        Limit::PersonGap => "more days: nobody is written to twice within 48 hours".to_owned(),
+        Limit::CompanyDay => {
+            format!("more days: each company gets {} a day", snapshot.company_per_day)
+        }
+        Limit::PersonGap => {
+            let gap = span::length_text(snapshot.person_gap);
+            format!("more days: nobody is written to twice within {gap}")
+        }
         Limit::WindowClosed => {
             "mailbox windows that are open in the prospects' working hours".to_owned()
         }

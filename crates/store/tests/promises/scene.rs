@@ -78,6 +78,7 @@ impl Scene {
             allowance: 40,
             ceiling: 40,
             allotted: 20,
+            warm_days: 3,
             first_at: None,
             last_at: None,
         };
