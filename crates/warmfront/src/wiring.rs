@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use warmfront_core::calendar;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
@@ -103,5 +104,6 @@ fn hello() -> String {
 pub(crate) fn owner(now: Millis) -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
-    format!("process {} on {host}, started at {now}", std::process::id())
+    let since = calendar::timestamp(now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    format!("process {} on {host}, started {since}", std::process::id())
 }

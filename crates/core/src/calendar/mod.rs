@@ -116,6 +116,12 @@ pub fn civil(zone: &TimeZone, moment: Millis) -> jiff::civil::DateTime {
     zone.to_datetime(timestamp(moment))
 }
 
+/// The same, with the zone's name and offset.
+#[must_use]
+pub fn zoned(zone: &TimeZone, moment: Millis) -> jiff::Zoned {
+    timestamp(moment).to_zoned(zone.clone())
+}
+
 /// A moment as jiff knows it; moments outside its years are clamped.
 #[must_use]
 pub fn timestamp(moment: Millis) -> jiff::Timestamp {

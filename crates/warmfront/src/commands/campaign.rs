@@ -50,7 +50,7 @@ async fn import_folder(
         problem.file = dir.join(&problem.file).display().to_string();
     }
     let Some(campaign) = campaign else {
-        return refuse_import(app, problems);
+        return refuse_import(app, dry_run, problems);
     };
     problems.iter().filter(|p| !problem::any_error(std::slice::from_ref(p))).for_each(print::note);
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
@@ -67,21 +67,22 @@ async fn import_folder(
             for problem in &mut problems {
                 problem.file = dir.join(&problem.file).display().to_string();
             }
-            refuse_import(app, problems)
+            refuse_import(app, dry_run, problems)
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// A folder that cannot be trusted as a whole imports nothing.
-fn refuse_import(app: &App, problems: Vec<problem::Problem>) -> Done {
+fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> Done {
     if app.json {
         let rejected: Vec<_> = problems
             .iter()
             .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
             .collect();
         print::say_json(&json!({
-            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "outcome": "reject",
+            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
+            "suppressed": 0, "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
         }));
     }
     Err(Failure::Problems(problems))
