@@ -4,6 +4,7 @@
 //!
 //! Decides nothing that core can decide, and remembers nothing that the books should.
 
+mod attempt;
 pub mod clock;
 mod error;
 pub mod failpoint;
@@ -11,6 +12,7 @@ pub mod fleet;
 pub mod import;
 mod judge;
 mod lane;
+mod lanes;
 mod letter;
 mod loops;
 mod office;
