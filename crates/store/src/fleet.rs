@@ -228,6 +228,16 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         [mailbox.into(), warm_days.into(), i64::from(probe).into()],
     ))
     .await?;
+    if probe {
+        // At once, whenever the next plan is made.
+        db.execute_raw(sql(
+            "UPDATE mailbox_days SET ceiling = min(ceiling, attempted + 1)
+             WHERE mailbox_id = ?1
+               AND day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = ?1)",
+            [mailbox.into()],
+        ))
+        .await?;
+    }
     tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await
 }
 

@@ -91,6 +91,8 @@ async fn a_mailbox_comes_back_lower_and_with_a_probe_that_an_acceptance_clears()
         scene.send(2, NOW + 25 * HOUR, rejected("recipient"), None).await;
         assert!(store.mailboxes().await.unwrap()[0].probe, "a refusal proves nothing");
         assert_eq!(store.planning_mark().await.unwrap(), mark);
+        assert!(!scene.claim(4, NOW + 26 * HOUR).await, "one message first");
+        scene.plan_again().await;
         scene.send(4, NOW + 26 * HOUR, accepted(), None).await;
         assert!(!store.mailboxes().await.unwrap()[0].probe);
         assert!(store.planning_mark().await.unwrap() > mark, "there is room for the planner");

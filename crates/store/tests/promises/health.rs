@@ -145,6 +145,7 @@ async fn spam_pauses_at_once_the_longer_the_sooner_it_comes_again() {
         spam(1).await;
         assert_eq!(scene.pause_of(0).await, paused("spam", 7 * 24));
         store.resume_mailbox(scene.mailboxes[0], NOW + HOUR).await.unwrap();
+        scene.plan_again().await;
         scene.send(4, NOW + HOUR, rejected("sender"), Some(Blow::Spam)).await;
         let (state, _, lasts) = scene.pause_of(0).await;
         assert_eq!((state.as_str(), lasts), ("paused", None), "until the operator resumes");
@@ -152,6 +153,7 @@ async fn spam_pauses_at_once_the_longer_the_sooner_it_comes_again() {
 
         // After a fortnight of peace the next one is a first one.
         store.resume_mailbox(scene.mailboxes[0], NOW + 2 * HOUR).await.unwrap();
+        scene.plan_again().await;
         scene.send(6, NOW + 16 * DAY, rejected("sender"), Some(Blow::Spam)).await;
         assert_eq!(scene.pause_of(0).await, paused("spam", 24));
     })

@@ -173,6 +173,11 @@ impl Scene {
         assert!(self.settle(message, now + 1_000, fate, blow).await);
     }
 
+    /// Gives every mailbox room again, as the next plan does.
+    pub(crate) async fn plan_again(&self) {
+        assert!(self.books.store.save_plan(&self.plan(TODAY, vec![])).await.unwrap());
+    }
+
     /// The state of a message.
     pub(crate) async fn state(&self, message: usize) -> String {
         let id = self.messages[message];
@@ -285,6 +290,7 @@ pub(crate) fn deferred(now: i64) -> Fate {
 
 pub(crate) fn not_sent(now: i64) -> Fate {
     Fate::NotSent {
+        since: None,
         retry_at: now,
         closes_at: Some(now + DAY),
         why: "the line went dead".to_owned(),
