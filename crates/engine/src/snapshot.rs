@@ -301,6 +301,7 @@ fn mailbox(
         last_attempt_at: row.last_attempt_at,
         gap: row.gap_ms,
         pace: configured.map_or(plan::Pace::Even, |m| m.pace),
+        inbox_is_read: configured.is_some_and(|m| m.inbox_is_read),
         calendar,
     }
 }

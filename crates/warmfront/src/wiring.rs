@@ -14,8 +14,18 @@ use warmfront_mail::smtp::{Account, ConnectionLimits, Credentials, Deadlines, Sm
 use crate::config::{self, Config};
 use crate::secret;
 
+/// Who reads the inboxes of a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// The demonstration's pretend world has them all read.
+    World,
+    /// This version reads none.
+    Nobody,
+}
+
 /// The fleet as the engine sees it.
-pub(crate) fn fleet(config: &Config) -> Fleet {
+pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
+    let mailbox = |m| mailbox(m, readers == Readers::World);
     Fleet {
         mailboxes: config.mailboxes.iter().map(|m| (m.address.clone(), mailbox(m))).collect(),
         timezone: config.timezone.clone(),
@@ -27,7 +37,7 @@ pub(crate) fn fleet(config: &Config) -> Fleet {
     }
 }
 
-fn mailbox(config: &config::Mailbox) -> Mailbox {
+fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     let pace: Pace = config.pace;
     Mailbox {
         address: config.address.clone(),
@@ -41,6 +51,7 @@ fn mailbox(config: &config::Mailbox) -> Mailbox {
         tenant: config.tenant.clone(),
         tags: config.tags.clone(),
         pace,
+        inbox_is_read,
         warm_days: config.warm_days,
     }
 }

@@ -1,6 +1,6 @@
 //! The same plan, day after day, in simulated time: the ramp, the finish, the first limit.
 //!
-//! As if every message were accepted at its moment and nobody answered: the most that can happen.
+//! As if every message were accepted at its moment, every inbox read and nobody answered: the most that can happen.
 //! Answers only take work away, and trouble only takes allowance away.
 
 use jiff::civil::Date;
@@ -51,6 +51,7 @@ pub struct Forecast {
 #[must_use]
 pub fn forecast(mut snapshot: Snapshot, sequences: &[Sequence], days: u32) -> Forecast {
     let mut out = Forecast { days: Vec::new(), finished_on: None, first_limit: None };
+    snapshot.mailboxes.iter_mut().for_each(|mailbox| mailbox.inbox_is_read = true);
     for _ in 0..days {
         if snapshot.work.is_empty() {
             break;

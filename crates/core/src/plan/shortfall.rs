@@ -24,6 +24,8 @@ pub enum Limit {
     CompanyDay,
     /// The time between two messages to one person.
     PersonGap,
+    /// Follow-ups of mailboxes whose inbox nobody reads.
+    InboxUnread,
     /// No mailbox is open while the person may be written to.
     WindowClosed,
     /// The windows are too short for the gaps between messages.
@@ -32,7 +34,7 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit, in the order in which they are blamed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Paused,
         Self::Disabled,
         Self::Allowance,
@@ -40,6 +42,7 @@ impl Limit {
         Self::TenantDay,
         Self::CompanyDay,
         Self::PersonGap,
+        Self::InboxUnread,
         Self::WindowClosed,
         Self::WindowFull,
     ];
@@ -55,6 +58,7 @@ impl Limit {
             Self::TenantDay => "tenant_day",
             Self::CompanyDay => "company_day",
             Self::PersonGap => "person_gap",
+            Self::InboxUnread => "inbox_unread",
             Self::WindowClosed => "window_closed",
             Self::WindowFull => "window_full",
         }
@@ -77,6 +81,7 @@ impl fmt::Display for Limit {
             Self::TenantDay => "the tenant's day",
             Self::CompanyDay => "people of one company in a day",
             Self::PersonGap => "the time between two messages to one person",
+            Self::InboxUnread => "follow-ups of mailboxes whose inbox nobody reads",
             Self::WindowClosed => "mailbox windows that do not meet the prospects'",
             Self::WindowFull => "windows too short for the gap between messages",
         })
@@ -229,6 +234,10 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
         Limit::PersonGap => {
             let gap = span::length_text(snapshot.person_gap);
             format!("more days: nobody is written to twice within {gap}")
+        }
+        Limit::InboxUnread => {
+            "they wait until the mailbox's inbox is read: nobody who answered is written to again"
+                .to_owned()
         }
         Limit::WindowClosed => {
             "mailbox windows that are open in the prospects' working hours".to_owned()

@@ -115,6 +115,8 @@ pub struct Mailbox {
     pub gap: Millis,
     /// How it spreads its day.
     pub pace: Pace,
+    /// Whether anybody reads its inbox; without that no follow-up leaves from it.
+    pub inbox_is_read: bool,
     /// Its own window, a place in [`Snapshot::calendars`].
     pub calendar: Option<usize>,
 }

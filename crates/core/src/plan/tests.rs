@@ -42,6 +42,7 @@ fn mailbox(n: usize, cap: u32) -> Mailbox {
         last_attempt_at: None,
         gap: 4 * MINUTE,
         pace: Pace::Even,
+        inbox_is_read: true,
         calendar: None,
     }
 }
@@ -157,6 +158,32 @@ fn easing_and_probing_lower_the_allowance() {
     let plan = plan_day(&snapshot);
     assert_eq!(allotted(&plan)[..4], [25, 1, 30, 50]);
     assert_eq!(plan.mailboxes[2].ceiling, 30);
+}
+
+#[test]
+fn a_probing_mailbox_that_was_at_work_today_gets_one_message_more() {
+    let mut snapshot = monday(1_000, 5_000);
+    (snapshot.mailboxes[0].probe, snapshot.mailboxes[0].attempted) = (true, 7);
+    snapshot.mailboxes[0].manual = 2;
+    let day = &plan_day(&snapshot).mailboxes[0];
+    assert_eq!((day.allotted, day.allowance, day.ceiling), (8, 10, 8));
+}
+
+#[test]
+fn follow_ups_that_cannot_leave_take_nobodys_place() {
+    let mut snapshot = monday(10, 5_000);
+    snapshot.mailboxes[5].inbox_is_read = false;
+    for work in &mut snapshot.work[..30] {
+        (work.step, work.mailbox) = (2, Some(5));
+    }
+    let plan = plan_day(&snapshot);
+    assert_eq!(plan.messages.len(), 10);
+    assert!(plan.messages.iter().all(|message| message.step == 1));
+    assert!(plan.shortfalls.is_empty());
+    snapshot.work.truncate(30);
+    let plan = plan_day(&snapshot);
+    let short: Vec<_> = plan.shortfalls.iter().map(|s| (s.count, s.why)).collect();
+    assert_eq!((plan.messages.len(), short), (0, vec![(10, Limit::InboxUnread)]));
 }
 
 #[test]

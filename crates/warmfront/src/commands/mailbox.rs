@@ -38,7 +38,7 @@ async fn changed(app: &App, address: &str, what: &str) -> Done {
     let row = app.mailbox(address).await?;
     if app.json {
         print::say_json(&json!({ "address": row.address, "state": row.state }));
-    } else if row.probe {
+    } else if row.probe && row.state == "active" {
         print::say(format!(
             "{} {what}: back on warm day {}, one message first",
             row.address, row.warm_days

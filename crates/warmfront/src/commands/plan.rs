@@ -222,7 +222,7 @@ async fn weeks(app: &App, days: u32) -> Done {
     });
     let header = ["day", "allowance", "new", "follow-ups", "short", "because of"];
     print::say(print::table(&header, &[1, 2, 3, 4], rows.collect()));
-    print::say("as if every message were accepted and nobody answered");
+    print::say("as if every message were accepted, every inbox read, and nobody answered");
     match forecast.finished_on {
         Some(day) => print::say(format!("the last message leaves on {day}")),
         None => print::say(format!("not finished within {}", print::counted(days.into(), "day"))),
