@@ -124,13 +124,14 @@ impl App {
         }
         let specs = self.fleet.specs();
         if self.store.fleet_is(&specs).await? {
-        } else if let Some(owner) = self.store.daemon()? {
-            print::note(format!(
+            return Ok(());
+        }
+        match self.store.daemon()? {
+            Some(owner) => print::note(format!(
                 "{} has changed since {owner}; that works by the old one until it is started again",
                 self.config.path.display()
-            ));
-        } else {
-            self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?;
+            )),
+            None => self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?,
         }
         Ok(())
     }
