@@ -259,6 +259,7 @@ async fn a_complaint_about_an_old_message_lowers_today_and_leaves_that_day_as_it
         let complaint = warmfront_core::inbound::Inbound {
             key: "k".to_owned(),
             received_at: NOW + DAY,
+            from: None,
             about: Some("<0@one.test>".to_owned()),
             kind: warmfront_core::inbound::Kind::Complaint,
         };
