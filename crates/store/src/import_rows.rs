@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
 
 use crate::db::sql;
-use crate::{ImportRow, ImportSummary, StoreError};
+use crate::{ImportRow, ImportSummary, StoreError, inbound};
 
 /// Where rows go, and what they come to.
 pub(crate) struct Batch<'a> {
@@ -28,8 +28,7 @@ impl Batch<'_> {
 
     /// Holds those of the campaign who have answered another, or work where somebody has.
     pub(crate) async fn hold_the_answered(&self) -> Result<(), StoreError> {
-        self.db.execute_raw(sql(HOLD_THE_ANSWERED, [self.campaign.into()])).await?;
-        Ok(())
+        inbound::hold(self.db, sql(HOLD_THE_ANSWERED, [self.campaign.into()])).await
     }
 
     async fn write_chunk(&mut self, rows: &[ImportRow]) -> Result<(), StoreError> {
@@ -148,7 +147,8 @@ const HOLD_THE_ANSWERED: &str = "
     WHERE campaign_id = ?1 AND state = 'active' AND prospect_id IN (
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
         UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
-              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')";
+              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+    RETURNING id";
 
 const UPDATE_ENROLMENTS: &str = "
     UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,

@@ -94,6 +94,35 @@ async fn a_reply_holds_the_person_and_the_company_everywhere_else() {
 }
 
 #[tokio::test]
+async fn a_list_read_again_holds_the_answered_and_takes_their_plans_back() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        // Bob's row could not be rendered when the reply came, and his values are mended now.
+        let bob = scene.enrolment(PEOPLE[1]).await;
+        let store = &scene.books.store;
+        store.block_enrolment(bob, scene.messages[1], "no first name").await.unwrap();
+        scene.send(0, NOW, accepted(), None).await;
+        scene.arrive(0, &[arrival("k", Some("<0@one.test>"), Kind::Reply)]).await;
+        let query = format!(
+            "SELECT e.state, m.plan_day, m.why FROM enrolments e
+             JOIN messages m ON m.enrolment_id = e.id WHERE e.id = {bob}"
+        );
+        let give_a_day = format!(
+            "UPDATE messages SET plan_day = '{TODAY}', why = NULL WHERE enrolment_id = {bob}"
+        );
+        scene.books.write(&give_a_day).await;
+        assert_eq!(scene.books.row(&query).await, format!("blocked {TODAY} -"));
+        let mut again = crate::scene::campaign("spring", 2);
+        again.update = true;
+        let rows = vec![crate::scene::row(1, PEOPLE[1])];
+        scene.books.import_rows(&again, rows).await.unwrap();
+        assert_eq!(scene.books.row(&query).await, "held - enrolment_held");
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reading_twice_counts_once() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
