@@ -243,6 +243,12 @@ pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Mill
     }
 }
 
+/// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
+#[must_use]
+pub fn probes_on_return(reason: PauseReason) -> bool {
+    reason != PauseReason::Operator
+}
+
 /// The eased share of the allowance after a blow, or `None` where it is the same incident: a
 /// message that left before the last cut tells nothing new.
 #[must_use]

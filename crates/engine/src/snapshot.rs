@@ -312,7 +312,9 @@ fn standing(row: &MailboxRow, is_configured: bool) -> Standing {
         "paused" if is_configured => {
             let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
             Standing::Paused {
-                reason: reason.unwrap_or(PauseReason::Operator),
+                // A word that nobody knows is taken for a grave one.
+                reason: reason.unwrap_or(PauseReason::Spam),
+                since: row.paused_at.unwrap_or_default(),
                 until: row.paused_until,
             }
         }

@@ -247,5 +247,5 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     let reason = reason.unwrap_or(PauseReason::Spam);
     let paused_for = now - row.paused_at.unwrap_or(now);
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
-    (warm_days, row.probe || reason != PauseReason::Operator)
+    (warm_days, row.probe || health::probes_on_return(reason))
 }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 
 use super::{Limit, MailboxDay, Plan, Snapshot, Standing, plan_day};
 use crate::calendar;
+use crate::health;
 use crate::sequence::Wait;
 use crate::span::Millis;
 use crate::warmup::DayRecord;
@@ -126,11 +127,14 @@ fn advance(snapshot: &mut Snapshot, plan: &Plan, sequences: &[Sequence]) {
     }
 }
 
+/// A pause ends as the books end it: lower on the curve, and with a probe.
 fn resume_if_over(mailbox: &mut super::Mailbox, now: Millis) {
-    if let Standing::Paused { until: Some(until), .. } = mailbox.standing
+    if let Standing::Paused { reason, since, until: Some(until) } = mailbox.standing
         && until <= now
     {
         mailbox.standing = Standing::Active;
-        mailbox.probe = true;
+        let warm_days = mailbox.warmth.warm_days;
+        mailbox.warmth.warm_days = health::warm_days_on_return(warm_days, reason, until - since);
+        mailbox.probe |= health::probes_on_return(reason);
     }
 }

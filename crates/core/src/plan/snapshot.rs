@@ -64,6 +64,8 @@ pub enum Standing {
     Paused {
         /// Why.
         reason: PauseReason,
+        /// Since when: the longer it was away, the lower it comes back.
+        since: Millis,
         /// Until when, if waiting is enough.
         until: Option<Millis>,
     },

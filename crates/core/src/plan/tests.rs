@@ -138,7 +138,7 @@ fn a_paused_mailbox_is_a_shortfall_not_a_burden_on_the_rest() {
     let mut snapshot = monday(1_000, 5_000);
     let until = snapshot.now + DAY;
     snapshot.mailboxes[0].standing =
-        Standing::Paused { reason: PauseReason::Spam, until: Some(until) };
+        Standing::Paused { reason: PauseReason::Spam, since: snapshot.now, until: Some(until) };
     let plan = plan_day(&snapshot);
     assert_eq!(allotted(&plan)[..3], [0, 50, 50]);
     let cure = "wait: the first of them comes back 2026-11-24 00:00; nobody else takes their part";
@@ -317,4 +317,22 @@ fn a_forecast_ramps_and_finishes() {
     assert_eq!(ramp, [10, 14, 18, 22, 26, 0, 0, 30]);
     assert_eq!(forecast.first_limit.map(|(_, limit)| limit), Some(Limit::Allowance));
     assert!(forecast.finished_on.is_some());
+}
+
+#[test]
+fn a_forecast_brings_a_paused_mailbox_back_lower_and_with_a_probe() {
+    let allowances = |reason, away: i64| -> Vec<u32> {
+        let mut snapshot = monday(1_000, 600);
+        snapshot.mailboxes.truncate(1);
+        snapshot.campaigns[0].mailboxes = vec![0];
+        snapshot.mailboxes[0].warmth.warm_days = 20;
+        let until = snapshot.now + DAY;
+        let since = until - away * DAY;
+        snapshot.mailboxes[0].standing = Standing::Paused { reason, since, until: Some(until) };
+        let forecast = forecast(snapshot, &[Sequence { waits: Vec::new() }], 3);
+        forecast.days.iter().map(|day| day.mailboxes[0].allowance).collect()
+    };
+    assert_eq!(allowances(PauseReason::Spam, 1), [0, 1, 27]);
+    assert_eq!(allowances(PauseReason::Spam, 8), [0, 1, 17]);
+    assert_eq!(allowances(PauseReason::Operator, 8), [0, 45, 47]);
 }
