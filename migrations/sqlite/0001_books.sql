@@ -320,6 +320,9 @@ CREATE INDEX events_to_plan_for ON events (id)
     WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
                    'enrolment_resumed');
 
+-- Whose pauses speak against their domain.
+CREATE INDEX events_of_pauses ON events (at) WHERE kind = 'mailbox_paused';
+
 -- Everything a claim depends on, one row a message. The claim, the trigger behind it and the
 -- explanation of a refusal all read this.
 CREATE VIEW message_facts AS

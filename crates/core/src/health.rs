@@ -133,6 +133,14 @@ impl PauseReason {
         matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
     }
 
+    /// Whether it takes the place of a pause for `other`: what servers and people think of a mailbox
+    /// is not lost behind a person's word, or a full quota.
+    #[must_use]
+    pub fn outweighs(self, other: Self) -> bool {
+        let is_light = |reason: Self| reason == Self::Quota || !reason.ends_by_itself();
+        is_light(other) && !is_light(self)
+    }
+
     /// Whether waiting mends it. Credentials, configuration and an operator's word wait for a
     /// person.
     #[must_use]

@@ -165,8 +165,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        let word = PauseReason::Operator.as_str();
-        pause(&transaction, mailbox, word, because, None, 0, now).await?;
+        pause(&transaction, mailbox, PauseReason::Operator, because, None, 0, now).await?;
         Ok(transaction.commit().await?)
     }
 
