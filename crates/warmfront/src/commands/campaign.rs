@@ -82,7 +82,8 @@ fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> D
             .collect();
         print::say_json(&json!({
             "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
-            "suppressed": 0, "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
+            "texts_changed": 0, "texts_withdrawn": 0, "suppressed": 0, "outcome": "reject",
+            "dry_run": dry_run, "rejected_file": null,
         }));
     }
     Err(Failure::Problems(problems))
@@ -90,6 +91,7 @@ fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> D
 
 fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
     let summary = &outcome.imported.summary;
+    let texts = outcome.imported.taken_over.unwrap_or_default();
     outcome.report.warnings.iter().for_each(print::note);
     if app.json {
         print::say_json(&json!({
@@ -99,6 +101,8 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
             "rejected": outcome.rejected,
             "duplicates": summary.duplicates,
             "updated": summary.updated,
+            "texts_changed": texts.changed,
+            "texts_withdrawn": texts.withdrawn,
             "suppressed": summary.suppressed,
             "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
             "dry_run": dry_run,
@@ -117,8 +121,15 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
         summary.rejected,
         summary.duplicates,
     ));
-    if summary.updated > 0 {
-        print::say(format!("{} took new values over", print::counted(summary.updated, "person")));
+    if outcome.imported.taken_over.is_some() {
+        let verb = if dry_run { "would be taken over" } else { "taken over" };
+        let people = if summary.updated == 1 { "person" } else { "people" };
+        print::say(format!(
+            "{verb}: {} changed, {} withdrawn, {} {people} with new values",
+            print::counted(texts.changed, "text"),
+            texts.withdrawn,
+            summary.updated,
+        ));
     }
     if summary.suppressed > 0 {
         print::say(format!(
