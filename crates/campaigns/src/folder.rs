@@ -172,11 +172,7 @@ pub fn check(
     let (mut blocked, mut details) = (0, Vec::new());
     let report = prospects::read(&campaign.prospects(), encoding, |row| {
         let Row::Accepted { line, prospect } = row else { return };
-        let failed = campaign.steps.iter().find_map(|step| {
-            let variant = renderer.variant_for(&campaign.slug, step.position, &prospect.address)?;
-            renderer.render(step.position, variant, &prospect, mailbox).err()
-        });
-        if let Some(why) = failed {
+        if let Some(why) = renderer.unwritable(&campaign.slug, &prospect, mailbox) {
             blocked += 1;
             if details.len() < DETAILS_MAX {
                 details.push(Blocked { line, address: prospect.address, why: why.to_string() });

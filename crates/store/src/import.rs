@@ -67,6 +67,8 @@ pub enum ImportRow {
         attributes: String,
         /// An IANA name, `country:XX` or nothing.
         zone: String,
+        /// Why its texts cannot be written, where they cannot.
+        blocked: Option<String>,
     },
     /// A bad one.
     Rejected {
@@ -97,15 +99,19 @@ pub struct ImportSummary {
     pub updated: u64,
     /// New enrolments that were suppressed before they began.
     pub suppressed: u64,
+    /// Enrolments, new or updated, whose texts cannot be written.
+    pub blocked: u64,
 }
 
 /// An import that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The campaign.
     pub campaign: i64,
     /// Its figures.
     pub summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub blocked: Vec<String>,
     /// Whether folder and books differ in their steps, and the books' were kept.
     pub kept_old_steps: bool,
 }
@@ -166,6 +172,7 @@ async fn write(
         update: campaign.update,
         now,
         summary: ImportSummary::default(),
+        blocked: Vec::new(),
     };
     loop {
         match rows.recv().await {
@@ -175,9 +182,9 @@ async fn write(
         }
     }
     batch.hold_the_answered().await?;
-    let summary = batch.summary;
+    let Batch { summary, blocked, .. } = batch;
     close_import(transaction, import, id, &summary, now).await?;
-    Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
+    Ok(Some(Imported { campaign: id, summary, blocked, kept_old_steps }))
 }
 
 async fn write_campaign(

@@ -69,6 +69,20 @@ impl Renderer {
         variants.get(variant_index(campaign, position, to, variants.len())).copied()
     }
 
+    /// Why one person cannot be written to: the first of their messages that fails, if one does.
+    #[must_use]
+    pub fn unwritable(
+        &self,
+        campaign: &str,
+        to: &Prospect,
+        from: Mailbox<'_>,
+    ) -> Option<RenderProblem> {
+        self.steps.keys().find_map(|&position| {
+            let variant = self.variant_for(campaign, position, &to.address)?;
+            self.render(position, variant, to, from).err()
+        })
+    }
+
     /// Writes a step to one person.
     pub fn render(
         &self,

@@ -82,7 +82,7 @@ fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> D
             .collect();
         print::say_json(&json!({
             "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
-            "suppressed": 0, "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
+            "suppressed": 0, "blocked": 0, "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
         }));
     }
     Err(Failure::Problems(problems))
@@ -100,6 +100,8 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
             "duplicates": summary.duplicates,
             "updated": summary.updated,
             "suppressed": summary.suppressed,
+            "blocked": summary.blocked,
+            "blocked_because": outcome.imported.blocked,
             "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
             "dry_run": dry_run,
             "rejected_file": outcome.rejected_file,
@@ -126,6 +128,7 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
             summary.suppressed
         ));
     }
+    tell_blocked(summary.blocked, &outcome.imported.blocked);
     if outcome.imported.kept_old_steps {
         print::say(
             "the steps differ from those in the books, which were kept; `--update` takes them over",
@@ -133,6 +136,23 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
     }
     if let Some(file) = &outcome.rejected_file {
         print::say(format!("mend {} and import it as the list again", file.display()));
+    }
+}
+
+/// Those who are in the books and cannot be written to, with the reasons of the first.
+fn tell_blocked(blocked: u64, because: &[String]) {
+    if blocked == 0 {
+        return;
+    }
+    print::say(format!(
+        "{blocked} of them blocked, with nothing to send until the list or the step is mended and \
+         imported with `--update`:"
+    ));
+    for because in because.iter().take(BLOCKED_SHOWN_MAX) {
+        print::say(format!("  {because}"));
+    }
+    if blocked > BLOCKED_SHOWN_MAX as u64 {
+        print::say("  … `warmfront check` tells more of them");
     }
 }
 
@@ -233,6 +253,9 @@ fn status(app: &App, status: &CampaignStatus) -> Done {
     }
     Ok(())
 }
+
+/// Blocked people told one by one; a list without a column blocks everybody for one reason.
+const BLOCKED_SHOWN_MAX: usize = 5;
 
 /// Rejected rows told one by one; all of them are in rejected.csv.
 const SHOWN_MAX: usize = 20;
