@@ -14,6 +14,7 @@ mod heading;
 mod records;
 mod rejects;
 mod row;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -27,6 +28,7 @@ pub use self::heading::Columns;
 use self::records::{Record, Records, Refusal};
 pub use self::rejects::Rejects;
 use self::row::Reading;
+pub use self::table::{TableRow, table};
 
 /// A person of a list. Empty texts stand for what the list does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +130,9 @@ pub fn read_from<S: Read + Seek>(
     let refused = |refusal: Refusal| vec![Problem::error(file, refusal.line, refusal.what)];
     let mut record = Record::default();
     let (mut records, ..) = begin(file, &mut source, encoding)?;
+    let heading = Record::default();
     while records.next(&mut record).map_err(refused)? {}
+    records.refuse_nuls(&heading).map_err(refused)?;
     source.rewind().map_err(|error| {
         vec![Problem::error(file, None, format!("it cannot be read twice: {error}"))]
     })?;
@@ -178,6 +182,7 @@ fn begin<R: Read>(
         let what = "the file is empty; its first line names the columns, at least `email`";
         return Err(vec![Problem::error(file, None, what)]);
     }
+    records.refuse_nuls(&heading).map_err(refused)?;
     let (columns, warnings) = Columns::read(file, &heading)?;
     Ok((records, columns, warnings))
 }
@@ -196,6 +201,7 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
+/// The words for a list that is no file one could read.
 fn cannot_open(file: &str, error: &std::io::Error) -> Problem {
     Problem::error(file, None, format!("the list cannot be opened: {error}"))
 }

@@ -35,13 +35,20 @@ fn a_list_that_is_no_text_is_refused_as_a_whole() {
     }
     check(b"PK\x03\x04 and so on", &["prospects.csv", "Excel", "CSV UTF-8"]);
     check(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and so on", &["prospects.csv", "Excel"]);
-    check(
-        b"email,first_name\na@acme.example,A\nb\0@acme.example,B\n",
-        &["prospects.csv:3:", "NUL"],
-    );
+    check(b"e\0m\0a\0i\0l\0\n\0a\0@\0", &["prospects.csv:1:", "NUL", "utf-16le"]);
     check(b"email,first_name\n\"a@acme.example,A\n", &["prospects.csv:2:"]);
     check(b"name\nAnn\n", &["prospects.csv:1:", "email"]);
     check(b"", &["prospects.csv"]);
+}
+
+#[test]
+fn one_stray_nul_costs_its_row_and_no_other() {
+    let scene = spring(1);
+    let list = "email,first_name\na@acme.example,A\nb@acme.example,B\0\nc\0@acme.example,C\n";
+    scene.installation.write(LIST, list);
+    let told = run(&scene, "campaign import campaigns/spring --json").done().json();
+    assert_eq!((&told["accepted"], &told["outcome"]), (&1.into(), &"partial".into()));
+    assert!(told["rejected"][0]["reason"].as_str().expect("a text").contains("NUL"), "{told}");
 }
 
 #[test]

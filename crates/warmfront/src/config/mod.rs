@@ -193,11 +193,17 @@ struct Surroundings<'a> {
 }
 
 /// The rows of a file named beside `dir`, each a document.
-fn rows(file: &Path) -> Result<Vec<Document>, Problem> {
+fn rows(file: &Path, problems: &mut Vec<Problem>) -> Vec<Document> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Problem::error(&shown, None, format!("cannot be read: {error}")))?;
-    document::rows(&shown, &text)
+    let (documents, found) = match std::fs::read(file) {
+        Ok(bytes) => document::rows(&shown, &bytes),
+        Err(error) => {
+            let what = format!("cannot be read: {error}");
+            (Vec::new(), vec![Problem::error(&shown, None, what)])
+        }
+    };
+    problems.extend(found);
+    documents
 }
 
 #[cfg(test)]

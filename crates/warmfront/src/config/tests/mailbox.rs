@@ -238,11 +238,11 @@ fn addresses_names_tenants_and_keys() {
     );
     check_ann(
         "name = \"Ann\\nLee\"",
-        &["w.toml:5: `name` in mailbox[1]: it must be one line of text"],
+        &["w.toml:5: `name` in mailbox[1]: it must be one line of text without control characters"],
     );
     check_ann(
         "username = \" \"",
-        &["w.toml:5: `username` in mailbox[1]: it must be one line of text"],
+        &["w.toml:5: `username` in mailbox[1]: it is empty"],
     );
     check_ann(
         "warm_days = -1",

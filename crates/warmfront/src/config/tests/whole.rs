@@ -215,6 +215,33 @@ fn everything_at_once() {
 }
 
 #[test]
+fn every_bad_row_of_the_fleet_is_told_and_a_column_once() {
+    #[track_caller]
+    fn check(fleet: &[u8], want: &[&str]) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w.toml");
+        std::fs::write(&path, "mailboxes = \"m.csv\"\n[defaults]\ntimezone = \"UTC\"\n").unwrap();
+        std::fs::write(dir.path().join("m.csv"), fleet).unwrap();
+        let problems = load(&path).map_or_else(|problems| problems, |config| config.warnings);
+        let said = problems.iter().filter(|problem| problem.severity != Severity::Warning);
+        let said = said.map(|problem| problem.to_string().replace(&format!("{}/", dir.path().display()), ""));
+        assert_eq!(said.collect::<Vec<_>>(), want);
+    }
+    check(
+        b"address,provider,warmdays\nann@x.example,local-mta,3\nbob@x.example\n\"c\"d,local-mta,1\nee,local-mta,4\n",
+        &[
+            "m.csv:1: unknown column `warmdays`; did you mean `warm_days`?",
+            "m.csv:3: has 1 cell, the heading has 3",
+            "m.csv:4: cell 1 goes on behind its closing quote",
+            "m.csv:5: `address`: `ee` is no e-mail address",
+        ],
+    );
+    check(b"", &["m.csv: the file is empty; its first line names the columns, at least `address`"]);
+    let heading = "address;provider\nann;local-mta\n";
+    check(heading.as_bytes(), &["m.csv:2: `address`: `ann` is no e-mail address"]);
+}
+
+#[test]
 fn a_row_of_the_fleet_is_named_by_its_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("w.toml");
@@ -236,6 +263,24 @@ fn a_row_of_the_fleet_is_named_by_its_line() {
             "m.csv:3: `cap` is 80, above 10 % of the limit of `gmail`, 500 messages a day; write at most 50, or add `override = true`",
         ]
     );
+}
+
+#[test]
+fn control_characters_in_the_sender_are_told_with_their_line() {
+    let text = "[sender]\nlegal_name = \"Ex\\r\\nX: y\"\npostal_address = \"1 Main\\u001b\"\n";
+    let problems = parse(Path::new("w.toml"), text).unwrap_err();
+    let said: Vec<String> =
+        problems.iter().filter(|p| p.severity == Severity::Error).map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "w.toml:2: `legal_name` in [sender]: it must be one line of text without control characters",
+            "w.toml:3: `postal_address` in [sender]: it must be text without control characters",
+        ]
+    );
+    let text = "[sender]\nlegal_name = \"Ex\"\npostal_address = \"\"\"\n1 Main Street\r\nTown\n\"\"\"\n";
+    let config = parse(Path::new("w.toml"), text).unwrap();
+    assert_eq!(config.sender.unwrap().postal_address, "1 Main Street\nTown");
 }
 
 #[test]
