@@ -123,7 +123,13 @@ fn draft(dir: &Path, terms: &Terms<'_>) -> Draft {
         // Of a folder that is not there nothing else is worth saying.
         Err(problem) => {
             let problems = vec![problem];
-            return Draft { slug: None, manifest: None, columns: None, steps: Vec::new(), problems };
+            return Draft {
+                slug: None,
+                manifest: None,
+                columns: None,
+                steps: Vec::new(),
+                problems,
+            };
         }
     };
     let sender = terms.sender;

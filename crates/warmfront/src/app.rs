@@ -1,9 +1,11 @@
 //! What most commands need: the configuration, the books, the clock.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use warmfront_campaigns::folder::Sender;
 use warmfront_core::calendar;
+use warmfront_core::problem::Problem;
 use warmfront_core::span::Millis;
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::Fleet;
@@ -135,6 +137,16 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// A problem of a file in the campaign folder `dir`, its path written out.
+pub(crate) fn placed(dir: &Path, problem: &Problem) -> Problem {
+    let mut placed = problem.clone();
+    // The folder itself may be to blame.
+    if Path::new(&problem.file) != dir {
+        placed.file = dir.join(&problem.file).display().to_string();
+    }
+    placed
 }
 
 /// The sender, without whom no campaign loads.

@@ -74,8 +74,12 @@ pub(crate) fn clock(zone: &TimeZone, moment: Millis) -> String {
     calendar::civil(zone, moment).strftime("%H:%M").to_string()
 }
 
-/// `1 row`, `2 rows`.
+/// `1 row`, `2 rows`, `2 mailboxes`.
 pub(crate) fn counted(count: u64, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
+    let plural = match count {
+        1 => "",
+        _ if thing.ends_with('x') => "es",
+        _ => "s",
+    };
     format!("{count} {thing}{plural}")
 }

@@ -100,5 +100,66 @@ fn a_line_of_a_gigabyte_is_refused_at_once() {
     let scene = spring(1);
     let file = std::fs::File::options().append(true).open(scene.installation.file(LIST));
     file.and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
-    refused(&scene, 1, &["prospects.csv:3:", "NUL"]);
+    refused(&scene, 1, &["prospects.csv:3:", "64 KiB"]);
+}
+
+#[test]
+fn one_mistake_hides_no_other() {
+    let scene = spring(1);
+    edit(&scene, "warmfront.toml", "cap = ", "capp = ");
+    edit(&scene, MANIFEST, "daily_target", "daily_goal");
+    scene.installation.write(LIST, "email,first_name\nnobody,Ann\nbob@acme.example,\n");
+    scene.installation.write("campaigns/spring/steps/2-nudge.hbs", "Hi {{frist_name}}\n");
+    let more = "[[step]]\ntemplate = \"steps/2-nudge.hbs\"\nwait = \"3d\"\n";
+    let manifest = scene.installation.file(MANIFEST);
+    let text = std::fs::read_to_string(&manifest).expect("a text") + more;
+    scene.installation.write(MANIFEST, text);
+    let words = [
+        "unknown key `capp`",
+        "campaign.toml:2: unknown key `daily_goal`",
+        "2-nudge.hbs:1: ",
+        "prospects.csv:2: rejected",
+        "prospects.csv:3: blocked",
+    ];
+    let _ = run(&scene, "check").said(1, &words);
+    let told = run(&scene, "check --json").said(1, &[]).json();
+    assert_eq!((&told["ok"], &told["exit"]), (&false.into(), &1.into()), "{told}");
+    assert_eq!(told["rows"].as_array().map(Vec::len), Some(2), "{told}");
+    assert!(told["errors"].as_array().is_some_and(|errors| errors.len() >= 4), "{told}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_once() {
+    let scene = spring(1);
+    for line in ["check nope", "campaign import nope"] {
+        let said = run(&scene, line).said(1, &["nope: no such folder"]);
+        assert!(!said.err.contains("nope/nope"), "{said}");
+    }
+}
+
+#[test]
+fn a_list_of_suppressions_is_read_like_any_list_and_one_bad_line_loses_no_other() {
+    #[track_caller]
+    fn check(file: &[u8], options: &str, code: i32, added: u64, outcome: &str) {
+        let scene = spring(1);
+        scene.installation.write("s.csv", file);
+        let told = run(&scene, &format!("suppress import s.csv --json{options}"));
+        let told = told.said(code, &[]).json();
+        assert_eq!((&told["added"], &told["outcome"]), (&added.into(), &outcome.into()), "{told}");
+    }
+    check(b"# gone\na@acme.example\n\nbrix.example\n", "", 0, 2, "accept");
+    check(b"\xef\xbb\xbfname;email\nAnn;a@acme.example\nBob;b@acme.example\n", "", 0, 2, "accept");
+    let text = "name\temail\nAnn\ta@acme.example\n";
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    check(&utf16, "", 0, 1, "accept");
+    check(b"email,name\na@acme.example,Zo\xeb\n", " --encoding windows-1252", 0, 1, "accept");
+    check(b"a@acme.example\nno one\nb@acme.example\n", "", 1, 2, "partial");
+    check(b"no one\n", "", 1, 0, "reject");
+    let scene = spring(1);
+    scene.installation.write("s.csv", "a@acme.example\nno one\n");
+    let said = run(&scene, "suppress import s.csv").said(1, &["s.csv:2: `no one`", "1 line not"]);
+    assert!(said.out.contains("1 added"), "{said}");
+    scene.installation.write("s.csv", b"PK\x03\x04 and so on");
+    let _ = run(&scene, "suppress import s.csv").said(1, &["s.csv: this is an Excel file"]);
 }

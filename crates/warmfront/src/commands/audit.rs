@@ -30,7 +30,7 @@ pub(crate) async fn audit(global: &Global) -> Done {
         let imbalances: Vec<_> =
             audit.imbalances.iter().map(|i| json!({ "what": i.what, "who": i.who })).collect();
         print::say_json(
-            &json!({ "ok": is_good, "campaigns": campaigns, "imbalances": imbalances }),
+            &json!({ "ok": is_good, "exit": u8::from(!is_good), "campaigns": campaigns, "imbalances": imbalances }),
         );
     } else {
         lines.iter().for_each(print::say);
@@ -39,5 +39,5 @@ pub(crate) async fn audit(global: &Global) -> Done {
         }
         print::say(if is_good { "the books add up" } else { "the books do not add up" });
     }
-    if is_good { Ok(()) } else { Err(Failure::Said) }
+    if is_good { Ok(()) } else { Err(Failure::Said(1)) }
 }

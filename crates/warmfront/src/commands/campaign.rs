@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 use warmfront_campaigns::folder::{self, Terms};
-use warmfront_core::problem;
+use warmfront_core::problem::{Problem, Severity};
 use warmfront_engine::import::{self, Outcome, Request};
 use warmfront_store::CampaignStatus;
 
-use crate::app::App;
+use crate::app::{App, placed};
 use crate::cli::{Campaign, Global};
-use crate::exit::{Done, Failure};
+use crate::exit::{Done, Failure, code_of};
 use crate::print;
 
 pub(crate) async fn campaign(global: &Global, command: Campaign) -> Done {
@@ -45,28 +45,24 @@ async fn import_folder(
 ) -> Done {
     let sender = app.sender()?;
     let terms = Terms { sender: &sender, person_gap: app.config.limits.person_gap, encoding };
-    let (campaign, mut problems) = folder::load(dir, &terms);
-    for problem in &mut problems {
-        problem.file = dir.join(&problem.file).display().to_string();
-    }
+    let (campaign, problems) = folder::load(dir, &terms);
+    let problems: Vec<Problem> = problems.iter().map(|problem| placed(dir, problem)).collect();
     let Some(campaign) = campaign else {
         return refuse_import(app, dry_run, problems);
     };
-    problems.iter().filter(|p| !problem::any_error(std::slice::from_ref(p))).for_each(print::note);
+    problems.iter().filter(|p| p.severity == Severity::Warning).for_each(print::note);
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
     match import::import(&app.store, request, app.now()).await {
         Ok(outcome) => {
-            tell_import(app, &campaign.slug, dry_run, &outcome);
+            tell_import(app, &campaign, dry_run, &outcome);
             let row = app.store.campaign(&campaign.slug).await?;
             if !app.json && !dry_run && row.is_some_and(|row| row.state != "running") {
                 print::say(format!("next: warmfront campaign start {}", campaign.slug));
             }
             Ok(())
         }
-        Err(import::ImportError::List(mut problems)) => {
-            for problem in &mut problems {
-                problem.file = dir.join(&problem.file).display().to_string();
-            }
+        Err(import::ImportError::List(problems)) => {
+            let problems = problems.iter().map(|problem| placed(dir, problem)).collect();
             refuse_import(app, dry_run, problems)
         }
         Err(error) => Err(error.into()),
@@ -74,23 +70,34 @@ async fn import_folder(
 }
 
 /// A folder that cannot be trusted as a whole imports nothing.
-fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> Done {
-    if app.json {
-        let rejected: Vec<_> = problems
-            .iter()
-            .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
-            .collect();
-        print::say_json(&json!({
-            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
-            "suppressed": 0, "blocked": 0, "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
-        }));
+fn refuse_import(app: &App, dry_run: bool, problems: Vec<Problem>) -> Done {
+    if !app.json {
+        return Err(Failure::Problems(problems));
     }
-    Err(Failure::Problems(problems))
+    let code = code_of(&problems);
+    let errors: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity != Severity::Warning)
+        .map(ToString::to_string)
+        .collect();
+    let rejected: Vec<_> = problems
+        .iter()
+        .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
+        .collect();
+    print::say_json(&json!({
+        "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
+        "suppressed": 0, "blocked": 0, "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
+        "ok": false, "errors": errors, "exit": code,
+    }));
+    problems.iter().for_each(print::note);
+    Err(Failure::Said(code))
 }
 
-fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
+fn tell_import(app: &App, campaign: &folder::Campaign, dry_run: bool, outcome: &Outcome) {
     let summary = &outcome.imported.summary;
-    outcome.report.warnings.iter().for_each(print::note);
+    let slug = &campaign.slug;
+    let warnings = outcome.report.warnings.iter().map(|warning| placed(&campaign.dir, warning));
+    warnings.for_each(print::note);
     if app.json {
         print::say_json(&json!({
             "campaign": slug,
@@ -109,7 +116,8 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
         return;
     }
     for row in outcome.rejected.iter().take(SHOWN_MAX) {
-        print::note(format!("prospects.csv:{}: rejected: {}", row.line, row.reason));
+        let list = campaign.prospects();
+        print::note(format!("{}:{}: rejected: {}", list.display(), row.line, row.reason));
     }
     let verb = if dry_run { "would be imported" } else { "imported" };
     print::say(format!(

@@ -186,10 +186,15 @@ fn everything_at_once() {
 
     assert_eq!((ann.address.as_str(), ann.username.as_str()), ("ann@example.com", "ann"));
     assert_eq!(ann.auth, Some(AuthRef::Password(SecretRef::File(dir.path().join("ann.secret")))));
-    let ca = Some(dir.path().join("lab-ca.pem"));
-    let smtp = Server { host: "127.0.0.1".into(), port: 2587, tls: Tls::StartTls, ca: ca.clone() };
-    assert_eq!(ann.smtp, smtp);
-    assert_eq!(ann.imap, Some(Server { port: 2993, tls: Tls::Implicit, ..smtp }));
+    let (smtp, imap) = (&ann.smtp, ann.imap.as_ref().unwrap());
+    assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("127.0.0.1", 2587, Tls::StartTls));
+    assert_eq!((imap.host.as_str(), imap.port, imap.tls), ("127.0.0.1", 2993, Tls::Implicit));
+    let (ca, of_imap) = (smtp.ca.as_ref().unwrap(), imap.ca.as_ref().unwrap());
+    assert_eq!((&ca.path, &of_imap.path), (&dir.path().join("lab-ca.pem"), &ca.path));
+    let unread = ca.problem().unwrap().to_string();
+    assert!(unread.contains("warmfront.toml:") && unread.contains("cannot be read"), "{unread}");
+    std::fs::write(&ca.path, "no certificate").unwrap();
+    assert!(ca.problem().unwrap().what.contains("-----BEGIN CERTIFICATE-----"));
     assert_eq!((ann.cap, ann.gap, ann.warm_days), (40, 5 * MINUTE, 12));
     assert_eq!((ann.pace, ann.over_limits), (Pace::Even, false));
     assert_eq!(ann.curve, Curve::Linear { start: 3, step: 1 });
@@ -224,7 +229,8 @@ fn every_bad_row_of_the_fleet_is_told_and_a_column_once() {
         std::fs::write(dir.path().join("m.csv"), fleet).unwrap();
         let problems = load(&path).map_or_else(|problems| problems, |config| config.warnings);
         let said = problems.iter().filter(|problem| problem.severity != Severity::Warning);
-        let said = said.map(|problem| problem.to_string().replace(&format!("{}/", dir.path().display()), ""));
+        let said = said
+            .map(|problem| problem.to_string().replace(&format!("{}/", dir.path().display()), ""));
         assert_eq!(said.collect::<Vec<_>>(), want);
     }
     check(
@@ -269,8 +275,11 @@ fn a_row_of_the_fleet_is_named_by_its_line() {
 fn control_characters_in_the_sender_are_told_with_their_line() {
     let text = "[sender]\nlegal_name = \"Ex\\r\\nX: y\"\npostal_address = \"1 Main\\u001b\"\n";
     let problems = parse(Path::new("w.toml"), text).unwrap_err();
-    let said: Vec<String> =
-        problems.iter().filter(|p| p.severity == Severity::Error).map(ToString::to_string).collect();
+    let said: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(
         said,
         [
@@ -278,7 +287,8 @@ fn control_characters_in_the_sender_are_told_with_their_line() {
             "w.toml:3: `postal_address` in [sender]: it must be text without control characters",
         ]
     );
-    let text = "[sender]\nlegal_name = \"Ex\"\npostal_address = \"\"\"\n1 Main Street\r\nTown\n\"\"\"\n";
+    let text =
+        "[sender]\nlegal_name = \"Ex\"\npostal_address = \"\"\"\n1 Main Street\r\nTown\n\"\"\"\n";
     let config = parse(Path::new("w.toml"), text).unwrap();
     assert_eq!(config.sender.unwrap().postal_address, "1 Main Street\nTown");
 }
