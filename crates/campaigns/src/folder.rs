@@ -163,6 +163,8 @@ fn draft(dir: &Path, terms: &Terms<'_>) -> Draft {
         steps::read(dir, &declared, columns.as_ref(), &mut problems)
     };
     problems.sort();
+    // A partial that calls itself is met on every turn.
+    problems.dedup();
     Draft { slug, manifest, columns, steps, problems }
 }
 
@@ -317,9 +319,12 @@ fn render_all(
 /// The folder's name, which commands, books and addresses of pages will carry.
 fn slug(dir: &Path) -> Result<String, Problem> {
     let shown = dir.display().to_string();
-    let whole = dir
-        .canonicalize()
-        .map_err(|error| Problem::error(&shown, None, format!("no such folder: {error}")))?;
+    if dir.is_file() {
+        let what = "this is a file; give the campaign's folder. To import mended rows, move their \
+                    file over the folder's prospects.csv and import the folder";
+        return Err(Problem::error(shown, None, what));
+    }
+    let whole = dir.canonicalize().map_err(|_| Problem::error(&shown, None, "no such folder"))?;
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     if name.is_empty() || name.len() > SLUG_MAX || !name.chars().all(allowed) {

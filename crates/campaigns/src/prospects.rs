@@ -116,7 +116,7 @@ pub fn read(
     on_row: impl FnMut(Row),
 ) -> Result<FileReport, Vec<Problem>> {
     let name = name_of(path);
-    let source = File::open(path).map_err(|error| vec![cannot_open(&name, &error)])?;
+    let source = opened(path).map_err(|problem| vec![problem])?;
     read_from(&name, source, encoding, on_row)
 }
 
@@ -165,7 +165,7 @@ pub fn read_from<S: Read + Seek>(
 /// Reads only the heading of the list at `path`.
 pub fn columns(path: &Path, encoding: Option<&str>) -> Result<Columns, Vec<Problem>> {
     let name = name_of(path);
-    let source = File::open(path).map_err(|error| vec![cannot_open(&name, &error)])?;
+    let source = opened(path).map_err(|problem| vec![problem])?;
     begin(&name, source, encoding).map(|(_, columns, _)| columns)
 }
 
@@ -201,9 +201,14 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// The words for a list that is no file one could read.
-fn cannot_open(file: &str, error: &std::io::Error) -> Problem {
-    Problem::error(file, None, format!("the list cannot be opened: {error}"))
+/// Opens a list. A pipe cannot be read twice, and to open one waits for whoever writes to it.
+fn opened(path: &Path) -> Result<File, Problem> {
+    let refused = |what: String| Problem::error(name_of(path), None, what);
+    let known = path.metadata().map_err(|e| refused(format!("the list cannot be opened: {e}")))?;
+    if !known.is_file() {
+        return Err(refused("this is no file; the list is a file of its own".to_owned()));
+    }
+    File::open(path).map_err(|error| refused(format!("the list cannot be opened: {error}")))
 }
 
 #[cfg(test)]

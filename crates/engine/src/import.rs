@@ -11,7 +11,7 @@ use warmfront_campaigns::templates::{Mailbox, Renderer};
 use warmfront_core::address::Address;
 use warmfront_core::problem::Problem;
 use warmfront_core::span::Millis;
-use warmfront_store::{ImportRow, Imported, NewCampaign, StepText, Store};
+use warmfront_store::{CampaignRow, ImportRow, Imported, NewCampaign, StepText, Store};
 
 use crate::{BookedManifest, EngineError, person};
 
@@ -46,6 +46,8 @@ pub struct Outcome {
     pub report: FileReport,
     /// Every rejected row.
     pub rejected: Vec<RejectedRow>,
+    /// The keys of the manifest that differed from the books: kept, or taken over by an update.
+    pub changed: Vec<&'static str>,
     /// Where the rejected rows are, to be mended and imported again.
     pub rejected_file: Option<PathBuf>,
 }
@@ -69,7 +71,9 @@ pub async fn import(
 ) -> Result<Outcome, ImportError> {
     let campaign = request.campaign;
     let new = new_campaign(campaign, request.update);
-    let judge = Judge::of(store, campaign, request.update).await?;
+    let known = store.campaign(&new.slug).await.map_err(EngineError::from)?;
+    let changed = known.as_ref().map_or_else(Vec::new, |known| changed(known, &new, campaign));
+    let judge = Judge::of(store, campaign, known.filter(|_| !request.update)).await?;
     let (rows, received) = mpsc::channel(BATCHES_AHEAD);
     let path = campaign.prospects();
     let encoding = request.encoding.map(str::to_owned);
@@ -86,7 +90,19 @@ pub async fn import(
     let read = reading.await.map_err(|_| EngineError::ListBroken)?;
     let (report, rejected, rejected_file) = read.map_err(ImportError::List)?;
     let imported = written.map_err(EngineError::from)?.ok_or(EngineError::ListBroken)?;
-    Ok(Outcome { imported, report, rejected, rejected_file })
+    Ok(Outcome { imported, report, rejected, rejected_file, changed })
+}
+
+/// The keys of the manifest that differ from the books.
+fn changed(known: &CampaignRow, new: &NewCampaign, campaign: &Campaign) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    changed.extend((known.name != new.name).then_some("name"));
+    changed.extend((known.daily_target != new.daily_target).then_some("daily_target"));
+    if let Ok(booked) = serde_json::from_str::<BookedManifest>(&known.manifest) {
+        let manifest = BookedManifest::of(&campaign.manifest, &campaign.footer);
+        changed.extend(booked.differences(&manifest));
+    }
+    changed
 }
 
 fn new_campaign(campaign: &Campaign, update: bool) -> NewCampaign {
@@ -156,11 +172,14 @@ struct Judge {
 }
 
 impl Judge {
-    /// By the texts that will be sent: the folder's, or the books' where they are kept.
-    async fn of(store: &Store, campaign: &Campaign, update: bool) -> Result<Self, ImportError> {
+    /// By the texts that will be sent: the folder's, or those in the books that are `kept`.
+    async fn of(
+        store: &Store,
+        campaign: &Campaign,
+        kept: Option<CampaignRow>,
+    ) -> Result<Self, ImportError> {
         let slug = campaign.slug.clone();
-        let known = store.campaign(&slug).await.map_err(EngineError::from)?;
-        let renderer = match known.filter(|_| !update) {
+        let renderer = match kept {
             Some(row) => crate::Campaign::load(store, row, &TimeZone::UTC).await?.renderer,
             None => campaign.renderer().map_err(ImportError::List)?,
         };

@@ -51,7 +51,12 @@ impl App {
         let config = configuration(global)?;
         note_warnings(&config);
         let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
+        let fresh = Store::file(&config.store_url).filter(|file| !file.exists());
         let store = Store::open(&config.store_url, Durability::Full).await?;
+        // Whoever meant other books must not take an empty answer for theirs.
+        if let Some(file) = fresh {
+            print::note(format!("a new, empty database was made: {}", file.display()));
+        }
         // The first ones opened are the only ones: a command opens its books once.
         let store = global.books.get_or_init(|| store).clone();
         let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };

@@ -1,6 +1,5 @@
 //! What can be wrong with a campaign's folder and its list.
 
-use std::io::Write as _;
 use std::process::Command;
 
 use crate::{edit, refused, run, spring};
@@ -70,23 +69,6 @@ fn rows_that_cannot_be_used_are_told_one_by_one_and_the_others_imported() {
 }
 
 /// A line that never ends: only who gives up in good time, and keeps little of it, comes to an end.
-#[test]
-fn a_line_without_end_is_refused_at_once() {
-    let scene = spring(1);
-    let list = scene.installation.file(LIST);
-    std::fs::remove_file(&list).expect("a file");
-    let made = Command::new("mkfifo").arg(&list).status().expect("mkfifo");
-    assert!(made.success());
-    let feeding = list.clone();
-    // The thread ends with the test.
-    std::thread::spawn(move || {
-        while let Ok(mut pipe) = std::fs::File::options().write(true).open(&feeding) {
-            while pipe.write_all(&[b'a'; 1 << 16]).is_ok() {}
-        }
-    });
-    refused(&scene, 1, &["prospects.csv:1:", "longer than 1 MiB"]);
-}
-
 #[test]
 fn a_line_of_many_megabytes_is_refused_with_its_number() {
     let scene = spring(1);
@@ -162,4 +144,34 @@ fn a_list_of_suppressions_is_read_like_any_list_and_one_bad_line_loses_no_other(
     assert!(said.out.contains("1 added"), "{said}");
     scene.installation.write("s.csv", b"PK\x03\x04 and so on");
     let _ = run(&scene, "suppress import s.csv").said(1, &["s.csv: this is an Excel file"]);
+}
+
+#[test]
+fn an_import_says_what_became_of_a_changed_manifest_and_what_to_do_with_rejected_rows() {
+    let scene = spring(1);
+    scene.installation.write(LIST, "email,first_name\nnobody,Ann\nbob@acme.example,Bob\n");
+    let said = run(&scene, "campaign import campaigns/spring").done();
+    let hint = "mend campaigns/spring/rejected.csv, move it over campaigns/spring/prospects.csv";
+    assert!(said.out.contains(hint), "{said}");
+    let _ = run(&scene, "campaign import campaigns/spring/rejected.csv")
+        .said(1, &["rejected.csv: this is a file", "move their file over"]);
+    scene.installation.write(LIST, "email,first_name\nbob@acme.example,Bob\n");
+    edit(&scene, MANIFEST, "daily_target = 1", "daily_target = 7");
+    edit(&scene, MANIFEST, "length = \"24h\"", "length = \"23h\"");
+    let said = run(&scene, "campaign import campaigns/spring").done();
+    assert!(said.out.contains("`daily_target`, `window` differ from the books"), "{said}");
+    assert!(said.out.contains("rejected.csv is of an earlier import"), "{said}");
+    let said = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(said.out.contains("taken over: `daily_target`, `window`"), "{said}");
+    let told = run(&scene, "campaign import campaigns/spring --update --json").done().json();
+    assert_eq!(told["changed"], serde_json::json!([]), "{told}");
+}
+
+#[test]
+fn a_list_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let scene = spring(1);
+    let list = scene.installation.file(LIST);
+    std::fs::remove_file(&list).expect("it was there");
+    assert!(Command::new("mkfifo").arg(&list).status().expect("mkfifo runs").success());
+    refused(&scene, 1, &["prospects.csv: this is no file"]);
 }

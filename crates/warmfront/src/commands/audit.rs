@@ -30,7 +30,7 @@ pub(crate) async fn audit(global: &Global) -> Done {
         let imbalances: Vec<_> =
             audit.imbalances.iter().map(|i| json!({ "what": i.what, "who": i.who })).collect();
         print::say_json(
-            &json!({ "ok": is_good, "exit": u8::from(!is_good), "campaigns": campaigns, "imbalances": imbalances }),
+            &json!({ "ok": is_good, "campaigns": campaigns, "imbalances": imbalances }),
         );
     } else {
         lines.iter().for_each(print::say);

@@ -54,7 +54,7 @@ async fn import_folder(
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
     match import::import(&app.store, request, app.now()).await {
         Ok(outcome) => {
-            tell_import(app, &campaign, dry_run, &outcome);
+            tell_import(app, &request, &outcome);
             let row = app.store.campaign(&campaign.slug).await?;
             if !app.json && !dry_run && row.is_some_and(|row| row.state != "running") {
                 print::say(format!("next: warmfront campaign start {}", campaign.slug));
@@ -93,7 +93,8 @@ fn refuse_import(app: &App, dry_run: bool, problems: Vec<Problem>) -> Done {
     Err(Failure::Said(code))
 }
 
-fn tell_import(app: &App, campaign: &folder::Campaign, dry_run: bool, outcome: &Outcome) {
+fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
+    let Request { campaign, update, rehearse: dry_run, .. } = *request;
     let summary = &outcome.imported.summary;
     let slug = &campaign.slug;
     let warnings = outcome.report.warnings.iter().map(|warning| placed(&campaign.dir, warning));
@@ -109,6 +110,8 @@ fn tell_import(app: &App, campaign: &folder::Campaign, dry_run: bool, outcome: &
             "suppressed": summary.suppressed,
             "blocked": summary.blocked,
             "blocked_because": outcome.imported.blocked,
+            "changed": outcome.changed,
+            "changes_taken_over": update,
             "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
             "dry_run": dry_run,
             "rejected_file": outcome.rejected_file,
@@ -137,14 +140,42 @@ fn tell_import(app: &App, campaign: &folder::Campaign, dry_run: bool, outcome: &
         ));
     }
     tell_blocked(summary.blocked, &outcome.imported.blocked);
+    tell_changes(&outcome.changed, update, dry_run);
     if outcome.imported.kept_old_steps {
         print::say(
             "the steps differ from those in the books, which were kept; `--update` takes them over",
         );
     }
-    if let Some(file) = &outcome.rejected_file {
-        print::say(format!("mend {} and import it as the list again", file.display()));
+    let (list, folder) = (campaign.prospects(), campaign.dir.display());
+    let left = campaign.dir.join("rejected.csv");
+    match &outcome.rejected_file {
+        Some(file) => print::say(format!(
+            "mend {}, move it over {} and import {folder} again",
+            file.display(),
+            list.display()
+        )),
+        None if !dry_run && left.exists() => print::say(format!(
+            "{} is of an earlier import; nothing of this list was rejected",
+            left.display()
+        )),
+        None => {}
     }
+}
+
+/// What the folder says otherwise than the books, and which of them holds now.
+fn tell_changes(changed: &[&str], update: bool, dry_run: bool) {
+    if changed.is_empty() {
+        return;
+    }
+    let (keys, many) = (changed.join("`, `"), changed.len() > 1);
+    print::say(match (update, dry_run) {
+        (true, false) => format!("taken over: `{keys}`"),
+        (true, true) => format!("would be taken over: `{keys}`"),
+        (false, _) => {
+            let differ = if many { "differ" } else { "differs" };
+            format!("`{keys}` {differ} from the books, which were kept; `--update` takes them over")
+        }
+    });
 }
 
 /// Those who are in the books and cannot be written to, with the reasons of the first.

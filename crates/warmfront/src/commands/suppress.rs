@@ -147,16 +147,19 @@ async fn import(app: &App, file: &Path, reason: &str, encoding: Option<&str>) ->
     let unchanged = entries.len() - new;
     let code = u8::from(!problems.is_empty());
     if app.json {
-        let errors: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let outcome = match (problems.is_empty(), entries.is_empty()) {
             (true, _) => "accept",
             (false, false) => "partial",
             (false, true) => "reject",
         };
-        print::say_json(&json!({
-            "ok": problems.is_empty(), "added": new, "unchanged": unchanged, "outcome": outcome,
-            "errors": errors, "exit": code,
-        }));
+        let mut answer = json!({ "added": new, "unchanged": unchanged, "outcome": outcome });
+        if !problems.is_empty() {
+            let errors: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            answer["ok"] = false.into();
+            answer["errors"] = errors.into();
+            answer["exit"] = code.into();
+        }
+        print::say_json(&answer);
     } else {
         told(app, "added", new, unchanged)?;
     }
