@@ -14,12 +14,15 @@ use crate::db::sql;
 /// opening it in earnest will say why.
 pub(crate) async fn refuse_foreign(file: &Path) -> Result<(), StoreError> {
     let mut start = Vec::new();
+    let foreign = |why| StoreError::Foreign { file: file.to_owned(), why };
+    if file.is_dir() {
+        return Err(foreign("this is a folder"));
+    }
     let Ok(opened) = File::open(file) else { return Ok(()) };
     let is_file = opened.metadata().is_ok_and(|known| known.is_file());
     if !is_file || opened.take(16).read_to_end(&mut start).is_err() || start.is_empty() {
         return Ok(());
     }
-    let foreign = |why| StoreError::Foreign { file: file.to_owned(), why };
     // https://www.sqlite.org/fileformat.html, section 1.3.1.
     if start != *b"SQLite format 3\0" {
         return Err(foreign("this is no SQLite database"));

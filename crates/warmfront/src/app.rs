@@ -51,7 +51,8 @@ impl App {
         let config = configuration(global)?;
         note_warnings(&config);
         let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
-        let fresh = Store::file(&config.store_url).filter(|file| !file.exists());
+        let fresh = Store::file(&config.store_url)
+            .filter(|file| file.metadata().map_or(true, |known| known.len() == 0));
         let store = Store::open(&config.store_url, Durability::Full).await?;
         // Whoever meant other books must not take an empty answer for theirs.
         if let Some(file) = fresh {

@@ -17,7 +17,9 @@ pub(crate) async fn audit(global: &Global) -> Done {
         let states = app.store.campaign_status(row).await?.enrolments;
         let parts: Vec<String> = states.iter().map(|(s, n)| format!("{n} {s}")).collect();
         lines.push(format!(
-            "{slug}: {rows} rows = {accepted} accepted + {rejected} rejected + {duplicates} duplicates"
+            "{slug}: {} = {accepted} accepted + {rejected} rejected + {}",
+            print::counted(*rows, "row"),
+            print::counted(*duplicates, "duplicate"),
         ));
         lines.push(format!("  {accepted} accepted = {}", parts.join(" + ")));
         campaigns.push(json!({

@@ -184,8 +184,7 @@ fn tell_blocked(blocked: u64, because: &[String]) {
         return;
     }
     print::say(format!(
-        "{blocked} of them blocked, with nothing to send until the list or the step is mended and \
-         imported with `--update`:"
+        "{blocked} of them blocked; mend the list or the step and import with `--update`:"
     ));
     for because in because.iter().take(BLOCKED_SHOWN_MAX) {
         print::say(format!("  {because}"));

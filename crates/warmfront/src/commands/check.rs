@@ -49,7 +49,7 @@ pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&s
     for dir in &dirs {
         findings.campaign(dir, &terms, known);
     }
-    findings.report(global.json, fleet.map_or(0, |fleet| fleet.mailboxes.len()))
+    findings.report(global.json, dirs.len(), fleet.map_or(0, |fleet| fleet.mailboxes.len()))
 }
 
 /// The campaign folders in `campaigns/` beside the configuration.
@@ -91,7 +91,7 @@ impl Findings {
         }
         if let Some(check) = &check {
             self.countries(dir, &campaign, check);
-            self.told(&campaign, check, matching.len());
+            self.told(&campaign, check, fleet.map(|_| matching.len()));
         }
     }
 
@@ -148,10 +148,13 @@ impl Findings {
         }
     }
 
-    fn told(&mut self, campaign: &Campaign, check: &Check, mailboxes: usize) {
+    fn told(&mut self, campaign: &Campaign, check: &Check, mailboxes: Option<usize>) {
         let report = &check.report;
+        let matching = mailboxes.map_or_else(String::new, |mailboxes| {
+            format!("; {}", print::counted(mailboxes as u64, "matching mailbox"))
+        });
         self.lines.push(format!(
-            "{}: {} in {}, {} rejected, {} twice, {} blocked; {}; {}",
+            "{}: {} in {}, {} rejected, {} twice, {} blocked; {}{matching}",
             campaign.slug,
             print::counted(report.rows(), "row"),
             report.encoding,
@@ -159,7 +162,6 @@ impl Findings {
             report.duplicates,
             check.blocked,
             print::counted(campaign.steps.len() as u64, "step"),
-            print::counted(mailboxes as u64, "matching mailbox"),
         ));
         self.campaigns.push(json!({
             "campaign": campaign.slug,
@@ -175,7 +177,7 @@ impl Findings {
         }));
     }
 
-    fn report(self, as_json: bool, mailboxes: usize) -> Done {
+    fn report(self, as_json: bool, folders: usize, mailboxes: usize) -> Done {
         let (warnings, errors): (Vec<_>, Vec<_>) =
             self.problems.into_iter().partition(|p| p.severity == Severity::Warning);
         let code = match (errors.is_empty(), self.rows.is_empty()) {
@@ -202,7 +204,7 @@ impl Findings {
                 (errors, _) => print::counted(errors as u64, "error"),
             };
             let mailboxes = print::counted(mailboxes as u64, "mailbox");
-            let campaigns = print::counted(self.lines.len() as u64, "campaign");
+            let campaigns = print::counted(folders as u64, "campaign");
             print::say(format!("{mailboxes}, {campaigns}: {found}"));
         }
         if code == 0 { Ok(()) } else { Err(Failure::Said(code)) }

@@ -58,7 +58,7 @@ pub(crate) async fn status(global: &Global) -> Done {
         print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
     }
     let active = mailboxes.iter().filter(|m| m.state == "active").count();
-    print::say(format!("{active} of {} mailboxes active", mailboxes.len()));
+    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
     for mailbox in paused {
         let because = mailbox.paused_because.as_deref().unwrap_or_default();
         print::say(format!("mailbox {} is paused: {because}", mailbox.address));
