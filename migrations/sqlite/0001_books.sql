@@ -83,6 +83,7 @@ CREATE TABLE steps (
     campaign_id INTEGER NOT NULL REFERENCES campaigns (id),
     position    INTEGER NOT NULL CHECK (position >= 1),
     wait        TEXT,                                       -- 3d, 2bd, 6h; NULL for the first
+    withdrawn   INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),  -- 1: gone from the folder
     PRIMARY KEY (campaign_id, position),
     CONSTRAINT only_the_first_does_not_wait CHECK ((position = 1) = (wait IS NULL))
 ) WITHOUT ROWID;
@@ -102,6 +103,16 @@ CREATE TABLE step_revisions (
     FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position),
     CONSTRAINT the_first_step_has_a_subject CHECK (position > 1 OR subject IS NOT NULL)
 );
+
+-- Variants that are gone from the folder: nobody gets them any more, and whoever was tried with one
+-- keeps it.
+CREATE TABLE withdrawn_variants (
+    campaign_id INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    variant     TEXT    NOT NULL,
+    PRIMARY KEY (campaign_id, position, variant),
+    FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position)
+) WITHOUT ROWID;
 
 CREATE TABLE prospects (
     id              INTEGER PRIMARY KEY,

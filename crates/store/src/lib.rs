@@ -16,6 +16,7 @@ mod foreign;
 mod health;
 mod import;
 mod import_rows;
+mod import_steps;
 mod inbound;
 mod lease;
 mod planning;
@@ -33,7 +34,7 @@ pub use self::campaigns::{CampaignRow, CampaignStatus};
 pub use self::db::{DaemonLock, Durability};
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
-pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText};
+pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::planning::{

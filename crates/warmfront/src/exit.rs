@@ -96,7 +96,8 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::InUse { .. }
             | StoreError::Restored { .. }
-            | StoreError::Watermark { .. } => Self::Refused(error.to_string()),
+            | StoreError::Watermark { .. }
+            | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),
         }
     }

@@ -95,7 +95,8 @@ fn a_year_of_a_whole_fleet() {
         None => (1..=years).collect(),
     };
     let states = play_all(&seeds, Sizes::YEAR, ["WARMFRONT_YEAR=1 ", "a_year"]);
-    assert!(states["accepted"] > 5_000 * seeds.len() as u64, "{states:?}");
+    // In stormy weather few mailboxes last: nobody resumes what waits for an operator.
+    assert!(states["accepted"] > 1_000 * seeds.len() as u64, "{states:?}");
 }
 
 /// Seeds that once failed. 2: somebody who had replied to one campaign was written to by another.

@@ -86,7 +86,8 @@ fn refuse_import(app: &App, dry_run: bool, problems: Vec<Problem>) -> Done {
         .collect();
     print::say_json(&json!({
         "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
-        "suppressed": 0, "blocked": 0, "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
+        "texts_changed": 0, "texts_withdrawn": 0, "suppressed": 0, "blocked": 0,
+        "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
         "ok": false, "errors": errors, "exit": code,
     }));
     problems.iter().for_each(print::note);
@@ -97,25 +98,11 @@ fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
     let Request { campaign, update, rehearse: dry_run, .. } = *request;
     let summary = &outcome.imported.summary;
     let slug = &campaign.slug;
+    let texts = outcome.imported.taken_over.unwrap_or_default();
     let warnings = outcome.report.warnings.iter().map(|warning| placed(&campaign.dir, warning));
     warnings.for_each(print::note);
     if app.json {
-        print::say_json(&json!({
-            "campaign": slug,
-            "rows": summary.rows,
-            "accepted": summary.accepted,
-            "rejected": outcome.rejected,
-            "duplicates": summary.duplicates,
-            "updated": summary.updated,
-            "suppressed": summary.suppressed,
-            "blocked": summary.blocked,
-            "blocked_because": outcome.imported.blocked,
-            "changed": outcome.changed,
-            "changes_taken_over": update,
-            "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
-            "dry_run": dry_run,
-            "rejected_file": outcome.rejected_file,
-        }));
+        print::say_json(&import_json(request, outcome));
         return;
     }
     for row in outcome.rejected.iter().take(SHOWN_MAX) {
@@ -130,8 +117,15 @@ fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
         summary.rejected,
         summary.duplicates,
     ));
-    if summary.updated > 0 {
-        print::say(format!("{} took new values over", print::counted(summary.updated, "person")));
+    if outcome.imported.taken_over.is_some() {
+        let verb = if dry_run { "would be taken over" } else { "taken over" };
+        let people = if summary.updated == 1 { "person" } else { "people" };
+        print::say(format!(
+            "{verb}: {} changed, {} withdrawn, {} {people} with new values",
+            print::counted(texts.changed, "text"),
+            texts.withdrawn,
+            summary.updated,
+        ));
     }
     if summary.suppressed > 0 {
         print::say(format!(
@@ -160,6 +154,29 @@ fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
         )),
         None => {}
     }
+}
+
+fn import_json(request: &Request<'_>, outcome: &Outcome) -> serde_json::Value {
+    let summary = &outcome.imported.summary;
+    let texts = outcome.imported.taken_over.unwrap_or_default();
+    json!({
+        "campaign": request.campaign.slug,
+        "rows": summary.rows,
+        "accepted": summary.accepted,
+        "rejected": outcome.rejected,
+        "duplicates": summary.duplicates,
+        "updated": summary.updated,
+        "texts_changed": texts.changed,
+        "texts_withdrawn": texts.withdrawn,
+        "suppressed": summary.suppressed,
+        "blocked": summary.blocked,
+        "blocked_because": outcome.imported.blocked,
+        "changed": outcome.changed,
+        "changes_taken_over": request.update,
+        "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
+        "dry_run": request.rehearse,
+        "rejected_file": outcome.rejected_file,
+    })
 }
 
 /// What the folder says otherwise than the books, and which of them holds now.
