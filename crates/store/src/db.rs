@@ -46,7 +46,10 @@ impl Db {
             return Ok(Self { read: both.clone(), write: both });
         }
         let lock = match path(url) {
-            Some(path) => Some(migration_lock(path).await?),
+            Some(path) => {
+                crate::foreign::refuse_foreign(&path).await?;
+                Some(migration_lock(path).await?)
+            }
             None => None,
         };
         let write = open(1, sqlite(url, 1, durability, Access::Write)).await?;

@@ -48,6 +48,22 @@ pub enum StoreError {
         /// What the database says.
         why: String,
     },
+    /// The file is something else: another program's database, or none at all.
+    #[error(
+        "{}: {why}; it was left as it is. Name another file in `url` of [store], or move this one away",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What it is instead.
+        why: &'static str,
+    },
+    /// The file is damaged.
+    #[error(
+        "the database file is damaged ({0}); put its newest backup back, with its `-wal` file if there is one. Without a backup, suppress everybody it may have written to (`warmfront suppress import FILE`) before beginning anew"
+    )]
+    Damaged(String),
     /// It cannot be written to.
     #[error("the database is read-only; check the owner and the mode of the file and its folder")]
     ReadOnly,
@@ -75,7 +91,7 @@ pub enum StoreError {
         steps: u64,
     },
     /// Somebody else holds the write lock for long.
-    #[error("the database is locked by another program; waiting")]
+    #[error("the database is locked by another program; try again when that is done")]
     Locked,
     /// A constraint or a trigger said no. Its sentence says why.
     #[error("refused by the books: {0}")]
@@ -116,6 +132,7 @@ impl From<DbErr> for StoreError {
         match code & 0xff {
             5 | 6 => Self::Locked,
             8 => Self::ReadOnly,
+            11 | 26 => Self::Damaged(message),
             13 => Self::Full,
             19 => Self::Refused(message),
             _ => Self::Database(error),

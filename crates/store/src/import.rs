@@ -66,6 +66,8 @@ pub enum ImportRow {
         attributes: String,
         /// An IANA name, `country:XX` or nothing.
         zone: String,
+        /// Why its texts cannot be written, where they cannot.
+        blocked: Option<String>,
     },
     /// A bad one.
     Rejected {
@@ -96,15 +98,19 @@ pub struct ImportSummary {
     pub updated: u64,
     /// New enrolments that were suppressed before they began.
     pub suppressed: u64,
+    /// Enrolments, new or updated, whose texts cannot be written.
+    pub blocked: u64,
 }
 
 /// An import that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The campaign.
     pub campaign: i64,
     /// Its figures.
     pub summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub blocked: Vec<String>,
     /// Whether folder and books differ in their steps, and the books' were kept.
     pub kept_old_steps: bool,
     /// What of the texts was taken over, where the campaign was known and an update asked for.
@@ -176,6 +182,7 @@ async fn write(
         update: campaign.update,
         now,
         summary: ImportSummary::default(),
+        blocked: Vec::new(),
     };
     loop {
         match rows.recv().await {
@@ -185,11 +192,12 @@ async fn write(
         }
     }
     batch.hold_the_answered().await?;
-    let summary = batch.summary;
+    let Batch { summary, blocked, .. } = batch;
     close_import(transaction, import, id, &summary, now).await?;
     Ok(Some(Imported {
         campaign: id,
         summary,
+        blocked,
         kept_old_steps: steps == Steps::KeptOld,
         taken_over: match steps {
             Steps::TakenOver(what) => Some(what),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
+use sea_orm::{ConnectionTrait as _, DatabaseTransaction, QueryResult};
 
 use crate::db::sql;
 use crate::{ImportRow, ImportSummary, StoreError, inbound};
@@ -15,6 +15,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) update: bool,
     pub(crate) now: i64,
     pub(crate) summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub(crate) blocked: Vec<String>,
 }
 
 impl Batch<'_> {
@@ -49,18 +51,31 @@ impl Batch<'_> {
                 [self.campaign.into(), prospects.as_str().into(), self.now.into()],
             ))
             .await?;
-        self.summary.suppressed += new
-            .iter()
-            .filter(|row| row.try_get::<String>("", "state").is_ok_and(|s| s == "suppressed"))
-            .count() as u64;
+        self.note_states(&new)?;
         if self.update && !enrolled.is_empty() {
-            let written = self
-                .db
-                .execute_raw(sql(UPDATE_ENROLMENTS, [self.campaign.into(), prospects.into()]))
-                .await?;
-            self.summary.updated += written.rows_affected();
+            let values = [self.campaign.into(), prospects.into()];
+            let written = self.db.query_all_raw(sql(UPDATE_ENROLMENTS, values)).await?;
+            self.note_states(&written)?;
+            self.summary.updated += written.len() as u64;
         }
         self.write_outcomes(rows, enrolled).await
+    }
+
+    /// Counts those who will not be written to, as they stand.
+    fn note_states(&mut self, enrolments: &[QueryResult]) -> Result<(), StoreError> {
+        for row in enrolments {
+            match row.try_get::<String>("", "state")?.as_str() {
+                "suppressed" => self.summary.suppressed += 1,
+                "blocked" => {
+                    self.summary.blocked += 1;
+                    if self.blocked.len() < REASONS_MAX {
+                        self.blocked.push(row.try_get("", "because")?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn write_outcomes(
@@ -101,11 +116,16 @@ impl Batch<'_> {
 }
 
 /// A prospect as one JSON array.
-fn prospect_fields(row: &ImportRow) -> Option<(&str, &str, Option<&str>, &str, &str)> {
+fn prospect_fields(row: &ImportRow) -> Option<[Option<&str>; 6]> {
     match row {
-        ImportRow::Prospect { address, domain, company, attributes, zone, .. } => {
-            Some((address, domain, company.as_deref(), attributes, zone))
-        }
+        ImportRow::Prospect { address, domain, company, attributes, zone, blocked, .. } => Some([
+            Some(address),
+            Some(domain),
+            company.as_deref(),
+            Some(attributes),
+            Some(zone),
+            blocked.as_deref(),
+        ]),
         ImportRow::Rejected { .. } | ImportRow::Duplicate { .. } => None,
     }
 }
@@ -116,6 +136,9 @@ fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
 
 /// Rows of one statement; larger ones are no faster.
 const BATCH: usize = 500;
+
+/// Reasons kept for whoever imports; the books have them all.
+const REASONS_MAX: usize = 20;
 
 const NEW_PROSPECTS: &str = "
     INSERT INTO prospects (address, domain, company)
@@ -130,16 +153,19 @@ const ENROLLED: &str = "
     CROSS JOIN enrolments e ON e.campaign_id = ?1 AND e.prospect_id = p.id";
 
 /// Somebody on the suppression list is enrolled all the same: the row is accounted for, and over.
+/// Somebody whose texts cannot be written is too, and waits for the row to be mended.
 const NEW_ENROLMENTS: &str = "
     INSERT INTO enrolments (campaign_id, prospect_id, attributes, zone, state, because, ended_at)
     SELECT ?1, p.id, j.value ->> 3, j.value ->> 4,
-           CASE WHEN s.value IS NULL THEN 'active' ELSE 'suppressed' END, s.reason,
+           CASE WHEN s.value IS NOT NULL THEN 'suppressed'
+                WHEN j.value ->> 5 IS NOT NULL THEN 'blocked' ELSE 'active' END,
+           coalesce(s.reason, j.value ->> 5),
            CASE WHEN s.value IS NULL THEN NULL ELSE ?3 END
     FROM json_each(?2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
     LEFT JOIN suppressions s ON (s.scope = 'address' AND s.value = p.address)
                              OR (s.scope = 'domain' AND s.value IN (p.domain, p.company))
     WHERE true
-    ON CONFLICT DO NOTHING RETURNING state";
+    ON CONFLICT DO NOTHING RETURNING state, because";
 
 /// Once an import: it reads every enrolment there is.
 const HOLD_THE_ANSWERED: &str = "
@@ -150,14 +176,27 @@ const HOLD_THE_ANSWERED: &str = "
               JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
     RETURNING id";
 
+/// What is wrong with a row blocks those of whom nothing has begun: what was sent already is no
+/// reason, and whatever is planned is judged again before it leaves.
 const UPDATE_ENROLMENTS: &str = "
-    UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,
-           state = CASE WHEN state = 'blocked' THEN 'active' ELSE state END,
-           because = CASE WHEN state = 'blocked' THEN NULL ELSE because END
-    FROM json_each(?2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
-    WHERE enrolments.campaign_id = ?1 AND enrolments.prospect_id = p.id
-      AND enrolments.ended_at IS NULL
-      AND (attributes <> j.value ->> 3 OR zone <> j.value ->> 4 OR state = 'blocked')";
+    UPDATE enrolments SET attributes = n.attributes, zone = n.zone, state = n.state,
+           because = CASE WHEN n.state = 'blocked' THEN n.blocked
+                          WHEN enrolments.state = 'blocked' THEN NULL
+                          ELSE enrolments.because END
+    FROM (SELECT e.id, j.value ->> 3 AS attributes, j.value ->> 4 AS zone,
+                 j.value ->> 5 AS blocked,
+                 CASE WHEN e.state NOT IN ('active', 'blocked') THEN e.state
+                      WHEN j.value ->> 5 IS NOT NULL AND e.next_step = 1
+                           AND (e.state = 'blocked' OR NOT EXISTS
+                                (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id))
+                      THEN 'blocked' ELSE 'active' END AS state
+          FROM json_each(?2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
+          CROSS JOIN enrolments e ON e.campaign_id = ?1 AND e.prospect_id = p.id) n
+    WHERE enrolments.id = n.id AND enrolments.ended_at IS NULL
+      AND (enrolments.attributes <> n.attributes OR enrolments.zone <> n.zone
+           OR enrolments.state <> n.state
+           OR (n.state = 'blocked' AND enrolments.because IS NOT n.blocked))
+    RETURNING state, because";
 
 const NEW_IMPORT_ROWS: &str = "
     INSERT INTO import_rows (import_id, line, outcome, reason, enrolment_id)

@@ -12,6 +12,7 @@ mod db;
 mod error;
 mod facts;
 mod fleet;
+mod foreign;
 mod health;
 mod import;
 mod import_rows;
@@ -80,6 +81,12 @@ impl Store {
             db::migrate(&db.write).await?;
         }
         Ok(Self { scribe: Scribe::start(db.clone()), db, url: url.to_owned() })
+    }
+
+    /// The file behind `url`, where there is one.
+    #[must_use]
+    pub fn file(url: &str) -> Option<std::path::PathBuf> {
+        db::path(url)
     }
 
     /// Takes the right to send from these books, or says who has it.

@@ -193,6 +193,9 @@ pub(crate) enum Suppress {
         /// Why.
         #[arg(long, default_value = "imported")]
         reason: String,
+        /// The file's encoding, where it is neither UTF-8 nor marked (e.g. windows-1252).
+        #[arg(long)]
+        encoding: Option<String>,
     },
     /// The whole list.
     List,

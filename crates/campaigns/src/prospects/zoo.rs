@@ -167,8 +167,14 @@ fn files_that_are_no_lists_are_refused_whole() {
     check("", empty);
     check("\u{feff}\n \r\n", empty);
     check(
-        "email,first_name\nann@x.example,A\0nn\n",
-        "refused l.csv:2: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
+        "email,first_\0name\nann@x.example,Ann\n",
+        "refused l.csv:1: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
+         mark, say `--encoding utf-16le`",
+    );
+    let nuls = format!("email\nann@x.example\n{}", "\0\n".repeat(30));
+    check(
+        &nuls,
+        "refused l.csv:1: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
          mark, say `--encoding utf-16le`",
     );
 }
@@ -386,4 +392,5 @@ fn a_list_longer_than_any_piece_is_read_whole() {
     assert_eq!(report.unwrap().accepted, 20_000);
 }
 
+mod characters;
 mod returned;
