@@ -198,6 +198,11 @@ fn headings_that_cannot_be_used_are_refused_with_a_hint() {
         "refused l.csv:1: there is no column `email`, the one a list must have; found `who`, `where`",
     );
     check(
+        "email|first_name\nann@x.example|Ann\n",
+        "refused l.csv:1: there is no column `email`; columns are parted by commas, semicolons or \
+         tabs, not by `|`",
+    );
+    check(
         "id|name\n1|Ann\n",
         "refused l.csv:1: there is no column `email`; columns are parted by commas, semicolons or \
          tabs, not by `|`",
