@@ -11,11 +11,9 @@ fn told(bytes: &[u8], encoding: Option<&str>) -> String {
     match read {
         Err(problems) => {
             assert!(rows.is_empty(), "a refused file has handed out {rows:?}");
-            problems
-                .iter()
-                .map(|problem| format!("refused {problem}"))
-                .collect::<Vec<_>>()
-                .join("\n")
+            let told: Vec<_> =
+                problems.iter().map(|problem| format!("refused {problem}")).collect();
+            told.join("\n")
         }
         Ok(report) => {
             assert_eq!(report.rows(), rows.len() as u64);
