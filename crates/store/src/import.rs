@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::mpsc;
 
 use crate::campaigns::{latest_texts, tell};
 use crate::db::sql;
-use crate::import_rows::Batch;
-use crate::{Store, StoreError};
+use crate::row::{Row as _, columns};
+use crate::{Store, StoreError, import_rows, import_staged, postgres};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct NewCampaign {
 }
 
 /// One variant of one step.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepText {
     /// Its revision's row; 0 before it has one.
     pub id: i64,
@@ -49,6 +49,8 @@ pub struct StepText {
     /// Tells this text from any other.
     pub hash: String,
 }
+
+columns!(StepText { id, position, variant, subject, text, html, hash });
 
 /// One row of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.db.begin().await?;
+        let transaction = self.begin_import(campaign).await?;
         let imported = write(&transaction, campaign, rows, now).await?;
         if imported.is_some() {
             transaction.commit().await?;
@@ -135,17 +137,46 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.db.begin().await?;
+        let transaction = self.begin_import(campaign).await?;
         let imported = write(&transaction, campaign, rows, now).await?;
         transaction.rollback().await?;
         Ok(imported)
     }
+
+    /// An import works on rows that nobody sees yet, beside all others; one that changes what is
+    /// there is alone from the first.
+    async fn begin_import(
+        &self,
+        campaign: &NewCampaign,
+    ) -> Result<DatabaseTransaction, StoreError> {
+        let transaction = self.db.begin_unlocked().await?;
+        if self.db.is_shared() {
+            postgres::wait_to_import(&transaction).await?;
+            if campaign.update {
+                postgres::wait_to_be_alone(&transaction).await?;
+            }
+        }
+        Ok(transaction)
+    }
+}
+
+/// The rows of a list, batch by batch; the last word is `None`.
+pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
+
+/// An import under way.
+#[derive(Clone, Copy)]
+pub(crate) struct Import<'a> {
+    pub(crate) db: &'a DatabaseTransaction,
+    pub(crate) campaign: i64,
+    pub(crate) import: i64,
+    pub(crate) update: bool,
+    pub(crate) now: i64,
 }
 
 async fn write(
     transaction: &DatabaseTransaction,
     campaign: &NewCampaign,
-    mut rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+    rows: Rows,
     now: i64,
 ) -> Result<Option<Imported>, StoreError> {
     let (id, is_new) = write_campaign(transaction, campaign, now).await?;
@@ -153,30 +184,20 @@ async fn write(
     let import: i64 = transaction
         .query_one_raw(sql(
             "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
-             VALUES (?1, ?2, ?3, 0, 0, 0, 0) RETURNING id",
+             VALUES ($1, $2, $3, 0, 0, 0, 0) RETURNING id",
             [id.into(), now.into(), campaign.file.as_str().into()],
         ))
         .await?
         .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
-        .try_get("", "id")?;
-    let mut batch = Batch {
-        db: transaction,
-        campaign: id,
-        import,
-        update: campaign.update,
-        now,
-        summary: ImportSummary::default(),
+        .read("id")?;
+    let import = Import { db: transaction, campaign: id, import, update: campaign.update, now };
+    let summary = match transaction.get_database_backend() {
+        DbBackend::Postgres => import_staged::write(&import, rows).await?,
+        _ => import_rows::write(&import, rows).await?,
     };
-    loop {
-        match rows.recv().await {
-            Some(Some(rows)) => batch.write(rows).await?,
-            Some(None) => break,
-            None => return Ok(None),
-        }
-    }
-    batch.hold_the_answered().await?;
-    let summary = batch.summary;
-    close_import(transaction, import, id, &summary, now).await?;
+    let Some(summary) = summary else { return Ok(None) };
+    transaction.execute_raw(sql(HOLD_THE_ANSWERED, [id.into()])).await?;
+    close_import(&import, &summary).await?;
     Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
 }
 
@@ -187,7 +208,7 @@ async fn write_campaign(
 ) -> Result<(i64, bool), StoreError> {
     let known = db
         .query_one_raw(sql(
-            "SELECT id FROM campaigns WHERE slug = ?1",
+            "SELECT id FROM campaigns WHERE slug = $1",
             [campaign.slug.as_str().into()],
         ))
         .await?;
@@ -203,23 +224,23 @@ async fn write_campaign(
     if let Some(row) = known {
         if campaign.update {
             db.execute_raw(sql(
-                "UPDATE campaigns SET name = ?2, daily_target = ?3, manifest = ?4
-                 WHERE slug = ?1 AND ?5 IS NOT NULL",
+                "UPDATE campaigns SET name = $2, daily_target = $3, manifest = $4
+                 WHERE slug = $1 AND $5 IS NOT NULL",
                 values(),
             ))
             .await?;
         }
-        return Ok((row.try_get("", "id")?, false));
+        return Ok((row.read("id")?, false));
     }
     let row = db
         .query_one_raw(sql(
             "INSERT INTO campaigns (slug, name, daily_target, manifest, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+             VALUES ($1, $2, $3, $4, $5) RETURNING id",
             values(),
         ))
         .await?
         .ok_or_else(|| StoreError::Inconsistent("a campaign was not written".to_owned()))?;
-    Ok((row.try_get("", "id")?, true))
+    Ok((row.read("id")?, true))
 }
 
 /// Writes steps and texts; says whether they differ from the books and the books' were kept.
@@ -242,18 +263,18 @@ async fn write_steps(
     if !is_new && !campaign.update {
         let waits = db
             .query_all_raw(sql(
-                "SELECT wait FROM steps WHERE campaign_id = ?1 ORDER BY position",
+                "SELECT wait FROM steps WHERE campaign_id = $1 ORDER BY position",
                 [id.into()],
             ))
             .await?
             .iter()
-            .map(|row| Ok(row.try_get("", "wait")?))
+            .map(|row| Ok(row.read("wait")?))
             .collect::<Result<Vec<Option<String>>, StoreError>>()?;
         return Ok(!changed.is_empty() || waits != campaign.waits);
     }
     for (index, wait) in campaign.waits.iter().enumerate() {
         db.execute_raw(sql(
-            "INSERT INTO steps (campaign_id, position, wait) VALUES (?1, ?2, ?3)
+            "INSERT INTO steps (campaign_id, position, wait) VALUES ($1, $2, $3)
              ON CONFLICT (campaign_id, position) DO UPDATE SET wait = excluded.wait",
             [
                 id.into(),
@@ -267,8 +288,8 @@ async fn write_steps(
         db.execute_raw(sql(
             "INSERT INTO step_revisions
                  (campaign_id, position, variant, revision, subject, text, html, hash)
-             SELECT ?1, ?2, ?3, coalesce(max(revision), 0) + 1, ?4, ?5, ?6, ?7
-             FROM step_revisions WHERE campaign_id = ?1 AND position = ?2 AND variant = ?3",
+             SELECT $1, $2, $3, coalesce(max(revision), 0) + 1, $4, $5, $6, $7
+             FROM step_revisions WHERE campaign_id = $1 AND position = $2 AND variant = $3",
             [
                 id.into(),
                 text.position.into(),
@@ -284,16 +305,11 @@ async fn write_steps(
     Ok(false)
 }
 
-async fn close_import(
-    db: &impl ConnectionTrait,
-    import: i64,
-    campaign: i64,
-    summary: &ImportSummary,
-    now: i64,
-) -> Result<(), StoreError> {
+async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<(), StoreError> {
+    let Import { db, campaign, import, now, .. } = *import;
     let figure = |n: u64| sea_orm::Value::from(i64::try_from(n).unwrap_or(i64::MAX));
     db.execute_raw(sql(
-        "UPDATE imports SET rows = ?2, accepted = ?3, rejected = ?4, duplicates = ?5 WHERE id = ?1",
+        "UPDATE imports SET rows = $2, accepted = $3, rejected = $4, duplicates = $5 WHERE id = $1",
         [
             import.into(),
             figure(summary.rows),
@@ -305,10 +321,27 @@ async fn close_import(
     .await?;
     // A finished campaign with new people has work again.
     db.execute_raw(sql(
-        "UPDATE campaigns SET state = 'running' WHERE id = ?1 AND state = 'finished' AND ?2 > 0",
+        "UPDATE campaigns SET state = 'running' WHERE id = $1 AND state = 'finished' AND $2 > 0",
         [campaign.into(), figure(summary.accepted)],
     ))
     .await?;
     let data = format!("{{\"rows\":{},\"accepted\":{}}}", summary.rows, summary.accepted);
     tell(db, campaign, "imported", &data, now).await
 }
+
+pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
+}
+
+/// Why a row brings nobody new.
+pub(crate) const ABOVE: &str = "the address stands above in the same list";
+pub(crate) const BEFORE: &str = "the address was imported before";
+
+/// Those of the campaign who have answered another, or work where somebody has. Once an import: it
+/// reads every enrolment there is.
+const HOLD_THE_ANSWERED: &str = "
+    UPDATE enrolments SET state = 'held', because = 'an answer came from there'
+    WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
+        SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
+        UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
+              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')";
