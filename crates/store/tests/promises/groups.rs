@@ -6,7 +6,7 @@ use crate::books::{Books, DAY, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// Sixty people, each of another company, of sixty mailboxes.
-async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) {
+pub(crate) async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) {
     let mailboxes: Vec<String> = (0..CROWD).map(|n| format!("m{n:02}@one.test")).collect();
     books.fleet(&mailboxes.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let people: Vec<String> = (0..CROWD).map(|n| format!("p{n:02}@c{n:02}.test")).collect();
@@ -42,7 +42,7 @@ async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) {
     (scene, claims)
 }
 
-const CROWD: usize = 60;
+pub(crate) const CROWD: usize = 60;
 
 #[tokio::test]
 async fn a_refused_claim_undoes_nobody_elses() {

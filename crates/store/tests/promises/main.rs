@@ -20,3 +20,5 @@ mod plans;
 mod postgres;
 mod rows;
 mod scene;
+mod server;
+mod sharing;
