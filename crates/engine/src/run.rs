@@ -104,8 +104,13 @@ where
                 }
                 Err(error) => return Err(error),
             };
-            if until == Until::Idle && self.lanes.is_empty() && self.is_idle(now).await? {
-                return Ok(());
+            if until == Until::Idle && self.lanes.is_empty() {
+                match self.is_idle(now).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(error) if error.is_transient() => warn!(%error, "is there more to do?"),
+                    Err(error) => return Err(error),
+                }
             }
             let clock = self.office.clock.clone();
             tokio::select! {

@@ -111,6 +111,24 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
+    /// The daemons that share these books at `now`, by the leases they hold, and how many mailboxes
+    /// each. Of a file's one daemon its lock tells (see [`Store::daemon`]).
+    pub async fn workers(&self, now: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        if !self.db.is_shared() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT lease_owner AS owner, count(*) AS n FROM mailboxes
+                 WHERE lease_expires_at > $1 GROUP BY 1 ORDER BY 1",
+                [now.into()],
+            ))
+            .await?;
+        rows.iter().map(|r| Ok((r.read("owner")?, r.read::<i64>("n")?.unsigned_abs()))).collect()
+    }
+
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
     /// follow-ups whose inbox nobody reads.
     pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {

@@ -66,6 +66,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InUse { .. }
+            | StoreError::TooOld { .. }
+            | StoreError::Forgetful { .. }
+            | StoreError::WrongClock { .. }
             | StoreError::Restored { .. }
             | StoreError::Watermark { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),

@@ -126,6 +126,19 @@ async fn of_two_daemons_that_ask_one_gets_the_lease_and_the_next_fences_it_out()
 }
 
 #[tokio::test]
+async fn daemons_are_known_by_the_leases_they_hold() {
+    let (books, other) = shared().await;
+    books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
+    let mailboxes = books.mailboxes().await;
+    for (n, owner) in ["one", "two", "two"].into_iter().enumerate() {
+        other.lease(mailboxes[n], owner, NOW, HOUR + n as i64).await.unwrap().unwrap();
+    }
+    let both = [("one".to_owned(), 1), ("two".to_owned(), 2)];
+    assert_eq!(books.store.workers(NOW).await.unwrap(), both);
+    assert_eq!(books.store.workers(NOW + HOUR).await.unwrap(), both[1..]);
+}
+
+#[tokio::test]
 async fn whoever_is_suppressed_while_claims_are_under_way_is_sent_to_or_cancelled() {
     let (books, other) = shared().await;
     let (scene, claims) = crowd(books).await;
