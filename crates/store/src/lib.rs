@@ -19,6 +19,7 @@ mod import_rows;
 mod import_staged;
 mod inbound;
 mod lease;
+mod occasions;
 mod planning;
 mod postgres;
 mod row;

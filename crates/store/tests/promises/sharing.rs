@@ -162,8 +162,16 @@ async fn whoever_is_suppressed_while_claims_are_under_way_is_sent_to_or_cancelle
 async fn daemons_that_claim_and_settle_what_they_share_never_wait_in_a_circle() {
     let (books, other) = shared().await;
     let (scene, claims) = crowd(books).await;
-    // Five companies, in an order of which each daemon has the reverse of the other's.
+    // Five companies, in an order of which each daemon has the reverse of the other's, and nothing
+    // that would line the two up before they come to these.
     scene.books.write("UPDATE prospects SET company = 'c' || id % 5").await;
+    scene
+        .books
+        .write(&format!(
+            "UPDATE mailboxes SET domain = 'd' || id, tenant = NULL;
+             INSERT INTO budget_days SELECT 'domain', domain, '{TODAY}', 9, 0 FROM mailboxes"
+        ))
+        .await;
     scene.books.write("UPDATE settings SET company_per_day = 99").await;
     let live = |n: usize, claim: Claim| {
         let store = if n < CROWD / 2 { scene.books.store.clone() } else { other.clone() };
@@ -194,6 +202,11 @@ async fn daemons_that_claim_and_settle_what_they_share_never_wait_in_a_circle() 
     let counted = "SELECT CAST(sum(attempted) AS BIGINT) FROM budget_days WHERE scope = 'company'";
     assert_eq!(scene.books.number(counted).await, 40);
     scene.books.add_up().await;
+    // What the server counted is told once the connections are closed.
+    scene.books.store.clone().close().await.unwrap();
+    other.close().await.unwrap();
+    let circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(scene.books.number(circles).await, 0);
 }
 
 #[tokio::test]
