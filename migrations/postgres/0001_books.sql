@@ -10,10 +10,10 @@
 -- zone. Triggers compare with the moments they are given and never read a clock: time is simulated
 -- in tests.
 
--- Three words of SQLite that the store's statements use.
-CREATE FUNCTION max(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE
+-- Three words of SQLite that the store's statements use. Of anything and NULL they make NULL.
+CREATE FUNCTION max(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE STRICT
     RETURN greatest($1, $2);
-CREATE FUNCTION min(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE
+CREATE FUNCTION min(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE STRICT
     RETURN least($1, $2);
 -- The elements of a JSON array, numbered from 0.
 CREATE FUNCTION json_each(TEXT) RETURNS TABLE (key BIGINT, value JSONB) LANGUAGE sql IMMUTABLE AS $$
@@ -102,6 +102,7 @@ CREATE TABLE steps (
     campaign_id BIGINT  NOT NULL REFERENCES campaigns (id),
     position    BIGINT  NOT NULL CHECK (position >= 1),
     wait        TEXT,                                       -- 3d, 2bd, 6h; NULL for the first
+    withdrawn   BIGINT  NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),  -- 1: gone from the folder
     PRIMARY KEY (campaign_id, position),
     CONSTRAINT only_the_first_does_not_wait CHECK ((position = 1) = (wait IS NULL))
 );
@@ -120,6 +121,16 @@ CREATE TABLE step_revisions (
     UNIQUE (campaign_id, position, variant, revision),
     FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position),
     CONSTRAINT the_first_step_has_a_subject CHECK (position > 1 OR subject IS NOT NULL)
+);
+
+-- Variants that are gone from the folder: nobody gets them any more, and whoever was tried with one
+-- keeps it.
+CREATE TABLE withdrawn_variants (
+    campaign_id BIGINT NOT NULL,
+    position    BIGINT NOT NULL,
+    variant     TEXT   NOT NULL,
+    PRIMARY KEY (campaign_id, position, variant),
+    FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position)
 );
 
 CREATE TABLE prospects (
@@ -193,6 +204,7 @@ CREATE TABLE mailbox_days (
     allowance         BIGINT  NOT NULL CHECK (allowance BETWEEN 0 AND cap),
     ceiling           BIGINT  NOT NULL CHECK (ceiling BETWEEN 0 AND allowance),
     allotted          BIGINT  NOT NULL DEFAULT 0 CHECK (allotted >= 0),
+    warm_days         BIGINT  NOT NULL DEFAULT 0 CHECK (warm_days >= 0),  -- as that day began
     attempted         BIGINT  NOT NULL DEFAULT 0,
     accepted          BIGINT  NOT NULL DEFAULT 0,
     deferred          BIGINT  NOT NULL DEFAULT 0,           -- not for the recipient's sake
@@ -337,6 +349,9 @@ CREATE TABLE events (
 CREATE INDEX events_to_plan_for ON events (id)
     WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
                    'enrolment_resumed');
+
+-- Whose pauses speak against their domain.
+CREATE INDEX events_of_pauses ON events (at) WHERE kind = 'mailbox_paused';
 
 -- Everything a claim depends on, one row a message. The claim, the trigger behind it and the
 -- explanation of a refusal all read this.

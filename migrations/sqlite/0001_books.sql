@@ -83,6 +83,7 @@ CREATE TABLE steps (
     campaign_id INTEGER NOT NULL REFERENCES campaigns (id),
     position    INTEGER NOT NULL CHECK (position >= 1),
     wait        TEXT,                                       -- 3d, 2bd, 6h; NULL for the first
+    withdrawn   INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),  -- 1: gone from the folder
     PRIMARY KEY (campaign_id, position),
     CONSTRAINT only_the_first_does_not_wait CHECK ((position = 1) = (wait IS NULL))
 ) WITHOUT ROWID;
@@ -102,6 +103,16 @@ CREATE TABLE step_revisions (
     FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position),
     CONSTRAINT the_first_step_has_a_subject CHECK (position > 1 OR subject IS NOT NULL)
 );
+
+-- Variants that are gone from the folder: nobody gets them any more, and whoever was tried with one
+-- keeps it.
+CREATE TABLE withdrawn_variants (
+    campaign_id INTEGER NOT NULL,
+    position    INTEGER NOT NULL,
+    variant     TEXT    NOT NULL,
+    PRIMARY KEY (campaign_id, position, variant),
+    FOREIGN KEY (campaign_id, position) REFERENCES steps (campaign_id, position)
+) WITHOUT ROWID;
 
 CREATE TABLE prospects (
     id              INTEGER PRIMARY KEY,
@@ -174,6 +185,7 @@ CREATE TABLE mailbox_days (
     allowance         INTEGER NOT NULL CHECK (allowance BETWEEN 0 AND cap),
     ceiling           INTEGER NOT NULL CHECK (ceiling BETWEEN 0 AND allowance),
     allotted          INTEGER NOT NULL DEFAULT 0 CHECK (allotted >= 0),
+    warm_days         INTEGER NOT NULL DEFAULT 0 CHECK (warm_days >= 0),  -- as that day began
     attempted         INTEGER NOT NULL DEFAULT 0,
     accepted          INTEGER NOT NULL DEFAULT 0,
     deferred          INTEGER NOT NULL DEFAULT 0,           -- not for the recipient's sake
@@ -318,6 +330,9 @@ CREATE TABLE events (
 CREATE INDEX events_to_plan_for ON events (id)
     WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
                    'enrolment_resumed');
+
+-- Whose pauses speak against their domain.
+CREATE INDEX events_of_pauses ON events (at) WHERE kind = 'mailbox_paused';
 
 -- Everything a claim depends on, one row a message. The claim, the trigger behind it and the
 -- explanation of a refusal all read this.

@@ -133,6 +133,14 @@ impl PauseReason {
         matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
     }
 
+    /// Whether it takes the place of a pause for `other`: what servers and people think of a mailbox
+    /// is not lost behind a person's word, or a full quota.
+    #[must_use]
+    pub fn outweighs(self, other: Self) -> bool {
+        let is_light = |reason: Self| reason == Self::Quota || !reason.ends_by_itself();
+        is_light(other) && !is_light(self)
+    }
+
     /// Whether waiting mends it. Credentials, configuration and an operator's word wait for a
     /// person.
     #[must_use]
@@ -241,6 +249,12 @@ pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Mill
             }
         }
     }
+}
+
+/// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
+#[must_use]
+pub fn probes_on_return(reason: PauseReason) -> bool {
+    reason != PauseReason::Operator
 }
 
 /// The eased share of the allowance after a blow, or `None` where it is the same incident: a

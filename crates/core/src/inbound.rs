@@ -11,6 +11,8 @@ pub struct Inbound {
     pub key: String,
     /// When the server took it.
     pub received_at: Millis,
+    /// Whom it comes from, as its `From` line says.
+    pub from: Option<Address>,
     /// The RFC 5322 Message-ID of ours that it names, if it names one.
     pub about: Option<String>,
     /// What it is.

@@ -12,6 +12,8 @@ pub struct Facts {
     pub state: String,
     /// Whether it is planned for the present counting day.
     pub planned_today: bool,
+    /// Attempts so far.
+    pub attempts: u32,
     /// When it is due.
     pub due_at: Millis,
     /// When the hours it is due in are over.
@@ -80,6 +82,8 @@ pub enum Hold {
     Suppressed,
     /// The enrolment is over, or waits for a person.
     Enrolment(String),
+    /// It was tried as often as anything is.
+    Attempts(u32),
     /// The campaign does not run.
     Campaign(String),
     /// The mailbox is paused.
@@ -121,6 +125,7 @@ impl Hold {
             Self::NotPlanned(_) => "not_planned",
             Self::Suppressed => "suppressed",
             Self::Enrolment(_) => "enrolment_over",
+            Self::Attempts(_) => "gave_up",
             Self::Campaign(_) => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
             Self::MailboxDisabled => "mailbox_disabled",
@@ -146,6 +151,7 @@ impl Hold {
             Self::NotPlanned(_)
             | Self::Suppressed
             | Self::Enrolment(_)
+            | Self::Attempts(_)
             | Self::Campaign(_)
             | Self::MailboxDisabled
             | Self::NextPlan
@@ -168,6 +174,7 @@ impl fmt::Display for Hold {
             Self::NotPlanned(state) => write!(f, "it is {state}"),
             Self::Suppressed => f.write_str("the address is suppressed"),
             Self::Enrolment(state) => write!(f, "the enrolment is {state}"),
+            Self::Attempts(attempts) => write!(f, "gave_up after {attempts} attempts"),
             Self::Campaign(state) => write!(f, "the campaign is {state}"),
             Self::MailboxPaused { because, .. } => write!(f, "the mailbox is paused: {because}"),
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
@@ -204,6 +211,9 @@ pub fn binding(facts: &Facts, now: Millis) -> Option<Hold> {
     }
     if facts.enrolment_state != "active" || facts.erased {
         return Some(Hold::Enrolment(facts.enrolment_state.clone()));
+    }
+    if facts.attempts >= ATTEMPTS_MAX {
+        return Some(Hold::Attempts(facts.attempts));
     }
     if facts.campaign_state != "running" {
         return Some(Hold::Campaign(facts.campaign_state.clone()));
@@ -243,6 +253,9 @@ fn full_day(facts: &Facts) -> Option<Hold> {
     tenant.or_else(|| facts.company_day.filter(full).map(Hold::CompanyDay))
 }
 
+/// Attempts that a server answered, or may have; after as many a message is given up.
+pub const ATTEMPTS_MAX: u32 = 5;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +265,7 @@ mod tests {
         Facts {
             state: "planned".to_owned(),
             planned_today: true,
+            attempts: 4,
             due_at: 0,
             closes_at: 200,
             step: 2,
@@ -289,6 +303,7 @@ mod tests {
         check(|f| f.state = "accepted".to_owned(), Some("not_planned"));
         check(|f| f.suppressed = true, Some("suppressed"));
         check(|f| f.enrolment_state = "replied".to_owned(), Some("enrolment_over"));
+        check(|f| f.attempts = 5, Some("gave_up"));
         check(|f| f.campaign_state = "paused".to_owned(), Some("campaign_not_running"));
         check(|f| f.mailbox_state = "paused".to_owned(), Some("mailbox_paused"));
         check(|f| f.mailbox_state = "disabled".to_owned(), Some("mailbox_disabled"));

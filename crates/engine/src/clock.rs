@@ -38,12 +38,15 @@ impl Clock {
         }
     }
 
-    /// Waits until `moment`, or not at all where time is simulated. A clock that jumps while we
+    /// Waits until `moment`; where time is simulated, only lets others go on. A clock that jumps while we
     /// wait is noticed within [`LONGEST_WAIT`].
     pub async fn wait_until(&self, moment: Millis) {
-        if let Self::Wall = self {
-            let left = u64::try_from(moment - wall()).unwrap_or(0);
-            tokio::time::sleep(Duration::from_millis(left).min(LONGEST_WAIT)).await;
+        match self {
+            Self::Wall => {
+                let left = u64::try_from(moment - wall()).unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(left).min(LONGEST_WAIT)).await;
+            }
+            Self::Simulated(_) => tokio::task::yield_now().await,
         }
     }
 }

@@ -24,6 +24,9 @@ pub enum EngineError {
         /// By how much.
         behind: String,
     },
+    /// A loop came to an end that has none.
+    #[error("the {0} broke; start the daemon again, and report what the log says")]
+    Broken(&'static str),
     /// A campaign folder could not be read to its end.
     #[error("the prospect list could not be read to its end; nothing was imported")]
     ListBroken,
@@ -36,7 +39,7 @@ impl EngineError {
         match self {
             Self::Store(error) => error.is_transient(),
             Self::ClockSetBack { .. } => true,
-            Self::Campaign { .. } | Self::ListBroken => false,
+            Self::Campaign { .. } | Self::ListBroken | Self::Broken(_) => false,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Mailbox {
     pub tags: BTreeSet<String>,
     /// How it spreads its day.
     pub pace: Pace,
+    /// Whether anybody reads its inbox; without that its follow-ups wait.
+    pub inbox_is_read: bool,
     /// Where it stands on its curve when first seen.
     pub warm_days: u32,
 }

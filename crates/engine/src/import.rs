@@ -41,7 +41,7 @@ pub struct Outcome {
     pub imported: Imported,
     /// What the file held.
     pub report: FileReport,
-    /// The first rejected rows, at most [`REJECTED_SHOWN`].
+    /// Every rejected row.
     pub rejected: Vec<RejectedRow>,
     /// Where the rejected rows are, to be mended and imported again.
     pub rejected_file: Option<PathBuf>,
@@ -124,9 +124,7 @@ fn read(
     let mut bad_records = Vec::new();
     let report = prospects::read(path, encoding, |row| {
         if let Row::Rejected { line, reason, record } = &row {
-            if rejected.len() < REJECTED_SHOWN {
-                rejected.push(RejectedRow { line: *line as u64, reason: reason.clone() });
-            }
+            rejected.push(RejectedRow { line: *line as u64, reason: reason.clone() });
             bad_records.push((record.clone(), reason.clone()));
         }
         batch.push(import_row(row));
@@ -197,9 +195,6 @@ const BATCH: usize = 500;
 
 /// Batches that may wait for the books.
 const BATCHES_AHEAD: usize = 8;
-
-/// Rejected rows told one by one; all of them are in the file.
-pub const REJECTED_SHOWN: usize = 1_000;
 
 /// Beside the list it comes from.
 const REJECTED: &str = "rejected.csv";

@@ -3,8 +3,9 @@
 use warmfront_core::answer::{self, Action, Answer, Scope};
 use warmfront_core::health::Blow;
 use warmfront_core::provider::{self, Preset};
+use warmfront_core::reason::ATTEMPTS_MAX;
 use warmfront_core::rng;
-use warmfront_core::span::{DAY, MINUTE, Millis};
+use warmfront_core::span::{DAY, MINUTE, Millis, length_text};
 use warmfront_mail::submit::{Outcome, Trouble};
 use warmfront_store::Fate;
 
@@ -71,7 +72,11 @@ fn judge_answer(answer: &Answer, attempt: &Attempt<'_>) -> Judgement {
         // The letter is not to blame: it waits, and the log-in is mended.
         (Action::FixCredentials, _) => {
             let (retry_at, why) = (attempt.now + RETRIES[0], answer.to_string());
-            judged(Fate::NotSent { retry_at, closes_at: None, why }, Some(Blow::CredentialsRefused))
+            let since = None;
+            judged(
+                Fate::NotSent { since, retry_at, closes_at: None, why },
+                Some(Blow::CredentialsRefused),
+            )
         }
     }
 }
@@ -90,9 +95,21 @@ fn deferred(answer: &Answer, attempt: &Attempt<'_>, for_recipient: bool) -> Fate
     Fate::Deferred { for_recipient, retry_at, closes_at: None, why: answer.to_string() }
 }
 
+/// No attempt is counted, so the age says how long to wait, and when it is enough.
 fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
+    let since = match trouble {
+        // Our own doing says nothing of the letter.
+        Trouble::Halted(_) => attempt.now,
+        Trouble::Refused(_) | Trouble::Lost { .. } | Trouble::Unsafe(_) => attempt.first_at,
+    };
+    let age = attempt.now - since;
+    if age > GIVE_UP_AFTER {
+        return Fate::GivenUp { why: format!("gave_up after {}: {trouble}", length_text(age)) };
+    }
+    let wait = age.clamp(RETRIES[0] / 5, RETRIES[3]);
     Fate::NotSent {
-        retry_at: attempt.now + spread(RETRIES[0] / 5, attempt.jitter),
+        since: (since < attempt.now).then_some(since),
+        retry_at: attempt.now + spread(wait, attempt.jitter),
         closes_at: None,
         why: trouble.to_string(),
     }
@@ -112,9 +129,6 @@ pub(crate) fn jitter(id: i64, attempt: u32) -> i64 {
 /// Waits before the second, third, fourth and fifth attempt. Greylisting wants at least five
 /// minutes; Postfix' own queue ends at 67.
 const RETRIES: [Millis; 4] = [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE];
-
-/// Attempts that a server answered.
-const ATTEMPTS_MAX: u32 = 5;
 
 /// Cold mail that is a day late is no longer wanted.
 const GIVE_UP_AFTER: Millis = DAY;
@@ -150,9 +164,37 @@ mod tests {
                 format!("retry after {}", (retry_at - 1_000) / MINUTE)
             }
             Fate::NotSent { .. } => "not sent".to_owned(),
+            Fate::GivenUp { .. } => "given up".to_owned(),
             Fate::InDoubt { .. } => "in doubt".to_owned(),
         };
         assert_eq!(format!("{fate}, {:?}", judged.blow), want, "{line}");
+    }
+
+    #[test]
+    fn a_letter_that_never_gets_an_answer_is_given_up_after_a_day() {
+        #[track_caller]
+        fn check(age: Millis, trouble: Trouble, want: &str) {
+            let presets = Presets::load();
+            let provider = presets.find("smtp").unwrap();
+            let now = 10 * DAY;
+            let attempt =
+                Attempt { provider, earlier: 0, first_at: now - age, now, jitter: 50, next: None };
+            let said = match judge(&Outcome::NotSent(trouble), &attempt).fate {
+                Fate::NotSent { since, retry_at, .. } => {
+                    format!("again after {}, since {since:?}", (retry_at - now) / MINUTE)
+                }
+                Fate::GivenUp { why } => why,
+                other => format!("{other:?}"),
+            };
+            assert_eq!(said, want);
+        }
+        let lost = || Trouble::Lost { phase: Phase::Data, why: "reset".to_owned() };
+        check(0, lost(), "again after 1, since None");
+        check(20 * MINUTE, lost(), "again after 20, since Some(862800000)");
+        check(5 * 60 * MINUTE, lost(), "again after 60, since Some(846000000)");
+        check(DAY + MINUTE, lost(), "gave_up after 1d1m: the connection was lost at data: reset");
+        let halted = Trouble::Halted("stopped".to_owned());
+        check(DAY + MINUTE, halted, "again after 1, since None");
     }
 
     #[test]

@@ -5,17 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 use warmfront_core::health::PauseReason;
 use warmfront_core::reason::{self, Hold};
 use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
 use warmfront_core::{answer, calendar};
-use warmfront_mail::submit::{Halt, Outcome, Progress, Stage, Submit, Trouble};
+use warmfront_mail::submit::{Outcome, Submit, Trouble};
 use warmfront_store::{Claim, DueMessage, Fate, Lease, Settlement, StoreError};
 
 use crate::EngineError;
+use crate::attempt::{Marking, settle, tell};
 use crate::fleet::Mailbox;
 use crate::judge::{Attempt, Judgement, jitter, judge, spread};
 use crate::letter::{Composed, LetterProblem, write_letter};
@@ -55,6 +55,12 @@ impl<O: Submit> Lane<O> {
     pub fn new(office: Office, mailbox: Mailbox, lease: Lease, out: O) -> Self {
         let (queue, day, held) = (VecDeque::new(), String::new(), BTreeMap::new());
         Self { office, mailbox, lease, out, queue, day, held, failures: 0 }
+    }
+
+    /// The lease it works under.
+    #[must_use]
+    pub fn lease(&self) -> Lease {
+        self.lease
     }
 
     /// The mailbox's row.
@@ -123,6 +129,11 @@ impl<O: Submit> Lane<O> {
             }
             Err(LetterProblem::Store(error)) => return Err(error.into()),
         };
+        if !self.out.is_open(now)
+            && let Some(next) = self.hold(campaign, &due, now).await?
+        {
+            return Ok(next);
+        }
         if let Err(trouble) = self.out.ready(now).await {
             let why = format!("its server cannot be used: {trouble}");
             self.office.store.explain_message(due.id, &why).await?;
@@ -142,7 +153,9 @@ impl<O: Submit> Lane<O> {
             subject: composed.subject.clone(),
         };
         if !self.office.store.claim(claim).await? {
-            return self.refused(campaign, due, now).await;
+            let next = self.hold(campaign, &due, now).await?;
+            // The lease is what is left: whoever has it now goes on.
+            return Ok(next.unwrap_or(Next::Done));
         }
         self.submit_and_settle(campaign, &due, &composed, now).await?;
         Ok(Next::At(now + self.mailbox.spacing()))
@@ -250,52 +263,46 @@ impl<O: Submit> Lane<O> {
         Ok(Next::NotBefore(now + wait))
     }
 
-    /// The books refused a claim: find the binding reason, note it, and go on as it asks.
-    async fn refused(
+    /// Whether a reason in the books keeps a message back: if so, notes it, and says when to go on.
+    async fn hold(
         &mut self,
         campaign: &Campaign,
-        due: DueMessage,
+        due: &DueMessage,
         now: Millis,
-    ) -> Result<Next, EngineError> {
+    ) -> Result<Option<Next>, EngineError> {
         let store = &self.office.store;
-        let Some(facts) = store.facts(due.id, &self.day).await? else { return Ok(Next::At(now)) };
-        let Some(hold) = reason::binding(&facts, now) else {
-            // The lease is what is left: whoever has it now goes on.
-            info!(mailbox = self.lease.mailbox, "the lease is lost");
-            return Ok(Next::Done);
+        let Some(facts) = store.facts(due.id, &self.day).await? else {
+            return Ok(Some(Next::At(now)));
         };
+        let Some(hold) = reason::binding(&facts, now) else { return Ok(None) };
         let why = hold.to_string();
         match hold {
             Hold::MailboxGap(at) => {
-                self.queue.push_front(due);
-                Ok(Next::At(at))
+                self.queue.push_front(due.clone());
+                return Ok(Some(Next::At(at)));
             }
             Hold::PersonGap(at) | Hold::NotDue(at) => {
-                let hours = self.next_open(campaign, &due, at);
+                let hours = self.next_open(campaign, due, at);
                 store.hold_message(due.id, hours, &why).await?;
-                Ok(Next::At(now))
             }
             Hold::HoursOver(_) => {
-                let hours = self.next_open(campaign, &due, now);
+                let hours = self.next_open(campaign, due, now);
                 store.hold_message(due.id, hours, &why).await?;
-                Ok(Next::At(now))
             }
             Hold::MailboxDay(_)
             | Hold::DomainDay(_)
             | Hold::TenantDay(_)
             | Hold::CompanyDay(_)
-            | Hold::NextPlan => {
-                store.hold_message(due.id, None, &why).await?;
-                Ok(Next::At(now))
-            }
+            | Hold::NextPlan => store.hold_message(due.id, None, &why).await?,
             Hold::InboxStale(_) | Hold::Enrolment(_) | Hold::Suppressed | Hold::Campaign(_) => {
                 store.explain_message(due.id, &why).await?;
                 self.held.insert(due.id, now + HELD_FOR);
-                Ok(Next::At(now))
             }
-            Hold::MailboxPaused { .. } | Hold::MailboxDisabled => Ok(Next::Done),
-            Hold::NotPlanned(_) => Ok(Next::At(now)),
+            Hold::Attempts(_) => store.give_up(due.id, &why, now).await?,
+            Hold::MailboxPaused { .. } | Hold::MailboxDisabled => return Ok(Some(Next::Done)),
+            Hold::NotPlanned(_) => {}
         }
+        Ok(Some(Next::At(now)))
     }
 
     /// What is left of the day's hours from `from` on: the first stretch, or `None` where the next
@@ -325,63 +332,6 @@ impl<O: Submit> Lane<O> {
     }
 }
 
-/// Writes down what became of a message, however long the database takes: it is the only one
-/// who knows.
-async fn settle(office: &Office, settlement: Settlement) -> Result<(), EngineError> {
-    for _ in 0..SETTLE_TRIES {
-        match office.store.settle(settlement.clone()).await {
-            Ok(true) => return Ok(()),
-            Ok(false) => {
-                warn!(message = settlement.message, "settled by somebody else meanwhile");
-                return Ok(());
-            }
-            Err(error) if error.is_transient() => {
-                warn!(%error, "waiting to settle a message");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Locked.into())
-}
-
-/// Follows one submission: marks the dot, durably, before it leaves.
-struct Marking<'a> {
-    office: &'a Office,
-    message: i64,
-    epoch: i64,
-}
-
-impl Progress for Marking<'_> {
-    async fn reached(&mut self, stage: Stage) -> Result<(), Halt> {
-        let failpoint = &self.office.failpoint;
-        match stage {
-            Stage::Mail => failpoint.pass("after_mail").await,
-            Stage::Rcpt => failpoint.pass("after_rcpt").await,
-            Stage::BodyWritten => {
-                failpoint.pass("before_dot_commit").await?;
-                let now = self.office.clock.now();
-                match self.office.store.mark_dot(self.message, self.epoch, now).await {
-                    Ok(true) => failpoint.pass("after_dot_commit").await,
-                    Ok(false) => Err(Halt("the lease was lost before the final dot".to_owned())),
-                    Err(error) => Err(Halt(format!("the dot could not be marked: {error}"))),
-                }
-            }
-            Stage::DotWritten => failpoint.pass("after_dot").await,
-        }
-    }
-}
-
-fn tell(mailbox: i64, message: i64, fate: &Fate) {
-    match fate {
-        Fate::Accepted { .. } => info!(mailbox, message, "accepted"),
-        Fate::Rejected { verdict, .. } => info!(mailbox, message, verdict, "rejected"),
-        Fate::Deferred { .. } => info!(mailbox, message, "deferred"),
-        Fate::NotSent { .. } => info!(mailbox, message, "surely not sent"),
-        Fate::InDoubt { .. } => warn!(mailbox, message, "in doubt"),
-    }
-}
-
 /// Due messages read at once: enough to keep the database quiet, few enough to be fresh.
 const AHEAD: u32 = 50;
 
@@ -391,6 +341,3 @@ const HELD_FOR: Millis = MINUTE;
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;
 const BACKOFF_MAX: Millis = 5 * MINUTE;
-
-/// How often a settlement is tried, a second apart, while the database is locked or full.
-const SETTLE_TRIES: u32 = 600;

@@ -4,6 +4,7 @@
 //!
 //! Decides nothing that core can decide, and remembers nothing that the books should.
 
+mod attempt;
 pub mod clock;
 mod error;
 pub mod failpoint;
@@ -11,6 +12,7 @@ pub mod fleet;
 pub mod import;
 mod judge;
 mod lane;
+mod lanes;
 mod letter;
 mod loops;
 mod office;
@@ -26,7 +28,7 @@ pub use self::error::EngineError;
 pub use self::lane::{Lane, Next};
 pub use self::loops::Loops;
 pub use self::office::{Office, Opens, Ways};
-pub use self::planner::{Planner, word};
+pub use self::planner::Planner;
 pub use self::roster::{BookedManifest, Campaign, Roster};
 pub use self::run::{Until, run};
 pub use self::sender::Sender;

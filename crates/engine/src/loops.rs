@@ -86,7 +86,7 @@ impl<O: Submit, I: Inbox> Loops<O, I> {
                 if let Some((_, lane)) = self.lanes.remove(&mailbox) {
                     lane.close().await;
                 }
-                self.sender.dismiss(mailbox, None);
+                self.sender.dismiss(mailbox, now);
             }
             if let Some(error) = failed {
                 return Err(error);

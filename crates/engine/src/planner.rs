@@ -39,6 +39,7 @@ impl Planner {
         let day = self.office.day(now);
         let store = &self.office.store;
         let settings = settings(store).await?;
+        store.resume_due(now).await?;
         if self.planned.is_none_or(|planned| planned.day != day) {
             store.roll_days(&day.to_string(), days_between, now).await?;
             let stopped = store.stop_late_follow_ups(LATE, now).await?;
@@ -46,15 +47,15 @@ impl Planner {
                 info!(stopped, "follow-ups waited too long for paused mailboxes");
             }
         }
-        store.resume_due(now).await?;
         store.finish_campaigns(now).await?;
         let mut roster = Roster::clone(&self.office.roster());
         roster.refresh(store, &self.office.fleet.timezone).await?;
         self.office.hang_up(roster);
         if self.is_stale(day, now).await? {
             let mark = store.planning_mark().await?;
-            self.plan(&settings, day, now).await?;
-            self.planned = Some(Planned { day, at: now, mark });
+            // Where another planner was faster, the next tick takes in what that one left.
+            let saved = self.plan(&settings, day, now).await?;
+            self.planned = saved.then_some(Planned { day, at: now, mark });
         }
         let midnight = calendar::day_span(&self.office.fleet.timezone, day).end();
         Ok((now + self.office.poll).min(midnight))
@@ -72,27 +73,22 @@ impl Planner {
         Ok(ready_at.is_some_and(|at| at <= now))
     }
 
-    async fn plan(&self, settings: &Settings, day: Date, now: Millis) -> Result<(), EngineError> {
+    /// Plans and saves. `false`: another planner has placed one of the messages.
+    async fn plan(&self, settings: &Settings, day: Date, now: Millis) -> Result<bool, EngineError> {
         let (store, fleet, roster) = (&self.office.store, &self.office.fleet, self.office.roster());
         let snapshot = snapshot(store, fleet, &roster, settings, (day, now), Extent::Day).await?;
         let plan = plan::plan_day(&snapshot);
-        let is_revision = store.is_planned(&day.to_string()).await?;
-        if is_revision && plan.messages.is_empty() && !self.lifts_a_ceiling(&plan).await? {
-            return Ok(());
+        let day_plan = saved(&plan, &snapshot, settings, now);
+        let is_revision = store.is_planned(&day_plan.day).await?;
+        if is_revision && plan.messages.is_empty() && store.has_ceilings_of(&day_plan).await? {
+            return Ok(true);
         }
-        store.save_plan(&saved(&plan, &snapshot, settings, now)).await?;
+        if !store.save_plan(&day_plan).await? {
+            return Ok(false);
+        }
         let short: u32 = plan.shortfalls.iter().map(|s| s.count).sum();
         info!(day = %day, planned = plan.messages.len(), short, "planned");
-        Ok(())
-    }
-
-    /// Whether a mailbox may do more today than its saved day says: its probe came back, say.
-    async fn lifts_a_ceiling(&self, plan: &Plan) -> Result<bool, EngineError> {
-        let saved = self.office.store.mailbox_days(&plan.day.to_string()).await?;
-        Ok(plan.mailboxes.iter().any(|day| {
-            let known = saved.iter().find(|(id, ..)| *id == day.id.0);
-            known.is_none_or(|(_, allowance, ..)| day.allowance > *allowance)
-        }))
+        Ok(true)
     }
 }
 
@@ -134,7 +130,7 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             campaign_id: row.id.0,
             target: day.target,
             planned: day.planned,
-            shortfalls: mine.map(|s| (word(s.why), s.count, s.cure.clone())).collect(),
+            shortfalls: mine.map(|s| (s.why.word().to_owned(), s.count, s.cure.clone())).collect(),
         }
     });
     let mailboxes =
@@ -144,6 +140,7 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             allowance: day.allowance,
             ceiling: day.ceiling,
             allotted: day.allotted,
+            warm_days: day.warm_days,
             first_at: day.first_at,
             last_at: day.last_at,
         });
@@ -169,13 +166,4 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             })
             .collect(),
     }
-}
-
-/// A limit as the books and `--json` write it.
-#[must_use]
-pub fn word(limit: plan::Limit) -> String {
-    serde_json::to_value(limit)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }

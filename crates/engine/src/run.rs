@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use warmfront_core::span::{self, MINUTE, Millis};
 use warmfront_mail::inbox::Inbox;
 use warmfront_mail::submit::Submit;
+use warmfront_store::Lease;
 
 use crate::EngineError;
-use crate::lane::{Lane, Next};
+use crate::lanes::{LaneEnd, Lanes};
 use crate::office::{Office, Ways};
 use crate::planner::Planner;
 use crate::sender::Sender;
@@ -25,9 +26,6 @@ pub enum Until {
     /// When nothing may leave any more today.
     Idle,
 }
-
-/// How a lane's task ended.
-type Ended = (i64, Result<(), EngineError>);
 
 /// Runs until `stop` or, where wanted, until nothing is left for today. What is in flight is
 /// finished either way, for at most [`FINISH_MAX`].
@@ -46,14 +44,18 @@ where
     let mut daemon = Daemon {
         planner: Planner::new(office.clone()),
         sender: Sender::new(office.clone(), ways.clone()),
-        lanes: JoinSet::new(),
+        lanes: Lanes::default(),
         stop: stop.clone(),
+        told: String::new(),
         latest: office.clock.now(),
         epoch_at: office.clock.now(),
         office,
     };
     let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
-    let ended = daemon.work(until).await;
+    let ended = tokio::select! {
+        ended = daemon.work(until) => ended,
+        () = broken(&watching) => Err(EngineError::Broken("watcher")),
+    };
     daemon.finish().await;
     watching.abort();
     ended
@@ -76,12 +78,22 @@ async fn refuse_a_restored_backup(office: &Office) -> Result<(), EngineError> {
     Ok(office.store.begin_epoch(watermark).await?)
 }
 
+/// What a round led to.
+enum Round {
+    /// Nothing may leave any more today.
+    Idle,
+    /// Nothing is due before that.
+    Until(Millis),
+}
+
 struct Daemon<O, I> {
     office: Office,
     planner: Planner,
     sender: Sender<O, I>,
-    lanes: JoinSet<Ended>,
+    lanes: Lanes,
     stop: CancellationToken,
+    /// The trouble last told, so that it is told once.
+    told: String,
     /// The latest moment seen.
     latest: Millis,
     /// When the present epoch began.
@@ -94,36 +106,48 @@ where
     I: Inbox + 'static,
 {
     async fn work(&mut self, until: Until) -> Result<(), EngineError> {
+        let begun_on = self.office.day(self.office.clock.now());
         while !self.stop.is_cancelled() {
             let now = self.office.clock.now();
-            let wake = match self.round(now).await {
-                Ok(wake) => wake,
+            if until == Until::Idle && self.office.day(now) > begun_on {
+                return Ok(());
+            }
+            let wake = match self.round(now, until).await {
+                Ok(Round::Idle) => return Ok(()),
+                Ok(Round::Until(wake)) => {
+                    self.told.clear();
+                    wake
+                }
                 Err(error) if error.is_transient() => {
-                    warn!(%error, "nothing is sent until this is over");
+                    self.rest(&error);
                     now + TRY_AGAIN
                 }
                 Err(error) => return Err(error),
             };
-            if until == Until::Idle && self.lanes.is_empty() {
-                match self.is_idle(now).await {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {}
-                    Err(error) if error.is_transient() => warn!(%error, "is there more to do?"),
-                    Err(error) => return Err(error),
-                }
-            }
             let clock = self.office.clock.clone();
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                Some(ended) = self.lanes.join_next() => self.lane_ended(ended),
+                Some((lease, ended)) = self.lanes.next() => self.lane_ended(lease, ended).await,
                 () = clock.wait_until(wake) => {}
             }
         }
         Ok(())
     }
 
+    /// Nothing is sent while the books cannot be written or the clock is wrong.
+    fn rest(&mut self, error: &EngineError) {
+        if matches!(error, EngineError::ClockSetBack { .. }) {
+            self.lanes.stop();
+        }
+        let trouble = error.to_string();
+        if trouble != self.told {
+            warn!("{trouble}");
+            self.told = trouble;
+        }
+    }
+
     /// Plans and recruits; says when to come back.
-    async fn round(&mut self, now: Millis) -> Result<Millis, EngineError> {
+    async fn round(&mut self, now: Millis, until: Until) -> Result<Round, EngineError> {
         if now < self.latest - CLOCK_TOLERANCE {
             let behind = span::length_text(self.latest - now);
             return Err(EngineError::ClockSetBack { behind });
@@ -135,9 +159,12 @@ where
         let plan_at = self.planner.tick(now).await?;
         let (lanes, recruit_at) = self.sender.tick(now).await?;
         for lane in lanes {
-            self.lanes.spawn(drive(lane, self.office.clone(), self.stop.clone()));
+            self.lanes.add(lane, &self.office, &self.stop);
         }
-        Ok(plan_at.min(recruit_at))
+        if until == Until::Idle && self.lanes.is_empty() && self.is_idle(now).await? {
+            return Ok(Round::Idle);
+        }
+        Ok(Round::Until(plan_at.min(recruit_at)))
     }
 
     /// What cannot be written now is tried again; mail does not wait for it.
@@ -155,21 +182,27 @@ where
         Ok(self.office.store.claimable_left(&day, now).await? == 0)
     }
 
-    fn lane_ended(&mut self, ended: Result<Ended, tokio::task::JoinError>) {
+    async fn lane_ended(&mut self, lease: Lease, ended: Result<(), LaneEnd>) {
+        let mailbox = lease.mailbox;
         match ended {
-            Ok((mailbox, Ok(()))) => self.sender.dismiss(mailbox, None),
-            Ok((mailbox, Err(error))) => {
+            Ok(()) => {}
+            Err(LaneEnd::Failed(error)) => {
                 error!(mailbox, %error, "a lane broke; its mailbox rests a little");
-                self.sender.dismiss(mailbox, Some(self.office.clock.now()));
             }
-            Err(error) => error!(%error, "a lane panicked; its mailbox rests until the restart"),
+            Err(LaneEnd::Panicked(why)) => {
+                error!(mailbox, why, "a lane panicked; its mailbox rests a little");
+                if let Err(error) = self.office.store.release(lease).await {
+                    warn!(mailbox, %error, "a lease was not given back");
+                }
+            }
         }
+        self.sender.dismiss(mailbox, self.office.clock.now());
     }
 
     /// Waits for what is in flight.
     async fn finish(&mut self) {
         self.stop.cancel();
-        let all = async { while self.lanes.join_next().await.is_some() {} };
+        let all = async { while self.lanes.next().await.is_some() {} };
         if tokio::time::timeout(FINISH_MAX, all).await.is_err() {
             warn!("stopped with a message in flight; the next start settles it");
         }
@@ -178,34 +211,11 @@ where
     }
 }
 
-/// One lane until it has nothing to do for a while.
-async fn drive<O: Submit>(mut lane: Lane<O>, office: Office, stop: CancellationToken) -> Ended {
-    let mailbox = lane.mailbox_id();
-    loop {
-        if stop.is_cancelled() {
-            break;
-        }
-        let now = office.clock.now();
-        let wake = match lane.tick(now).await {
-            Ok(Next::At(at)) if at - now <= LINGERS_FOR => at,
-            // The lane stays, so that it remembers how often it has failed.
-            Ok(Next::NotBefore(at)) => at,
-            Ok(Next::At(_) | Next::Done) => break,
-            Err(error) => {
-                lane.close().await;
-                return (mailbox, Err(error));
-            }
-        };
-        // The clock lets nobody sleep long; whoever it wakes early goes back to sleep.
-        while office.clock.now() < wake && !stop.is_cancelled() {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = office.clock.wait_until(wake) => {}
-            }
-        }
+/// Comes back when the watcher has ended though nobody stopped it.
+async fn broken(watching: &JoinHandle<()>) {
+    while !watching.is_finished() {
+        tokio::time::sleep(LOOKS_AFTER).await;
     }
-    lane.close().await;
-    (mailbox, Ok(()))
 }
 
 /// Reads inboxes beside the sending, so that a slow one holds nobody up.
@@ -234,8 +244,8 @@ const EPOCH: Millis = 20 * span::SECOND;
 /// How long to wait when the database is full or locked.
 const TRY_AGAIN: Millis = 2 * span::SECOND;
 
-/// A lane keeps its connection and its lease while its next message is this near.
-const LINGERS_FOR: Millis = MINUTE;
+/// How often the daemon looks after its watcher.
+const LOOKS_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a stop waits for what is in flight.
 const FINISH_MAX: Duration = Duration::from_secs(30);

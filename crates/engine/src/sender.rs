@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::warn;
 use warmfront_core::health::PauseReason;
-use warmfront_core::span::{MINUTE, Millis};
+use warmfront_core::span::{Millis, SECOND};
 use warmfront_mail::submit::Submit;
 
 use crate::EngineError;
@@ -18,7 +18,7 @@ pub struct Sender<O, I> {
     ways: Ways<O, I>,
     /// Mailboxes that have a lane at present.
     busy: BTreeSet<i64>,
-    /// Mailboxes whose lane failed, and when to try again.
+    /// Mailboxes whose lane is over, and when they may have another.
     resting: BTreeMap<i64, Millis>,
     renewed_at: Option<Millis>,
 }
@@ -36,8 +36,9 @@ impl<O: Submit, I> Sender<O, I> {
         self.renew(now).await?;
         let day = self.office.day(now).to_string();
         self.resting.retain(|_, until| *until > now);
+        let rested = self.resting.values().min().copied();
         let mut lanes = Vec::new();
-        let mut wake = now + self.office.poll;
+        let mut wake = rested.unwrap_or(Millis::MAX).min(now + self.office.poll);
         for mailbox in self.office.store.mailboxes_with_orphans().await? {
             lanes.extend(self.recruit(mailbox, now).await?);
         }
@@ -57,12 +58,11 @@ impl<O: Submit, I> Sender<O, I> {
         }
     }
 
-    /// A lane has come to its end; `failed` says whether it broke.
-    pub fn dismiss(&mut self, mailbox: i64, failed_at: Option<Millis>) {
+    /// A lane has come to its end at `now`. Its mailbox rests a little, whatever the end was, so that
+    /// nothing the lane could not do is tried again without a pause.
+    pub fn dismiss(&mut self, mailbox: i64, now: Millis) {
         self.busy.remove(&mailbox);
-        if let Some(now) = failed_at {
-            self.resting.insert(mailbox, now + RESTS_FOR);
-        }
+        self.resting.insert(mailbox, now + RESTS_FOR);
     }
 
     async fn renew(&mut self, now: Millis) -> Result<(), EngineError> {
@@ -106,5 +106,5 @@ impl<O: Submit, I> Sender<O, I> {
     }
 }
 
-/// How long a mailbox is left alone after its lane broke.
-const RESTS_FOR: Millis = MINUTE / 6;
+/// How long a mailbox is left alone after its lane.
+const RESTS_FOR: Millis = 5 * SECOND;

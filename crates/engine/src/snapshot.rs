@@ -301,6 +301,7 @@ fn mailbox(
         last_attempt_at: row.last_attempt_at,
         gap: row.gap_ms,
         pace: configured.map_or(plan::Pace::Even, |m| m.pace),
+        inbox_is_read: configured.is_some_and(|m| m.inbox_is_read),
         calendar,
     }
 }
@@ -311,7 +312,9 @@ fn standing(row: &MailboxRow, is_configured: bool) -> Standing {
         "paused" if is_configured => {
             let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
             Standing::Paused {
-                reason: reason.unwrap_or(PauseReason::Operator),
+                // A word that nobody knows is taken for a grave one.
+                reason: reason.unwrap_or(PauseReason::Spam),
+                since: row.paused_at.unwrap_or_default(),
                 until: row.paused_until,
             }
         }

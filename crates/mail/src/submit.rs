@@ -95,6 +95,10 @@ pub enum Outcome {
 /// A future dropped half-way costs the connection, never the truth: what had not reached
 /// [`Stage::BodyWritten`] was surely not sent.
 pub trait Submit: Send {
+    /// Whether a letter could leave without connecting first. Logging in costs the server's
+    /// patience, so nobody does it for a letter that may not leave.
+    fn is_open(&self, now: Millis) -> bool;
+
     /// Opens a connection and logs in, or makes sure of the one there is. Called before a message
     /// is claimed, so that an unreachable server costs no attempt.
     fn ready(&mut self, now: Millis) -> impl Future<Output = Result<(), Trouble>> + Send;

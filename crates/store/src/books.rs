@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use crate::db::sql;
+use crate::db::{json, sql};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
@@ -179,7 +179,7 @@ impl Store {
 
     /// Why mailboxes were paused, and how often: (reason, times), most frequent first.
     pub async fn pause_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let data = if self.db.is_shared() { "CAST(data AS JSONB)" } else { "data" };
+        let data = json(&self.db.read, "data");
         self.counts(&format!(
             "SELECT {data} ->> 'reason' AS name, count(*) AS n FROM events
              WHERE kind = 'mailbox_paused' GROUP BY 1 ORDER BY 2 DESC, 1"

@@ -142,16 +142,18 @@ impl Store {
             .db
             .read
             .query_all_raw(sql(
-                "SELECT wait FROM steps WHERE campaign_id = $1 AND position > 1 ORDER BY position",
+                "SELECT wait FROM steps
+                 WHERE campaign_id = $1 AND position > 1 AND withdrawn = 0 ORDER BY position",
                 [campaign.into()],
             ))
             .await?;
         rows.iter().map(|row| Ok(row.read("wait")?)).collect()
     }
 
-    /// The texts of a campaign: of each step and variant the latest revision.
+    /// The texts of a campaign: of each step and variant the latest revision. One that was withdrawn
+    /// is none of them any more.
     pub async fn texts(&self, campaign: i64) -> Result<Vec<StepText>, StoreError> {
-        latest_texts(&self.db.read, campaign).await
+        texts(&self.db.read, campaign, TEXTS).await
     }
 
     /// One text as it was.
@@ -165,20 +167,33 @@ impl Store {
     }
 }
 
-pub(crate) async fn latest_texts(
+/// The latest texts of a campaign, those in use or those withdrawn.
+pub(crate) async fn texts(
     db: &impl ConnectionTrait,
     campaign: i64,
+    which: &str,
 ) -> Result<Vec<StepText>, StoreError> {
     let query = sql(
-        "SELECT id, position, variant, subject, text, html, hash FROM step_revisions r
-         WHERE campaign_id = $1 AND revision = (SELECT max(revision) FROM step_revisions l
-               WHERE l.campaign_id = r.campaign_id AND l.position = r.position
-                 AND l.variant = r.variant)
-         ORDER BY position, variant",
+        &format!(
+            "SELECT id, position, variant, subject, text, html, hash FROM step_revisions r
+             WHERE campaign_id = $1 AND revision = (SELECT max(revision) FROM step_revisions l
+                   WHERE l.campaign_id = r.campaign_id AND l.position = r.position
+                     AND l.variant = r.variant)
+               AND {which} (SELECT 1 FROM withdrawn_variants w
+                   WHERE w.campaign_id = r.campaign_id AND w.position = r.position
+                     AND w.variant = r.variant)
+             ORDER BY position, variant"
+        ),
         [campaign.into()],
     );
     Ok(StepText::find_by_statement(query).all(db).await?)
 }
+
+/// Texts in use.
+pub(crate) const TEXTS: &str = "NOT EXISTS";
+
+/// Texts that were withdrawn.
+pub(crate) const WITHDRAWN: &str = "EXISTS";
 
 pub(crate) async fn pause(
     db: &impl ConnectionTrait,

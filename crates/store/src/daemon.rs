@@ -57,9 +57,10 @@ fn owner_in(file: &mut File) -> String {
     }
 }
 
-/// A file beside the database's, made where there is none.
+/// Beside the file itself, whatever other names lead to it: two locks would be none.
 pub(crate) fn side_file(database: &Path, suffix: &str) -> Result<File, StoreError> {
-    let mut name = database.as_os_str().to_owned();
+    let itself = std::fs::canonicalize(database).unwrap_or_else(|_| database.to_owned());
+    let mut name = itself.into_os_string();
     name.push(format!(".{suffix}"));
     File::options()
         .read(true)

@@ -44,8 +44,9 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stops every enrolment whose follow-up has waited for a paused mailbox for longer than
-    /// `late`: after so long it is no follow-up any more. Says how many.
+    /// Stops every enrolment whose follow-up is later than `late` and has waited all that time for
+    /// a paused mailbox: after so long it is no follow-up any more. Says how many. What is late for
+    /// another reason may still go.
     pub async fn stop_late_follow_ups(&self, late: i64, now: i64) -> Result<u64, StoreError> {
         let transaction = self.db.begin().await?;
         let stopped = transaction
@@ -53,7 +54,8 @@ impl Store {
                 "UPDATE enrolments SET state = 'stopped', ended_at = $2,
                         because = 'its follow-up waited too long for a paused mailbox'
                  WHERE state = 'active' AND next_step > 1 AND next_at > 0 AND next_at < $2 - $1
-                   AND mailbox_id IN (SELECT id FROM mailboxes WHERE state = 'paused')
+                   AND mailbox_id IN (SELECT id FROM mailboxes
+                                      WHERE state = 'paused' AND paused_at < $2 - $1)
                    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = enrolments.id
                         AND m.state IN ('sending', 'in_doubt'))",
                 [late.into(), now.into()],

@@ -5,7 +5,7 @@
 //! `migrations/postgres`); where the two must differ, both texts stand side by side.
 
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Value,
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
@@ -74,6 +74,14 @@ impl Db {
             }
         };
         Ok(self.write.begin_with_options(options).await?)
+    }
+}
+
+/// A column of JSON text as one whose fields `->>` reads.
+pub(crate) fn json(db: &impl ConnectionTrait, column: &str) -> String {
+    match db.get_database_backend() {
+        DbBackend::Postgres => format!("CAST({column} AS JSONB)"),
+        _ => column.to_owned(),
     }
 }
 

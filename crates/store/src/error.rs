@@ -88,6 +88,20 @@ pub enum StoreError {
         "the database cannot be written: the disk refuses, because of a quota, a limit on the size of files, or a fault; nothing is sent until it takes writes again"
     )]
     Unwritable,
+    /// An update would take a step away from under people who wait for it.
+    #[error(
+        "the folder of {slug} ends with step {steps}, and people still wait for step {step} in the books ({people}, later ones counted too): nothing was taken over. Put the step back, and leave it until `warmfront campaign status {slug}` shows nobody active, held or blocked"
+    )]
+    StepAwaited {
+        /// The campaign.
+        slug: String,
+        /// How many wait.
+        people: u64,
+        /// The first step that is gone and awaited.
+        step: u32,
+        /// How many steps the folder has.
+        steps: u64,
+    },
     /// Somebody else holds a lock for long, or two waited for each other.
     #[error("the database is locked by another program; waiting")]
     Locked,

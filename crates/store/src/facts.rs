@@ -19,6 +19,7 @@ impl Store {
 struct FactsRow {
     state: String,
     plan_day: Option<String>,
+    attempts: u32,
     due_at: i64,
     closes_at: i64,
     position: u32,
@@ -48,6 +49,7 @@ struct FactsRow {
 columns!(FactsRow {
     state,
     plan_day,
+    attempts,
     due_at,
     closes_at,
     position,
@@ -80,6 +82,7 @@ impl FactsRow {
         Facts {
             planned_today: self.plan_day.as_deref() == Some(day),
             state: self.state,
+            attempts: self.attempts,
             due_at: self.due_at,
             closes_at: self.closes_at,
             step: self.position,

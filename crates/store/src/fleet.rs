@@ -191,8 +191,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        let word = PauseReason::Operator.as_str();
-        pause(&transaction, mailbox, word, because, None, 0, now).await?;
+        pause(&transaction, mailbox, PauseReason::Operator, because, None, 0, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -254,6 +253,16 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         [mailbox.into(), warm_days.into(), i64::from(probe).into()],
     ))
     .await?;
+    if probe {
+        // At once, whenever the next plan is made.
+        db.execute_raw(sql(
+            "UPDATE mailbox_days SET ceiling = min(ceiling, attempted + 1)
+             WHERE mailbox_id = $1
+               AND day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = $1)",
+            [mailbox.into()],
+        ))
+        .await?;
+    }
     tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await
 }
 
@@ -263,5 +272,5 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     let reason = reason.unwrap_or(PauseReason::Spam);
     let paused_for = now - row.paused_at.unwrap_or(now);
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
-    (warm_days, row.probe || reason != PauseReason::Operator)
+    (warm_days, row.probe || health::probes_on_return(reason))
 }

@@ -6,7 +6,7 @@ use warmfront_core::health::{self, Blow, PauseReason, Record};
 use warmfront_core::span::{DAY, Millis};
 
 use crate::StoreError;
-use crate::db::sql;
+use crate::db::{json, sql};
 use crate::row::{Row as _, columns};
 
 /// What a blow is judged by.
@@ -81,7 +81,7 @@ pub(crate) async fn stop(
     now: Millis,
 ) -> Result<(), StoreError> {
     let sentence = format!("{reason}: {because}");
-    pause(db, mailbox, reason.as_str(), &sentence, None, 0, now).await
+    pause(db, mailbox, reason, &sentence, None, 0, now).await
 }
 
 async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result<(), StoreError> {
@@ -183,7 +183,8 @@ async fn pause_for_reason(
     Ok(())
 }
 
-/// Two mailboxes of one domain or tenant paused for policy within a day pause all of it.
+/// Two mailboxes of one domain or tenant paused for policy within a day pause all of it, though a
+/// pause of theirs may be over already.
 async fn spread(
     db: &impl ConnectionTrait,
     column: &str,
@@ -191,12 +192,14 @@ async fn spread(
     reason: PauseReason,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let data = json(db, "v.data");
     let paused = db
         .query_one_raw(sql(
             &format!(
-                "SELECT count(*) AS n FROM mailboxes WHERE {column} = $1 AND state = 'paused'
-                 AND paused_at > $2
-                 AND paused_reason IN ('sender_rejections', 'spam', 'complaint')"
+                "SELECT count(DISTINCT v.mailbox_id) AS n FROM events v
+                 JOIN mailboxes b ON b.id = v.mailbox_id
+                 WHERE v.kind = 'mailbox_paused' AND v.at > $2 AND b.{column} = $1
+                   AND {data} ->> 'reason' IN ('sender_rejections', 'spam', 'complaint')"
             ),
             [name.into(), (now - health::SPREAD_WINDOW).into()],
         ))
@@ -217,7 +220,7 @@ async fn pause_all(
 ) -> Result<(), StoreError> {
     let ids = db
         .query_all_raw(sql(
-            &format!("SELECT id FROM mailboxes WHERE {column} = $1 AND state = 'active'"),
+            &format!("SELECT id FROM mailboxes WHERE {column} = $1 AND state <> 'disabled'"),
             [name.into()],
         ))
         .await?;
@@ -244,18 +247,19 @@ async fn pause_one(
     let until = health::paused_until(reason, earlier, now);
     // What waits for a person to mend it says nothing of how the mailbox is seen.
     let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
-    pause(db, mailbox, reason.as_str(), &reason.to_string(), until, pauses, now).await
+    pause(db, mailbox, reason, &reason.to_string(), until, pauses, now).await
 }
 
 pub(crate) async fn pause(
     db: &impl ConnectionTrait,
     mailbox: i64,
-    word: &str,
+    reason: PauseReason,
     sentence: &str,
     until: Option<Millis>,
     pauses: u32,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let word = reason.as_str();
     let written = db
         .execute_raw(sql(
             "UPDATE mailboxes SET state = 'paused', paused_at = $2, paused_until = $3,
@@ -268,15 +272,60 @@ pub(crate) async fn pause(
         .await?;
     if written.rows_affected() == 0 {
         if until.is_none() && pauses == 0 {
-            outlast(db, mailbox, sentence).await?;
+            return outlast(db, mailbox, sentence).await;
         }
-        return Ok(());
+        if !outweighs(db, mailbox, reason).await? {
+            return Ok(());
+        }
+        worsen(db, mailbox, reason, until, pauses, now).await?;
     }
     let data = format!(
         "{{\"reason\":\"{word}\",\"until\":{}}}",
         until.map_or("null".to_owned(), |at| at.to_string())
     );
     tell(db, mailbox, "mailbox_paused", &data, now).await
+}
+
+async fn outweighs(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    reason: PauseReason,
+) -> Result<bool, StoreError> {
+    let query = sql(
+        "SELECT paused_reason FROM mailboxes WHERE id = $1 AND state = 'paused'",
+        [mailbox.into()],
+    );
+    let Some(row) = db.query_one_raw(query).await? else { return Ok(false) };
+    let word: String = row.read("paused_reason")?;
+    Ok(PauseReason::from_word(&word).is_some_and(|other| reason.outweighs(other)))
+}
+
+/// Puts a graver reason in the place of a lighter one. The pause began with the lighter, counts as
+/// the graver does, and lasts as long as the longer of both; what waits for a person still does.
+async fn worsen(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    reason: PauseReason,
+    until: Option<Millis>,
+    pauses: u32,
+    now: Millis,
+) -> Result<(), StoreError> {
+    // max() of anything and NULL is NULL: no end.
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET paused_reason = $2, paused_because = $3 || '; ' || paused_because,
+                paused_until = max(paused_until, $4), pauses = $5, last_paused_at = $6
+         WHERE id = $1",
+        [
+            mailbox.into(),
+            reason.as_str().into(),
+            reason.to_string().into(),
+            until.into(),
+            pauses.into(),
+            now.into(),
+        ],
+    ))
+    .await?;
+    Ok(())
 }
 
 /// Who is told to wait for a person waits, even where a pause would have ended by itself. Its reason

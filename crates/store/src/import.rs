@@ -1,14 +1,13 @@
 //! A campaign folder becomes rows, all of them or none.
 
-use std::collections::BTreeMap;
-
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::mpsc;
 
-use crate::campaigns::{latest_texts, tell};
+use crate::campaigns::tell;
 use crate::db::sql;
+use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError, import_rows, import_staged, postgres};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +109,17 @@ pub struct Imported {
     pub summary: ImportSummary,
     /// Whether folder and books differ in their steps, and the books' were kept.
     pub kept_old_steps: bool,
+    /// What of the texts was taken over, where the campaign was known and an update asked for.
+    pub taken_over: Option<TakenOver>,
+}
+
+/// Texts that an update took over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenOver {
+    /// New, changed, or back again.
+    pub changed: u64,
+    /// Gone from the folder.
+    pub withdrawn: u64,
 }
 
 impl Store {
@@ -180,7 +190,7 @@ async fn write(
     now: i64,
 ) -> Result<Option<Imported>, StoreError> {
     let (id, is_new) = write_campaign(transaction, campaign, now).await?;
-    let kept_old_steps = write_steps(transaction, campaign, id, is_new).await?;
+    let steps = write_steps(transaction, campaign, id, is_new).await?;
     let import: i64 = transaction
         .query_one_raw(sql(
             "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
@@ -196,9 +206,17 @@ async fn write(
         _ => import_rows::write(&import, rows).await?,
     };
     let Some(summary) = summary else { return Ok(None) };
-    transaction.execute_raw(sql(HOLD_THE_ANSWERED, [id.into()])).await?;
+    inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;
     close_import(&import, &summary).await?;
-    Ok(Some(Imported { campaign: id, summary, kept_old_steps }))
+    Ok(Some(Imported {
+        campaign: id,
+        summary,
+        kept_old_steps: steps == Steps::KeptOld,
+        taken_over: match steps {
+            Steps::TakenOver(what) => Some(what),
+            Steps::New | Steps::KeptOld | Steps::Same => None,
+        },
+    }))
 }
 
 async fn write_campaign(
@@ -243,68 +261,6 @@ async fn write_campaign(
     Ok((row.read("id")?, true))
 }
 
-/// Writes steps and texts; says whether they differ from the books and the books' were kept.
-async fn write_steps(
-    db: &impl ConnectionTrait,
-    campaign: &NewCampaign,
-    id: i64,
-    is_new: bool,
-) -> Result<bool, StoreError> {
-    let known: BTreeMap<(u32, String), String> = latest_texts(db, id)
-        .await?
-        .into_iter()
-        .map(|text| ((text.position, text.variant), text.hash))
-        .collect();
-    let changed: Vec<&StepText> = campaign
-        .texts
-        .iter()
-        .filter(|t| known.get(&(t.position, t.variant.clone())) != Some(&t.hash))
-        .collect();
-    if !is_new && !campaign.update {
-        let waits = db
-            .query_all_raw(sql(
-                "SELECT wait FROM steps WHERE campaign_id = $1 ORDER BY position",
-                [id.into()],
-            ))
-            .await?
-            .iter()
-            .map(|row| Ok(row.read("wait")?))
-            .collect::<Result<Vec<Option<String>>, StoreError>>()?;
-        return Ok(!changed.is_empty() || waits != campaign.waits);
-    }
-    for (index, wait) in campaign.waits.iter().enumerate() {
-        db.execute_raw(sql(
-            "INSERT INTO steps (campaign_id, position, wait) VALUES ($1, $2, $3)
-             ON CONFLICT (campaign_id, position) DO UPDATE SET wait = excluded.wait",
-            [
-                id.into(),
-                i64::try_from(index + 1).unwrap_or(i64::MAX).into(),
-                wait.as_deref().into(),
-            ],
-        ))
-        .await?;
-    }
-    for text in changed {
-        db.execute_raw(sql(
-            "INSERT INTO step_revisions
-                 (campaign_id, position, variant, revision, subject, text, html, hash)
-             SELECT $1, $2, $3, coalesce(max(revision), 0) + 1, $4, $5, $6, $7
-             FROM step_revisions WHERE campaign_id = $1 AND position = $2 AND variant = $3",
-            [
-                id.into(),
-                text.position.into(),
-                text.variant.as_str().into(),
-                text.subject.as_deref().into(),
-                text.text.as_str().into(),
-                text.html.as_deref().into(),
-                text.hash.as_str().into(),
-            ],
-        ))
-        .await?;
-    }
-    Ok(false)
-}
-
 async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<(), StoreError> {
     let Import { db, campaign, import, now, .. } = *import;
     let figure = |n: u64| sea_orm::Value::from(i64::try_from(n).unwrap_or(i64::MAX));
@@ -344,4 +300,5 @@ const HOLD_THE_ANSWERED: &str = "
     WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
         UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
-              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')";
+              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+    RETURNING id";

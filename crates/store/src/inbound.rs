@@ -1,8 +1,9 @@
 //! What came in, recorded once, and what it does to enrolments and mailboxes.
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::span::DAY;
 
 use crate::db::sql;
 use crate::row::Row as _;
@@ -71,9 +72,14 @@ async fn record(
     arrival: &Inbound,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    let about = match &arrival.about {
+    let named = match &arrival.about {
         Some(id) => message_of(db, mailbox, id).await?,
         None => None,
+    };
+    let is_named = named.is_some();
+    let about = match named {
+        Some(about) => Some(about),
+        None => message_to_the_sender(db, mailbox, arrival).await?,
     };
     let recorded = db
         .execute_raw(sql(
@@ -91,28 +97,45 @@ async fn record(
     if recorded.rows_affected() == 0 {
         return Ok(Consequence::Known);
     }
-    let Some(mut about) = about else { return Ok(Consequence::None) };
-    settle_doubt(db, &mut about, &arrival.kind, now).await?;
-    match &arrival.kind {
+    let Some(mut about) = about else {
+        if let Kind::HardBounce { recipient } = &arrival.kind {
+            hold_the_bounced(db, mailbox, recipient.as_str(), now).await?;
+        }
+        return Ok(Consequence::None);
+    };
+    if is_named {
+        settle_doubt(db, &mut about, &arrival.kind, now).await?;
+    }
+    consequence(db, &about, &arrival.kind, now).await
+}
+
+/// What an arrival does to the enrolment that it is about.
+async fn consequence(
+    db: &impl ConnectionTrait,
+    about: &About,
+    kind: &Kind,
+    now: i64,
+) -> Result<Consequence, StoreError> {
+    match kind {
         Kind::Reply => {
-            let consequence = end(db, &about, "replied", now).await?;
-            hold_colleagues(db, &about).await?;
+            let consequence = end(db, about, "replied", now).await?;
+            hold_colleagues(db, about).await?;
             Ok(consequence)
         }
         Kind::Unsubscribe => {
-            let consequence = end(db, &about, "unsubscribed", now).await?;
-            suppress(db, &about, "unsubscribed", now).await?;
+            let consequence = end(db, about, "unsubscribed", now).await?;
+            suppress(db, about, "unsubscribed", now).await?;
             Ok(consequence)
         }
         Kind::Complaint => {
-            let consequence = end(db, &about, "complained", now).await?;
-            suppress(db, &about, "complained", now).await?;
+            let consequence = end(db, about, "complained", now).await?;
+            suppress(db, about, "complained", now).await?;
             health::strike(db, about.id, Blow::Complaint, now).await?;
             Ok(consequence)
         }
         // A report that blames another address than the one this message went to is not about it.
         Kind::HardBounce { recipient } if about.address.as_deref() == Some(recipient.as_str()) => {
-            bounce(db, &about, now).await
+            bounce(db, about, now).await
         }
         Kind::HardBounce { .. } | Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => {
             Ok(Consequence::None)
@@ -173,6 +196,25 @@ async fn message_of(
     Ok(About::find_by_statement(query).one(db).await?)
 }
 
+/// What this very mailbox last wrote to whoever sent a no that names no message of ours: the answer
+/// that told the message's id may have been lost, and doubt counts as a no.
+async fn message_to_the_sender(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+) -> Result<Option<About>, StoreError> {
+    let is_no = matches!(arrival.kind, Kind::Reply | Kind::Unsubscribe | Kind::Complaint);
+    let Some(from) = arrival.from.as_ref().filter(|_| is_no) else { return Ok(None) };
+    let query = sql(
+        "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
+         JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
+         WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
+         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        [mailbox.into(), from.as_str().into()],
+    );
+    Ok(About::find_by_statement(query).one(db).await?)
+}
+
 async fn end(
     db: &impl ConnectionTrait,
     about: &About,
@@ -190,20 +232,45 @@ async fn end(
 }
 
 /// Whoever answered is talking to a person now: in every other campaign they, and the people of
-/// their company, wait for the operator. What was planned for them goes back to no day.
+/// their company, wait for the operator.
 async fn hold_colleagues(db: &impl ConnectionTrait, about: &About) -> Result<(), StoreError> {
-    let held = db
-        .query_all_raw(sql(
-            "UPDATE enrolments SET state = 'held', because = 'an answer came from there'
-             WHERE state = 'active' AND prospect_id IN (
-                 SELECT e.prospect_id FROM enrolments e WHERE e.id = $1
-                 UNION SELECT q.id FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
-                       JOIN prospects q ON q.company = p.company WHERE e.id = $1)
-             RETURNING id",
-            [about.enrolment_id.into()],
-        ))
-        .await?;
-    for row in held {
+    let whom = sql(
+        "UPDATE enrolments SET state = 'held', because = 'an answer came from there'
+         WHERE state = 'active' AND prospect_id IN (
+             SELECT e.prospect_id FROM enrolments e WHERE e.id = $1
+             UNION SELECT q.id FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                   JOIN prospects q ON q.company = p.company WHERE e.id = $1)
+         RETURNING id",
+        [about.enrolment_id.into()],
+    );
+    hold(db, whom).await
+}
+
+/// Whoever bounced by a report that names no message of ours waits for the operator, if this
+/// mailbox wrote to them lately: too little to suppress an address by, too much to go on.
+async fn hold_the_bounced(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    address: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let whom = sql(
+        "UPDATE enrolments SET state = 'held', because = 'a bounce came that names no message'
+         WHERE state = 'active' AND prospect_id IN (
+             SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
+             JOIN messages m ON m.enrolment_id = e.id
+             WHERE p.address = $1 AND +m.mailbox_id = $2 AND m.attempts > 0
+               AND m.sending_since > $3)
+         RETURNING id",
+        [address.into(), mailbox.into(), (now - LATELY).into()],
+    );
+    hold(db, whom).await
+}
+
+/// Holds enrolments by a statement that returns them: what was planned for them goes back to no
+/// day.
+pub(crate) async fn hold(db: &impl ConnectionTrait, whom: Statement) -> Result<(), StoreError> {
+    for row in db.query_all_raw(whom).await? {
         let enrolment: i64 = row.read("id")?;
         db.execute_raw(sql(
             "UPDATE messages SET plan_day = NULL, why = 'enrolment_held'
@@ -246,3 +313,6 @@ async fn bounce(
     health::strike(db, about.id, Blow::HardBounce, now).await?;
     Ok(consequence)
 }
+
+/// How long ago a mailbox may have written to whom a report without a message's id is about.
+const LATELY: i64 = 7 * DAY;

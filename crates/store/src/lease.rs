@@ -165,18 +165,21 @@ impl Store {
         rows.iter().map(|row| Ok(row.read("mailbox_id")?)).collect()
     }
 
-    /// The active mailboxes with something planned for `day`, and when their first is due.
+    /// The active mailboxes with something planned for `day`, and when their first may leave: when it
+    /// is due, and not before the gap is over.
     pub async fn mailboxes_with_work(&self, day: &str) -> Result<Vec<(i64, i64)>, StoreError> {
         let rows = self
             .db
             .read
             .query_all_raw(sql(
-                "SELECT m.mailbox_id, min(m.due_at) AS due_at FROM messages m
+                "SELECT m.mailbox_id,
+                        max(min(m.due_at), coalesce(b.last_attempt_at + b.gap_ms, 0)) AS due_at
+                 FROM messages m
                  JOIN mailboxes b ON b.id = m.mailbox_id
                  JOIN campaigns c ON c.id = m.campaign_id
                  WHERE m.state = 'planned' AND m.plan_day = $1
                    AND b.state = 'active' AND c.state = 'running'
-                 GROUP BY m.mailbox_id ORDER BY m.mailbox_id",
+                 GROUP BY m.mailbox_id, b.id ORDER BY m.mailbox_id",
                 [day.into()],
             ))
             .await?;

@@ -17,6 +17,7 @@ mod health;
 mod import;
 mod import_rows;
 mod import_staged;
+mod import_steps;
 mod inbound;
 mod lease;
 mod occasions;
@@ -41,7 +42,7 @@ pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
-pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText};
+pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::planning::{

@@ -106,13 +106,24 @@ pub struct SavedMailboxDay {
     pub ceiling: u32,
     /// Its share.
     pub allotted: u32,
+    /// Where it stood on its curve.
+    pub warm_days: u32,
     /// Its first message still to come.
     pub first_at: Option<i64>,
     /// Its last.
     pub last_at: Option<i64>,
 }
 
-columns!(SavedMailboxDay { mailbox_id, cap, allowance, ceiling, allotted, first_at, last_at });
+columns!(SavedMailboxDay {
+    mailbox_id,
+    cap,
+    allowance,
+    ceiling,
+    allotted,
+    warm_days,
+    first_at,
+    last_at,
+});
 
 /// One campaign's day in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,7 +298,7 @@ impl Store {
 }
 
 const SAVED_MAILBOX_DAYS: &str = "
-    SELECT d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted,
+    SELECT d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted, d.warm_days,
            (SELECT min(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id
             AND m.plan_day = d.day) AS first_at,
            (SELECT max(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id

@@ -1,10 +1,12 @@
 //! A plan, or a revision of one, written down: whole or not at all.
 
+use std::collections::BTreeMap;
+
 use sea_orm::ConnectionTrait;
 
 use crate::db::sql;
 use crate::row::Row as _;
-use crate::{DayPlan, NewMessage, PlanEntry, Store, StoreError};
+use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
 impl Store {
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
@@ -25,6 +27,7 @@ impl Store {
                         day.allowance.into(),
                         day.ceiling.into(),
                         day.allotted.into(),
+                        day.warm_days.into(),
                     ],
                 ))
                 .await?;
@@ -50,6 +53,34 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(true)
+    }
+}
+
+impl Store {
+    /// Whether the books hold the ceilings of a plan already.
+    pub async fn has_ceilings_of(&self, plan: &DayPlan) -> Result<bool, StoreError> {
+        let mailboxes = self.mailbox_days(&plan.day).await?;
+        let same = |day: &SavedMailboxDay| {
+            let known = mailboxes.iter().find(|(id, ..)| *id == day.mailbox_id);
+            known.is_some_and(|(_, _, ceiling, ..)| *ceiling == day.ceiling)
+        };
+        if !plan.mailboxes.iter().all(same) {
+            return Ok(false);
+        }
+        let query = sql(
+            "SELECT scope, name, ceiling FROM budget_days WHERE day = $1",
+            [plan.day.as_str().into()],
+        );
+        let mut budgets = BTreeMap::new();
+        for row in self.db.read.query_all_raw(query).await? {
+            let place: (String, String) = (row.read("scope")?, row.read("name")?);
+            budgets.insert(place, row.read::<u32>("ceiling")?);
+        }
+        let has = |scope: &str, planned: &[(String, u32)]| {
+            let known = |name: &String| budgets.get(&(scope.to_owned(), name.clone()));
+            planned.iter().all(|(name, ceiling)| known(name) == Some(ceiling))
+        };
+        Ok(has("domain", &plan.domains) && has("tenant", &plan.tenants))
     }
 }
 
@@ -169,9 +200,14 @@ const NEW_MESSAGES: &str = "
     WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = CAST(j.value ->> 0 AS BIGINT)
                       AND m.position = CAST(j.value ->> 2 AS BIGINT))";
 
+/// The day's allowance is what the day is judged by: a pause or a probe takes room away, and makes no
+/// warm day of one that was barely used.
 const SAVE_MAILBOX_DAY: &str = "
-    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted)
-    VALUES ($1, $2, max($3, $4), $4, $5, $6)
+    INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
+    VALUES ($1, $2, max($3, $4), $4, $5, $6, $7)
     ON CONFLICT (mailbox_id, day) DO UPDATE SET
-        cap = max(excluded.cap, mailbox_days.attempted), allowance = excluded.allowance,
-        ceiling = excluded.ceiling, allotted = excluded.allotted";
+        cap = max(excluded.cap, mailbox_days.attempted),
+        allowance = min(max(mailbox_days.allowance, excluded.allowance),
+                        max(excluded.cap, mailbox_days.attempted)),
+        ceiling = excluded.ceiling, allotted = excluded.allotted,
+        warm_days = excluded.warm_days";

@@ -125,10 +125,17 @@ pub enum Fate {
     },
     /// It surely did not go out: given back, and due again.
     NotSent {
+        /// Since when it has been tried without an answer; `None`: that began anew.
+        since: Option<i64>,
         /// When to try again.
         retry_at: i64,
         /// The end of the hours that moment lies in; `None`: for the next plan to say.
         closes_at: Option<i64>,
+        /// Why.
+        why: String,
+    },
+    /// It surely did not go out and never will: given back, and tried no more.
+    GivenUp {
         /// Why.
         why: String,
     },
@@ -261,6 +268,13 @@ impl Store {
             ))
             .await?;
         Ok(())
+    }
+
+    /// Gives a message up that was tried as often as anything is. Says nothing of its recipient.
+    pub async fn give_up(&self, message: i64, why: &str, now: i64) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        crate::settle::give_up(&transaction, message, why, now).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Blocks an enrolment whose text cannot be rendered, before anything was tried: its message

@@ -78,13 +78,14 @@ fn row_after(settlement: &Settlement) -> RowAfter<'_> {
             closes_at: *closes_at,
             ..row
         },
-        Fate::NotSent { retry_at, closes_at, why } => RowAfter {
+        Fate::NotSent { retry_at, closes_at, why, .. } => RowAfter {
             why: Some(why),
             retry_at: Some(*retry_at),
             closes_at: *closes_at,
             gives_back: true,
             ..row
         },
+        Fate::GivenUp { why } => RowAfter { why: Some(why), gives_back: true, ..row },
         Fate::InDoubt { why } => RowAfter { state: "in_doubt", why: Some(why), ..row },
     }
 }
@@ -117,11 +118,43 @@ async fn advance_enrolment(
                 [message.into(), state.into(), why.as_str().into(), settlement.now.into()],
             )
         }
+        // What is given back forgets its first attempt, unless that is how its age is known.
+        Fate::NotSent { since: Some(since), .. } => sql(
+            "UPDATE messages SET first_attempt_at = $2 WHERE id = $1",
+            [message.into(), (*since).into()],
+        ),
+        Fate::GivenUp { why } => return give_up(db, message, why, settlement.now).await,
         Fate::Deferred { .. } | Fate::NotSent { .. } | Fate::InDoubt { .. } => return Ok(()),
     };
     db.execute_raw(statement).await?;
     if matches!(settlement.fate, Fate::Rejected { verdict: "hard_bounce", .. }) {
         suppress_recipient(db, settlement).await?;
+    }
+    Ok(())
+}
+
+/// Tries a planned message no more. Says nothing of its recipient.
+pub(crate) async fn give_up(
+    db: &impl ConnectionTrait,
+    message: i64,
+    why: &str,
+    now: i64,
+) -> Result<(), StoreError> {
+    let given_up = db
+        .execute_raw(sql(
+            "UPDATE messages SET state = 'rejected', verdict = 'message', why = $2,
+                    settled_at = $3, changed_at = $3
+             WHERE id = $1 AND state = 'planned'",
+            [message.into(), why.into(), now.into()],
+        ))
+        .await?;
+    if given_up.rows_affected() == 1 {
+        db.execute_raw(sql(
+            "UPDATE enrolments SET state = 'rejected', because = $2, ended_at = $3
+             WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL",
+            [message.into(), why.into(), now.into()],
+        ))
+        .await?;
     }
     Ok(())
 }

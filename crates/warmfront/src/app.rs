@@ -48,7 +48,7 @@ impl App {
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
         let config = configuration(global)?;
         note_warnings(&config);
-        let fleet = Arc::new(wiring::fleet(&config));
+        let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
         let store = Store::open(&config.store_url, Durability::Full).await?;
         // The first ones opened are the only ones: a command opens its books once.
         let store = global.books.get_or_init(|| store).clone();
@@ -123,8 +123,15 @@ impl App {
             self.store.write_settings(&settings).await?;
         }
         let specs = self.fleet.specs();
-        if !self.store.fleet_is(&specs).await? {
-            self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?;
+        if self.store.fleet_is(&specs).await? {
+            return Ok(());
+        }
+        match self.store.daemon()? {
+            Some(owner) => print::note(format!(
+                "{} has changed since {owner}; that works by the old one until it is started again",
+                self.config.path.display()
+            )),
+            None => self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?,
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Show a day's plan, or the weeks to come. Never writes.
     Plan {
         /// The day, e.g. 2026-11-23; by default today.
-        #[arg(long, conflicts_with = "days")]
+        #[arg(long, conflicts_with = "days", value_parser = date)]
         date: Option<jiff::civil::Date>,
         /// How many days to look ahead.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -90,6 +90,10 @@ pub(crate) enum Command {
     /// Whom nobody writes to.
     #[command(subcommand)]
     Suppress(Suppress),
+}
+
+fn date(text: &str) -> Result<jiff::civil::Date, &'static str> {
+    text.parse().map_err(|_| "not a day; write it as 2026-11-23")
 }
 
 #[derive(Clone, Debug, Args)]

@@ -70,7 +70,8 @@ impl From<StoreError> for Failure {
             | StoreError::Forgetful { .. }
             | StoreError::WrongClock { .. }
             | StoreError::Restored { .. }
-            | StoreError::Watermark { .. } => Self::Refused(error.to_string()),
+            | StoreError::Watermark { .. }
+            | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),
         }
     }

@@ -64,9 +64,9 @@ pub(crate) fn rfc3339(moment: Millis) -> String {
     calendar::timestamp(moment).to_string()
 }
 
-/// A moment for people: the wall clock of the counting zone.
+/// A moment for people: the wall clock of the counting zone, and which that is.
 pub(crate) fn local(zone: &TimeZone, moment: Millis) -> String {
-    calendar::civil(zone, moment).strftime("%Y-%m-%d %H:%M").to_string()
+    calendar::zoned(zone, moment).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// The same, without the day.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use warmfront_core::calendar;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
@@ -13,8 +14,18 @@ use warmfront_mail::smtp::{Account, ConnectionLimits, Credentials, Deadlines, Sm
 use crate::config::{self, Config};
 use crate::secret;
 
+/// Who reads the inboxes of a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// The demonstration's pretend world has them all read.
+    World,
+    /// This version reads none.
+    Nobody,
+}
+
 /// The fleet as the engine sees it.
-pub(crate) fn fleet(config: &Config) -> Fleet {
+pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
+    let mailbox = |m| mailbox(m, readers == Readers::World);
     Fleet {
         mailboxes: config.mailboxes.iter().map(|m| (m.address.clone(), mailbox(m))).collect(),
         timezone: config.timezone.clone(),
@@ -26,7 +37,7 @@ pub(crate) fn fleet(config: &Config) -> Fleet {
     }
 }
 
-fn mailbox(config: &config::Mailbox) -> Mailbox {
+fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     let pace: Pace = config.pace;
     Mailbox {
         address: config.address.clone(),
@@ -40,6 +51,7 @@ fn mailbox(config: &config::Mailbox) -> Mailbox {
         tenant: config.tenant.clone(),
         tags: config.tags.clone(),
         pace,
+        inbox_is_read,
         warm_days: config.warm_days,
     }
 }
@@ -103,5 +115,6 @@ fn hello() -> String {
 pub(crate) fn owner(now: Millis) -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "localhost" } else { host.trim() };
-    format!("process {} on {host}, started at {now}", std::process::id())
+    let since = calendar::timestamp(now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    format!("process {} on {host}, started {since}", std::process::id())
 }

@@ -60,7 +60,8 @@ impl State {
         let place = (at, account.post.len());
         // The key outlives this world: it names what is never made twice.
         let key = format!("{}:{final_id}:{at}:{}", kind.as_str(), place.1);
-        let inbound = Inbound { key, received_at: at, about: Some(final_id), kind };
+        let (sender, about) = (Some(to.clone()), Some(final_id));
+        let inbound = Inbound { key, received_at: at, from: sender, about, kind };
         let arrival = Arrival { mailbox: from.clone(), from: to.clone(), inbound };
         account.post.insert(place, Post { arrival, readable_at: at, told: false });
         if is_no {

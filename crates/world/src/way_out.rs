@@ -38,6 +38,10 @@ impl WayOut {
 }
 
 impl Submit for WayOut {
+    fn is_open(&self, now: Millis) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.is_fresh(now))
+    }
+
     async fn ready(&mut self, now: Millis) -> Result<(), Trouble> {
         let connection = self.usable(now).await?;
         self.connection = Some(connection);

@@ -26,13 +26,29 @@ pub struct Sizes {
     pub people: (u32, u32),
     /// Days.
     pub days: (u32, u32),
+    /// Messages of a campaign in a day.
+    pub daily_target: (u32, u32),
+    /// Messages of a sending domain in a day: one of these.
+    pub domain_per_day: [u32; 4],
 }
 
 impl Sizes {
     /// Small enough for hundreds of them.
-    pub const SMALL: Self = Self { mailboxes: (2, 8), people: (20, 100), days: (3, 10) };
+    pub const SMALL: Self = Self {
+        mailboxes: (2, 8),
+        people: (20, 100),
+        days: (3, 10),
+        daily_target: (3, 60),
+        domain_per_day: [4_000, 4_000, 30, 12],
+    };
     /// A real fleet's year.
-    pub const YEAR: Self = Self { mailboxes: (20, 20), people: (6_000, 6_000), days: (365, 365) };
+    pub const YEAR: Self = Self {
+        mailboxes: (20, 20),
+        people: (6_000, 6_000),
+        days: (365, 365),
+        daily_target: (80, 120),
+        domain_per_day: [4_000; 4],
+    };
 }
 
 /// The scenario of a seed.
@@ -50,7 +66,7 @@ pub fn draw(seed: u64, sizes: Sizes) -> Scenario {
     for number in 0..count {
         let known: Vec<Person> = campaigns.iter().flat_map(|c| c.people.clone()).collect();
         let people = folk(number, people, &known, &mut luck);
-        campaigns.push(campaign(number, people, (first_day, days), person_gap, &mut luck));
+        campaigns.push(campaign(number, people, (first_day, days, person_gap), sizes, &mut luck));
     }
     let (weather, temper) = (mood(&mut luck), luck.one_of(&[Temper::ordinary(), Temper::lively()]));
     let mut scenario = Scenario {
@@ -59,7 +75,7 @@ pub fn draw(seed: u64, sizes: Sizes) -> Scenario {
         days,
         zone: luck.one_of(&["America/New_York", "Europe/Berlin", "Asia/Kolkata", "UTC"]),
         mailboxes,
-        domain_per_day: luck.one_of(&[4_000, 4_000, 30, 12]),
+        domain_per_day: luck.one_of(&sizes.domain_per_day),
         tenants: BTreeMap::from(tenants),
         company_per_day: luck.between((1, 3)),
         person_gap,
@@ -131,8 +147,8 @@ fn hours(openings: u32, holidays: BTreeSet<Date>, luck: &mut Luck) -> Hours {
 fn campaign(
     number: u32,
     people: Vec<Person>,
-    (first_day, days): (Date, u32),
-    person_gap: Millis,
+    (first_day, days, person_gap): (Date, u32, Millis),
+    sizes: Sizes,
     luck: &mut Luck,
 ) -> Campaign {
     let holidays = (0..luck.below(3)).map(|_| first_day + i64::from(luck.below(days)).days());
@@ -148,7 +164,7 @@ fn campaign(
     };
     Campaign {
         slug: format!("c{number}"),
-        daily_target: luck.between((3, 60)),
+        daily_target: luck.between(sizes.daily_target),
         mailboxes: luck.one_of(&["*@*", "*@*", "*@alpha.example", "tag:chosen"]).to_owned(),
         hours: hours(luck.between((1, 2)), holidays, luck),
         zone: luck.one_of(&[None, Some("America/Chicago"), Some("Asia/Tokyo")]),

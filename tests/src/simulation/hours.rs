@@ -38,7 +38,7 @@ impl Opening {
             let opens = day.at(self.hour, self.minute, 0, 0);
             let closes = opens + Span::new().hours(self.length);
             self.weekdays[usize::from(weekday.unsigned_abs())]
-                && !holidays.contains(&day)
+                && ![day, now.date()].iter().any(|date| holidays.contains(date))
                 && opens <= now
                 && now < closes
         })

@@ -125,6 +125,13 @@ impl Play {
 
     /// An engine that has done nothing yet, with a clock of its own, under a name of its own.
     pub fn engine(&mut self, failpoint: Failpoint, gate: Option<Arc<Gate>>) -> (Engine, Clock) {
+        let (mut office, clock) = self.office();
+        office.failpoint = failpoint;
+        (Loops::new(office, self.ways(gate)), clock)
+    }
+
+    /// What an engine works with.
+    pub fn office(&mut self) -> (Office, Clock) {
         self.engines += 1;
         let clock = Clock::simulated(self.now);
         let owner = format!("engine {}", self.engines);
@@ -132,11 +139,12 @@ impl Play {
         let mut office = Office::new(store, fleet, clock.clone(), owner);
         office.poll = self.scenario.poll;
         office.lease_ttl = self.lease_ttl;
-        office.failpoint = failpoint;
-        (Loops::new(office, self.ways(gate)), clock)
+        (office, clock)
     }
 
-    fn ways(&self, gate: Option<Arc<Gate>>) -> Ways<WatchedOut, WatchedInbox> {
+    /// The seams, watched.
+    #[must_use]
+    pub fn ways(&self, gate: Option<Arc<Gate>>) -> Ways<WatchedOut, WatchedInbox> {
         let (world, log) = (self.world.clone(), self.log.clone());
         let (world_in, log_in) = (world.clone(), log.clone());
         Ways {

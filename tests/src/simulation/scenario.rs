@@ -219,6 +219,7 @@ impl Mailbox {
             tenant: self.tenant.clone(),
             tags: self.chosen.then(|| "chosen".to_owned()).into_iter().collect(),
             pace: self.pace,
+            inbox_is_read: true,
             warm_days: self.warm_days,
         }
     }

@@ -90,6 +90,10 @@ impl WatchedOut {
 }
 
 impl Submit for WatchedOut {
+    fn is_open(&self, now: Millis) -> bool {
+        self.out.is_open(now)
+    }
+
     async fn ready(&mut self, now: Millis) -> Result<(), Trouble> {
         self.out.ready(now).await
     }

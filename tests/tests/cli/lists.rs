@@ -62,6 +62,43 @@ fn rows_that_cannot_be_used_are_told_one_by_one_and_the_others_imported() {
     let _ = run(&scene, "audit").done();
 }
 
+#[test]
+fn an_update_says_what_it_took_over() {
+    let scene = spring(1);
+    let variants = ["campaigns/spring/steps/1-intro.a.hbs", "campaigns/spring/steps/1-intro.b.hbs"];
+    let text = |word: &str| format!("Subject: A question, {{{{first_name}}}}\n\nHello {word}.\n");
+    std::fs::remove_file(scene.installation.file("campaigns/spring/steps/1-intro.hbs"))
+        .expect("a step");
+    for variant in variants {
+        scene.installation.write(variant, text("there"));
+    }
+    let first = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(!first.out.contains("taken over"), "{}", first.out);
+
+    scene.installation.write(variants[0], text("again"));
+    std::fs::remove_file(scene.installation.file(variants[1])).expect("a variant");
+    edit(&scene, LIST, ",Pat", ",Patricia");
+    let kept = run(&scene, "campaign import campaigns/spring").done();
+    assert!(kept.out.contains("were kept; `--update` takes them over"), "{}", kept.out);
+    let rehearsed = run(&scene, "campaign import campaigns/spring --update --dry-run").done();
+    let what = "taken over: 1 text changed, 1 withdrawn, 1 person with new values";
+    assert!(rehearsed.out.contains(&format!("would be {what}")), "{}", rehearsed.out);
+    let told = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(told.out.contains(what), "{}", told.out);
+    let again = run(&scene, "campaign import campaigns/spring --update --json").done().json();
+    assert_eq!((&again["texts_changed"], &again["texts_withdrawn"]), (&0.into(), &0.into()));
+
+    let manifest = std::fs::read_to_string(scene.installation.file(MANIFEST)).expect("a file");
+    let follow_up = "\n[[step]]\ntemplate = \"steps/2-more.hbs\"\nwait = \"3d\"\n";
+    scene.installation.write(MANIFEST, manifest.clone() + follow_up);
+    scene.installation.write("campaigns/spring/steps/2-more.hbs", "Any thoughts?\n");
+    let told = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(told.out.contains("1 text changed, 0 withdrawn, 0 people"), "{}", told.out);
+    scene.installation.write(MANIFEST, manifest);
+    let told = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(told.out.contains("0 texts changed, 1 withdrawn, 0 people"), "{}", told.out);
+}
+
 /// A line that never ends: only who gives up in good time, and keeps little of it, comes to an end.
 #[test]
 fn a_line_without_end_is_refused_at_once() {

@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod first;
 mod lists;
+mod pace;
 mod templates;
 
 use warmfront_tests::binary::{Answer, Scene};

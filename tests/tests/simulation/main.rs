@@ -5,6 +5,7 @@
 //! whole fleet's year.
 
 mod awaits;
+mod daemon;
 mod failpoints;
 mod little;
 mod seeds;

@@ -59,7 +59,7 @@ impl Window {
     }
 
     /// When it is open within `within`, seen from `zone`, in order and merged. An opening on a
-    /// holiday does not happen.
+    /// holiday does not happen, and one of the day before closes at the holiday's first moment.
     #[must_use]
     pub fn spans(&self, zone: &TimeZone, holidays: &BTreeSet<Date>, within: Span) -> Vec<Span> {
         // An opening up to a length earlier still reaches in; one more day covers any DST shift.
@@ -71,12 +71,18 @@ impl Window {
             if start >= within.end() {
                 break;
             }
-            if !holidays.contains(&opens.date()) {
+            let date = opens.date();
+            if !holidays.contains(&date) {
                 // On the wall clock: nine and eight hours is five, whatever DST does between.
                 let length = jiff::Span::new().milliseconds(self.length);
                 // From the civil time it really opens at: one in a gap opens later by the jump.
                 let closes = civil(zone, start).checked_add(length);
-                let end = closes.map_or(start, |closes| moment(zone, closes));
+                let mut end = closes.map_or(start, |closes| moment(zone, closes));
+                if let Ok(next) = date.tomorrow()
+                    && holidays.contains(&next)
+                {
+                    end = end.min(moment(zone, next.at(0, 0, 0, 0)));
+                }
                 spans.extend(Span::new(start.max(within.start()), end.min(within.end())));
             }
             opening = self.openings.next(opens);
@@ -114,6 +120,12 @@ pub fn day_of(zone: &TimeZone, moment: Millis) -> Date {
 #[must_use]
 pub fn civil(zone: &TimeZone, moment: Millis) -> jiff::civil::DateTime {
     zone.to_datetime(timestamp(moment))
+}
+
+/// The same, with the zone's name and offset.
+#[must_use]
+pub fn zoned(zone: &TimeZone, moment: Millis) -> jiff::Zoned {
+    timestamp(moment).to_zoned(zone.clone())
 }
 
 /// A moment as jiff knows it; moments outside its years are clamped.
@@ -214,6 +226,25 @@ mod tests {
         let span = day_span(&zone, day);
         assert_eq!(window.spans(&zone, &BTreeSet::new(), span).len(), 1);
         assert_eq!(window.spans(&zone, &BTreeSet::from([day]), span), []);
+    }
+
+    #[test]
+    fn a_window_over_midnight_belongs_to_each_date_for_its_part() {
+        let zone = zone("Europe/Berlin").unwrap();
+        let window = Window::parse("0 0 22 * * *", "6h").unwrap();
+        let eve: Date = "2026-12-24".parse().unwrap();
+        let christmas = eve.tomorrow().unwrap();
+        let from = day_span(&zone, eve).start();
+        let until = day_span(&zone, christmas.tomorrow().unwrap()).end();
+        let hours = |holidays: &[Date]| -> Vec<(Millis, Millis)> {
+            let within = Span::new(from, until).unwrap();
+            let open = window.spans(&zone, &holidays.iter().copied().collect(), within);
+            let hour = |moment| (moment - from) / span::HOUR;
+            open.iter().map(|s| (hour(s.start()), hour(s.end()))).collect()
+        };
+        assert_eq!(hours(&[]), [(0, 4), (22, 28), (46, 52), (70, 72)]);
+        assert_eq!(hours(&[christmas]), [(0, 4), (22, 24), (70, 72)]);
+        assert_eq!(hours(&[eve]), [(46, 52), (70, 72)]);
     }
 
     #[test]

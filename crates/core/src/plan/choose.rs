@@ -90,6 +90,7 @@ fn choose_bound(
     let limit = match row.standing {
         Standing::Paused { .. } => Some(Limit::Paused),
         Standing::Disabled => Some(Limit::Disabled),
+        Standing::Active if work.step > 1 && !row.inbox_is_read => Some(Limit::InboxUnread),
         Standing::Active if rooms.own(mailbox) == 0 => Some(Limit::Allowance),
         Standing::Active if rooms.domains[row.domain] == 0 => Some(Limit::DomainDay),
         Standing::Active if row.tenant.is_some_and(|t| rooms.tenants[t] == 0) => {

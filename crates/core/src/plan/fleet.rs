@@ -19,11 +19,14 @@ pub(super) struct Rooms {
 }
 
 /// Today's most of a mailbox: min(curve, cap), eased. At least 1 while it is active, or an eased
-/// mailbox at the foot of its curve could never show that it is well; 1 while it is probing.
+/// mailbox at the foot of its curve could never show that it is well; one message more than it has
+/// tried while it is probing.
 #[must_use]
 pub(super) fn allowance(mailbox: &Mailbox) -> u32 {
     match mailbox.standing {
-        Standing::Active if mailbox.probe => 1.min(mailbox.cap),
+        Standing::Active if mailbox.probe => {
+            (mailbox.attempted + mailbox.manual).saturating_add(1).min(would_be_allowance(mailbox))
+        }
         Standing::Active => would_be_allowance(mailbox),
         Standing::Paused { .. } | Standing::Disabled => 0,
     }

@@ -1,12 +1,13 @@
 //! The same plan, day after day, in simulated time: the ramp, the finish, the first limit.
 //!
-//! As if every message were accepted at its moment and nobody answered: the most that can happen.
+//! As if every message were accepted at its moment, every inbox read and nobody answered: the most that can happen.
 //! Answers only take work away, and trouble only takes allowance away.
 
 use jiff::civil::Date;
 
 use super::{Limit, MailboxDay, Plan, Snapshot, Standing, plan_day};
 use crate::calendar;
+use crate::health;
 use crate::sequence::Wait;
 use crate::span::Millis;
 use crate::warmup::DayRecord;
@@ -51,6 +52,7 @@ pub struct Forecast {
 #[must_use]
 pub fn forecast(mut snapshot: Snapshot, sequences: &[Sequence], days: u32) -> Forecast {
     let mut out = Forecast { days: Vec::new(), finished_on: None, first_limit: None };
+    snapshot.mailboxes.iter_mut().for_each(|mailbox| mailbox.inbox_is_read = true);
     for _ in 0..days {
         if snapshot.work.is_empty() {
             break;
@@ -125,11 +127,14 @@ fn advance(snapshot: &mut Snapshot, plan: &Plan, sequences: &[Sequence]) {
     }
 }
 
+/// A pause ends as the books end it: lower on the curve, and with a probe.
 fn resume_if_over(mailbox: &mut super::Mailbox, now: Millis) {
-    if let Standing::Paused { until: Some(until), .. } = mailbox.standing
+    if let Standing::Paused { reason, since, until: Some(until) } = mailbox.standing
         && until <= now
     {
         mailbox.standing = Standing::Active;
-        mailbox.probe = true;
+        let warm_days = mailbox.warmth.warm_days;
+        mailbox.warmth.warm_days = health::warm_days_on_return(warm_days, reason, until - since);
+        mailbox.probe |= health::probes_on_return(reason);
     }
 }

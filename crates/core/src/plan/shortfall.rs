@@ -5,11 +5,10 @@ use std::fmt;
 
 use super::fleet::Rooms;
 use super::{CampaignDay, Planned, Snapshot, Standing};
-use crate::calendar;
+use crate::{calendar, span};
 
 /// What kept messages out of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
     /// Mailboxes that are paused.
     Paused,
@@ -25,10 +24,51 @@ pub enum Limit {
     CompanyDay,
     /// The time between two messages to one person.
     PersonGap,
+    /// Follow-ups of mailboxes whose inbox nobody reads.
+    InboxUnread,
     /// No mailbox is open while the person may be written to.
     WindowClosed,
     /// The windows are too short for the gaps between messages.
     WindowFull,
+}
+
+impl Limit {
+    /// Every limit, in the order in which they are blamed.
+    pub const ALL: [Self; 10] = [
+        Self::Paused,
+        Self::Disabled,
+        Self::Allowance,
+        Self::DomainDay,
+        Self::TenantDay,
+        Self::CompanyDay,
+        Self::PersonGap,
+        Self::InboxUnread,
+        Self::WindowClosed,
+        Self::WindowFull,
+    ];
+
+    /// The limit as the books and scripts write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+            Self::Allowance => "allowance",
+            Self::DomainDay => "domain_day",
+            Self::TenantDay => "tenant_day",
+            Self::CompanyDay => "company_day",
+            Self::PersonGap => "person_gap",
+            Self::InboxUnread => "inbox_unread",
+            Self::WindowClosed => "window_closed",
+            Self::WindowFull => "window_full",
+        }
+    }
+
+    /// The limit of that word.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.word() == word)
+    }
 }
 
 impl fmt::Display for Limit {
@@ -41,6 +81,7 @@ impl fmt::Display for Limit {
             Self::TenantDay => "the tenant's day",
             Self::CompanyDay => "people of one company in a day",
             Self::PersonGap => "the time between two messages to one person",
+            Self::InboxUnread => "follow-ups of mailboxes whose inbox nobody reads",
             Self::WindowClosed => "mailbox windows that do not meet the prospects'",
             Self::WindowFull => "windows too short for the gap between messages",
         })
@@ -187,8 +228,17 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
         }
         Limit::DomainDay => "another sending domain, or more days".to_owned(),
         Limit::TenantDay => "more licences, another tenant, or more days".to_owned(),
-        Limit::CompanyDay => "more days: they go out two a day for each company".to_owned(),
-        Limit::PersonGap => "more days: nobody is written to twice within 48 hours".to_owned(),
+        Limit::CompanyDay => {
+            format!("more days: each company gets {} a day", snapshot.company_per_day)
+        }
+        Limit::PersonGap => {
+            let gap = span::length_text(snapshot.person_gap);
+            format!("more days: nobody is written to twice within {gap}")
+        }
+        Limit::InboxUnread => {
+            "they wait until the mailbox's inbox is read: nobody who answered is written to again"
+                .to_owned()
+        }
         Limit::WindowClosed => {
             "mailbox windows that are open in the prospects' working hours".to_owned()
         }

@@ -64,6 +64,8 @@ pub enum Standing {
     Paused {
         /// Why.
         reason: PauseReason,
+        /// Since when: the longer it was away, the lower it comes back.
+        since: Millis,
         /// Until when, if waiting is enough.
         until: Option<Millis>,
     },
@@ -115,6 +117,8 @@ pub struct Mailbox {
     pub gap: Millis,
     /// How it spreads its day.
     pub pace: Pace,
+    /// Whether anybody reads its inbox; without that no follow-up leaves from it.
+    pub inbox_is_read: bool,
     /// Its own window, a place in [`Snapshot::calendars`].
     pub calendar: Option<usize>,
 }

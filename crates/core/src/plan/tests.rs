@@ -42,6 +42,7 @@ fn mailbox(n: usize, cap: u32) -> Mailbox {
         last_attempt_at: None,
         gap: 4 * MINUTE,
         pace: Pace::Even,
+        inbox_is_read: true,
         calendar: None,
     }
 }
@@ -137,7 +138,7 @@ fn a_paused_mailbox_is_a_shortfall_not_a_burden_on_the_rest() {
     let mut snapshot = monday(1_000, 5_000);
     let until = snapshot.now + DAY;
     snapshot.mailboxes[0].standing =
-        Standing::Paused { reason: PauseReason::Spam, until: Some(until) };
+        Standing::Paused { reason: PauseReason::Spam, since: snapshot.now, until: Some(until) };
     let plan = plan_day(&snapshot);
     assert_eq!(allotted(&plan)[..3], [0, 50, 50]);
     let cure = "wait: the first of them comes back 2026-11-24 00:00; nobody else takes their part";
@@ -157,6 +158,32 @@ fn easing_and_probing_lower_the_allowance() {
     let plan = plan_day(&snapshot);
     assert_eq!(allotted(&plan)[..4], [25, 1, 30, 50]);
     assert_eq!(plan.mailboxes[2].ceiling, 30);
+}
+
+#[test]
+fn a_probing_mailbox_that_was_at_work_today_gets_one_message_more() {
+    let mut snapshot = monday(1_000, 5_000);
+    (snapshot.mailboxes[0].probe, snapshot.mailboxes[0].attempted) = (true, 7);
+    snapshot.mailboxes[0].manual = 2;
+    let day = &plan_day(&snapshot).mailboxes[0];
+    assert_eq!((day.allotted, day.allowance, day.ceiling), (8, 10, 8));
+}
+
+#[test]
+fn follow_ups_that_cannot_leave_take_nobodys_place() {
+    let mut snapshot = monday(10, 5_000);
+    snapshot.mailboxes[5].inbox_is_read = false;
+    for work in &mut snapshot.work[..30] {
+        (work.step, work.mailbox) = (2, Some(5));
+    }
+    let plan = plan_day(&snapshot);
+    assert_eq!(plan.messages.len(), 10);
+    assert!(plan.messages.iter().all(|message| message.step == 1));
+    assert!(plan.shortfalls.is_empty());
+    snapshot.work.truncate(30);
+    let plan = plan_day(&snapshot);
+    let short: Vec<_> = plan.shortfalls.iter().map(|s| (s.count, s.why)).collect();
+    assert_eq!((plan.messages.len(), short), (0, vec![(10, Limit::InboxUnread)]));
 }
 
 #[test]
@@ -290,4 +317,22 @@ fn a_forecast_ramps_and_finishes() {
     assert_eq!(ramp, [10, 14, 18, 22, 26, 0, 0, 30]);
     assert_eq!(forecast.first_limit.map(|(_, limit)| limit), Some(Limit::Allowance));
     assert!(forecast.finished_on.is_some());
+}
+
+#[test]
+fn a_forecast_brings_a_paused_mailbox_back_lower_and_with_a_probe() {
+    let allowances = |reason, away: i64| -> Vec<u32> {
+        let mut snapshot = monday(1_000, 600);
+        snapshot.mailboxes.truncate(1);
+        snapshot.campaigns[0].mailboxes = vec![0];
+        snapshot.mailboxes[0].warmth.warm_days = 20;
+        let until = snapshot.now + DAY;
+        let since = until - away * DAY;
+        snapshot.mailboxes[0].standing = Standing::Paused { reason, since, until: Some(until) };
+        let forecast = forecast(snapshot, &[Sequence { waits: Vec::new() }], 3);
+        forecast.days.iter().map(|day| day.mailboxes[0].allowance).collect()
+    };
+    assert_eq!(allowances(PauseReason::Spam, 1), [0, 1, 27]);
+    assert_eq!(allowances(PauseReason::Spam, 8), [0, 1, 17]);
+    assert_eq!(allowances(PauseReason::Operator, 8), [0, 45, 47]);
 }

@@ -170,6 +170,10 @@ impl Smtp {
 }
 
 impl Submit for Smtp {
+    fn is_open(&self, now: Millis) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.spent(&self.account.limits, now))
+    }
+
     async fn ready(&mut self, now: Millis) -> Result<(), Trouble> {
         let open = self.usable(now).await?;
         self.open = Some(open);

@@ -277,3 +277,19 @@ async fn a_dot_is_marked_once_and_under_a_living_lease() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_never_got_an_answer_is_given_back_and_given_up() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let fate = Fate::GivenUp { why: "gave_up after 1d1m: no answer".to_owned() };
+        scene.send(0, NOW, fate, None).await;
+        let message = "SELECT state, attempts, why FROM messages ORDER BY id LIMIT 1";
+        assert_eq!(scene.books.row(message).await, "rejected 0 gave_up after 1d1m: no answer");
+        let enrolment = "SELECT state, because FROM enrolments ORDER BY id LIMIT 1";
+        assert_eq!(scene.books.row(enrolment).await, "rejected gave_up after 1d1m: no answer");
+        let counted = "SELECT attempted, settled FROM mailbox_days ORDER BY mailbox_id LIMIT 1";
+        assert_eq!(scene.books.row(counted).await, "0 0");
+    })
+    .await;
+}

@@ -9,7 +9,14 @@ use crate::scene::{PEOPLE, Scene, accepted, deferred, finished, in_doubt};
 
 fn arrival(key: &str, about: Option<&str>, kind: Kind) -> Inbound {
     let about = about.map(str::to_owned);
-    Inbound { key: key.to_owned(), received_at: NOW + HOUR, about, kind }
+    Inbound { key: key.to_owned(), received_at: NOW + HOUR, from: None, about, kind }
+}
+
+/// One that names nothing the books know: some servers put ids of their own in the place of ours,
+/// and say so in an answer that may be lost.
+fn nameless(from: &str, kind: Kind) -> Inbound {
+    let from = Some(Address::parse(from).unwrap());
+    Inbound { from, ..arrival("k", Some("<rewritten@server.test>"), kind) }
 }
 
 fn bounce_of(address: &str) -> Kind {
@@ -87,6 +94,35 @@ async fn a_reply_holds_the_person_and_the_company_everywhere_else() {
 }
 
 #[tokio::test]
+async fn a_list_read_again_holds_the_answered_and_takes_their_plans_back() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        // Bob's row could not be rendered when the reply came, and his values are mended now.
+        let bob = scene.enrolment(PEOPLE[1]).await;
+        let store = &scene.books.store;
+        store.block_enrolment(bob, scene.messages[1], "no first name").await.unwrap();
+        scene.send(0, NOW, accepted(), None).await;
+        scene.arrive(0, &[arrival("k", Some("<0@one.test>"), Kind::Reply)]).await;
+        let query = format!(
+            "SELECT e.state, m.plan_day, m.why FROM enrolments e
+             JOIN messages m ON m.enrolment_id = e.id WHERE e.id = {bob}"
+        );
+        let give_a_day = format!(
+            "UPDATE messages SET plan_day = '{TODAY}', why = NULL WHERE enrolment_id = {bob}"
+        );
+        scene.books.write(&give_a_day).await;
+        assert_eq!(scene.books.row(&query).await, format!("blocked {TODAY} -"));
+        let mut again = crate::scene::campaign("spring", 2);
+        again.update = true;
+        let rows = vec![crate::scene::row(1, PEOPLE[1])];
+        scene.books.import_rows(&again, rows).await.unwrap();
+        assert_eq!(scene.books.row(&query).await, "held - enrolment_held");
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn reading_twice_counts_once() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
@@ -130,6 +166,58 @@ async fn an_arrival_that_names_nothing_of_ours_is_recorded_and_proves_the_readin
         assert_eq!(scene.books.number("SELECT count(*) FROM inbound").await, 2);
         let rows = scene.books.store.mailboxes().await.unwrap();
         assert_eq!((rows[0].inbox_read_at, rows[1].inbox_read_at), (Some(NOW + HOUR), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_no_that_names_no_message_counts_by_its_sender_and_settles_no_doubt() {
+    let rows = [
+        (Kind::Reply, "replied in_doubt active 0", "held held"),
+        (Kind::Unsubscribe, "unsubscribed in_doubt active 1", "active active"),
+        (Kind::Complaint, "complained in_doubt paused 1", "active active"),
+    ];
+    for (kind, outcome, colleagues) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, in_doubt(), None).await;
+            // Bea never wrote to Ada.
+            let told = scene.arrive(1, &[nameless(PEOPLE[0], kind.clone())]).await;
+            assert_eq!(told, [Consequence::None]);
+            let told = scene.arrive(0, &[nameless(PEOPLE[0], kind.clone())]).await;
+            assert_eq!((told, scene.outcome().await.as_str()), (vec![Consequence::Ended], outcome));
+            let query = "SELECT e.state FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                         WHERE p.address LIKE '%@acme.test' ORDER BY e.id LIMIT 2 OFFSET 1";
+            assert_eq!(scene.books.rows(query).await.join(" "), colleagues);
+            scene.books.add_up().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_bounce_that_names_no_message_holds_whom_the_mailbox_wrote_to_lately() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.books.import("summer", 1, &PEOPLE[..2]).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let states = "SELECT state FROM enrolments WHERE prospect_id = 1 ORDER BY id";
+        let daemon = "mailer-daemon@server.test";
+        let told = scene.arrive(1, &[nameless(daemon, bounce_of(PEOPLE[0]))]).await;
+        assert_eq!(told, [Consequence::None], "another mailbox wrote");
+        assert_eq!(scene.books.rows(states).await, ["active", "active"]);
+        let told = scene.arrive(0, &[nameless(daemon, bounce_of(PEOPLE[0]))]).await;
+        assert_eq!(told, [Consequence::None], "nothing is over");
+        assert_eq!(scene.books.rows(states).await, ["held", "held"]);
+        assert_eq!(scene.books.number("SELECT count(*) FROM suppressions").await, 0);
+
+        let late = NOW + 8 * DAY;
+        scene.books.write("UPDATE enrolments SET state = 'active', because = NULL").await;
+        let bounce = Inbound { key: "l".to_owned(), ..nameless(daemon, bounce_of(PEOPLE[0])) };
+        let store = &scene.books.store;
+        store.record_inbound(scene.mailboxes[0], &[bounce], late).await.unwrap();
+        assert_eq!(scene.books.rows(states).await, ["active", "active"], "longer than a week ago");
+        scene.books.add_up().await;
     })
     .await;
 }

@@ -91,6 +91,8 @@ async fn a_mailbox_comes_back_lower_and_with_a_probe_that_an_acceptance_clears()
         scene.send(2, NOW + 25 * HOUR, rejected("recipient"), None).await;
         assert!(store.mailboxes().await.unwrap()[0].probe, "a refusal proves nothing");
         assert_eq!(store.planning_mark().await.unwrap(), mark);
+        assert!(!scene.claim(4, NOW + 26 * HOUR).await, "one message first");
+        scene.plan_again().await;
         scene.send(4, NOW + 26 * HOUR, accepted(), None).await;
         assert!(!store.mailboxes().await.unwrap()[0].probe);
         assert!(store.planning_mark().await.unwrap() > mark, "there is room for the planner");
@@ -188,6 +190,11 @@ async fn a_follow_up_that_waited_too_long_for_a_paused_mailbox_is_stopped() {
         let late = NOW + 16 * DAY;
         assert_eq!(store.stop_late_follow_ups(14 * DAY, late).await.unwrap(), 0, "it may go");
         let mailbox = scene.books.mailboxes().await[0];
+        store.pause_mailbox(mailbox, "by hand", late - HOUR).await.unwrap();
+        assert_eq!(store.stop_late_follow_ups(14 * DAY, late).await.unwrap(), 0, "late before");
+        let fortnight = late + 14 * DAY;
+        assert_eq!(store.stop_late_follow_ups(14 * DAY, fortnight - HOUR).await.unwrap(), 0);
+        store.resume_mailbox(mailbox, late).await.unwrap();
         store.pause_mailbox(mailbox, "by hand", NOW).await.unwrap();
         let in_time = NOW + 15 * DAY;
         assert_eq!(store.stop_late_follow_ups(14 * DAY, in_time).await.unwrap(), 0, "in time");

@@ -145,6 +145,7 @@ async fn spam_pauses_at_once_the_longer_the_sooner_it_comes_again() {
         spam(1).await;
         assert_eq!(scene.pause_of(0).await, paused("spam", 7 * 24));
         store.resume_mailbox(scene.mailboxes[0], NOW + HOUR).await.unwrap();
+        scene.plan_again().await;
         scene.send(4, NOW + HOUR, rejected("sender"), Some(Blow::Spam)).await;
         let (state, _, lasts) = scene.pause_of(0).await;
         assert_eq!((state.as_str(), lasts), ("paused", None), "until the operator resumes");
@@ -152,6 +153,7 @@ async fn spam_pauses_at_once_the_longer_the_sooner_it_comes_again() {
 
         // After a fortnight of peace the next one is a first one.
         store.resume_mailbox(scene.mailboxes[0], NOW + 2 * HOUR).await.unwrap();
+        scene.plan_again().await;
         scene.send(6, NOW + 16 * DAY, rejected("sender"), Some(Blow::Spam)).await;
         assert_eq!(scene.pause_of(0).await, paused("spam", 24));
     })
@@ -175,6 +177,111 @@ async fn a_refused_log_in_waits_for_a_person_and_counts_as_no_pause() {
         let reason = PauseReason::Credentials;
         store.stop_mailbox(scene.mailboxes[1], reason, "535", NOW).await.unwrap();
         assert_eq!(scene.pause_of(1).await, until_mended);
+    })
+    .await;
+}
+
+impl Scene {
+    /// Somebody complains of the first mailbox's first message, whatever became of it.
+    async fn complaint(&self, now: i64) {
+        let complaint = warmfront_core::inbound::Inbound {
+            key: "k".to_owned(),
+            received_at: now,
+            from: None,
+            about: Some("<0@one.test>".to_owned()),
+            kind: warmfront_core::inbound::Kind::Complaint,
+        };
+        self.books.store.record_inbound(self.mailboxes[0], &[complaint], now).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_graver_reason_takes_the_place_of_a_lighter_one() {
+    // Whether the lighter pause waits for a person, and how long the graver one lasts from the
+    // beginning of the lighter: a full quota was a pause of its own.
+    let rows = [
+        (PauseReason::Operator, None),
+        (PauseReason::Configuration, None),
+        (PauseReason::Credentials, None),
+        (PauseReason::Quota, Some(1 + 7 * 24)),
+    ];
+    for (lighter, lasts) in rows {
+        for_each_database(async |books| {
+            let scene = many(books).await;
+            let (store, ann) = (&scene.books.store, scene.mailboxes[0]);
+            let blow = (lighter == PauseReason::Quota).then_some(Blow::QuotaReached);
+            scene.send(0, NOW, accepted(), blow).await;
+            if lighter != PauseReason::Quota {
+                store.stop_mailbox(ann, lighter, "before", NOW).await.unwrap();
+            }
+            scene.complaint(NOW + 1_000 + HOUR).await;
+            let want = ("paused".to_owned(), Some("complaint".to_owned()), lasts);
+            assert_eq!(scene.pause_of(0).await, want, "{lighter:?}");
+            let row = scene.mailbox(0).await;
+            let both = row.paused_because.unwrap();
+            assert!(both.starts_with("a recipient reported its mail as spam; "), "{both}");
+            assert!(both.contains(&lighter.to_string()), "{both}");
+            let told = scene.pauses_told().await;
+            assert_eq!(told, [lighter.as_str(), "complaint"]);
+            store.resume_mailbox(ann, NOW + DAY).await.unwrap();
+            let row = scene.mailbox(0).await;
+            assert_eq!((row.warm_days, row.probe), (10, true));
+
+            // It counted: the next one is longer.
+            scene.send(2, NOW + DAY, rejected("sender"), Some(Blow::Spam)).await;
+            let longer = if lasts.is_some() { None } else { Some(7 * 24) };
+            assert_eq!(scene.pause_of(0).await.2, longer, "{lighter:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_lighter_reason_takes_no_graver_ones_place() {
+    for_each_database(async |books| {
+        let scene = many(books).await;
+        scene.send(0, NOW, rejected("sender"), Some(Blow::Spam)).await;
+        let reason = PauseReason::Credentials;
+        scene.books.store.stop_mailbox(scene.mailboxes[0], reason, "535", NOW).await.unwrap();
+        let until_mended = ("paused".to_owned(), Some("spam".to_owned()), None);
+        assert_eq!(scene.pause_of(0).await, until_mended);
+        scene.complaint(NOW + HOUR).await;
+        assert_eq!(scene.pause_of(0).await, until_mended, "one pause an incident");
+        assert_eq!(scene.pauses_told().await, ["spam"]);
+    })
+    .await;
+}
+
+impl Scene {
+    /// The reasons of all pauses that were told, in order.
+    async fn pauses_told(&self) -> Vec<String> {
+        let query = "SELECT data FROM events WHERE kind = 'mailbox_paused' ORDER BY id";
+        let reason = |data: &String| {
+            let data: serde_json::Value = serde_json::from_str(data).unwrap();
+            data["reason"].as_str().unwrap().to_owned()
+        };
+        self.books.rows(query).await.iter().map(reason).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_policy_pause_counts_for_a_day_though_it_is_over() {
+    for_each_database(async |books| {
+        let scene = many(books).await;
+        scene.books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test", "dot@two.test"]).await;
+        let store = &scene.books.store;
+        scene.send(0, NOW, rejected("sender"), Some(Blow::Spam)).await;
+        store.resume_mailbox(scene.mailboxes[0], NOW + HOUR).await.unwrap();
+        // The same mailbox again is one mailbox still.
+        scene.send(2, NOW + HOUR, rejected("sender"), Some(Blow::Spam)).await;
+        store.resume_mailbox(scene.mailboxes[0], NOW + 2 * HOUR).await.unwrap();
+        store.pause_mailbox(scene.mailboxes[0], "on holiday", NOW + 2 * HOUR).await.unwrap();
+        assert_eq!(scene.pause_of(2).await.0, "active");
+        scene.send(1, NOW + 3 * HOUR, rejected("sender"), Some(Blow::Spam)).await;
+        assert_eq!(scene.pause_of(2).await, paused("domain", 24));
+        assert_eq!(scene.pause_of(3).await, paused("tenant", 24));
+        let held = ("paused".to_owned(), Some("domain".to_owned()), None);
+        assert_eq!(scene.pause_of(0).await, held, "the operator's hold stands");
     })
     .await;
 }
@@ -257,6 +364,7 @@ async fn a_complaint_about_an_old_message_lowers_today_and_leaves_that_day_as_it
         let complaint = warmfront_core::inbound::Inbound {
             key: "k".to_owned(),
             received_at: NOW + DAY,
+            from: None,
             about: Some("<0@one.test>".to_owned()),
             kind: warmfront_core::inbound::Kind::Complaint,
         };

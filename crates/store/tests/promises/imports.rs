@@ -1,7 +1,9 @@
 //! Imports: all of a list or none of it, and every row accounted for.
 
 use tokio::sync::mpsc;
-use warmfront_store::{ImportRow, ImportSummary, Scope};
+use warmfront_store::{
+    ImportRow, ImportSummary, Imported, NewCampaign, Scope, StepText, StoreError, TakenOver,
+};
 
 use crate::books::{Books, NOW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, campaign, row, text};
@@ -193,6 +195,93 @@ async fn an_update_adds_a_revision_and_what_was_sent_keeps_its_own() {
         // Nothing has changed since: no further revision.
         scene.books.import_rows(&again, vec![]).await.unwrap();
         assert_eq!(scene.books.number("SELECT count(*) FROM step_revisions").await, 4);
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+impl Books {
+    /// Imports `spring` again with an update and nobody on the list.
+    async fn update(&self, steps: u32, texts: Vec<StepText>) -> Result<Imported, StoreError> {
+        let again = NewCampaign { texts, update: true, ..campaign("spring", steps) };
+        let (sender, receiver) = mpsc::channel(1);
+        sender.send(None).await.unwrap();
+        Ok(self.store.import(&again, receiver, NOW).await?.expect("the list has a last word"))
+    }
+
+    /// Steps and variants as they are used.
+    async fn texts_in_use(&self, campaign: i64) -> String {
+        let texts = self.store.texts(campaign).await.unwrap();
+        let told = texts.iter().map(|t| format!("{}{} {}", t.position, t.variant, t.hash));
+        told.collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn variant(name: &str, hash: &str) -> StepText {
+    StepText { variant: name.to_owned(), ..text(1, hash) }
+}
+
+#[tokio::test]
+async fn an_update_withdraws_the_variants_that_are_gone_from_the_folder() {
+    for_each_database(async |books| {
+        let mut two = campaign("spring", 1);
+        two.texts.push(variant("b", "first"));
+        let id = books.import_rows(&two, vec![]).await.unwrap().campaign;
+        let kept = books.import_rows(&campaign("spring", 1), vec![]).await.unwrap();
+        assert_eq!((kept.kept_old_steps, kept.taken_over), (true, None), "without an update");
+        assert_eq!(books.texts_in_use(id).await, "1a first, 1b first");
+
+        let took = |changed, withdrawn| Some(TakenOver { changed, withdrawn });
+        let one = || vec![text(1, "first")];
+        assert_eq!(books.update(1, one()).await.unwrap().taken_over, took(0, 1));
+        assert_eq!(books.texts_in_use(id).await, "1a first");
+        assert_eq!(books.update(1, one()).await.unwrap().taken_over, took(0, 0));
+        let again = books.import_rows(&campaign("spring", 1), vec![]).await.unwrap();
+        assert!(!again.kept_old_steps, "books and folder agree");
+
+        // Back as it was, and then changed.
+        let both = |hash| vec![text(1, "first"), variant("b", hash)];
+        assert_eq!(books.update(1, both("first")).await.unwrap().taken_over, took(1, 0));
+        assert_eq!(books.number("SELECT count(*) FROM step_revisions").await, 2);
+        assert_eq!(books.update(1, both("second")).await.unwrap().taken_over, took(1, 0));
+        assert_eq!(books.texts_in_use(id).await, "1a first, 1b second");
+        let renamed = vec![variant("b", "second"), variant("c", "first")];
+        assert_eq!(books.update(1, renamed).await.unwrap().taken_over, took(1, 1));
+        assert_eq!(books.texts_in_use(id).await, "1b second, 1c first");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_step_goes_only_when_nobody_waits_for_it() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let refused = scene.books.update(1, vec![text(1, "second")]).await.unwrap_err();
+        let told = refused.to_string();
+        assert!(
+            told.contains("ends with step 1, and people still wait for step 2 in the books (1,"),
+            "{told}"
+        );
+        let campaign = scene.campaign;
+        assert_eq!(
+            scene.books.texts_in_use(campaign).await,
+            "1a first, 2a first",
+            "all or nothing"
+        );
+
+        let out = "UPDATE enrolments SET state = 'stopped', ended_at = 5 WHERE next_step = 2";
+        scene.books.write(out).await;
+        let taken = scene.books.update(1, vec![text(1, "first")]).await.unwrap().taken_over;
+        assert_eq!(taken, Some(TakenOver { changed: 0, withdrawn: 1 }));
+        let waits = async || scene.books.store.waits(campaign).await.unwrap();
+        assert_eq!(
+            (waits().await, scene.books.texts_in_use(campaign).await),
+            (vec![], "1a first".to_owned())
+        );
+        let back = vec![text(1, "first"), text(2, "first")];
+        scene.books.update(2, back).await.unwrap();
+        assert_eq!(waits().await, ["3d"]);
         scene.books.add_up().await;
     })
     .await;

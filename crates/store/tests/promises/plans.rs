@@ -33,6 +33,32 @@ impl Scene {
 }
 
 #[tokio::test]
+async fn a_pause_takes_the_room_and_leaves_the_day_what_it_was() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        let mut revision = scene.plan(TODAY, vec![]);
+        assert!(store.has_ceilings_of(&revision).await.unwrap());
+        (revision.mailboxes[0].allowance, revision.mailboxes[0].ceiling) = (0, 0);
+        assert!(!store.has_ceilings_of(&revision).await.unwrap());
+        assert!(scene.save(&revision).await);
+        assert!(store.has_ceilings_of(&revision).await.unwrap());
+        let day = "SELECT cap, allowance, ceiling FROM mailbox_days ORDER BY mailbox_id LIMIT 1";
+        assert_eq!(scene.books.rows(day).await, ["50 40 0"]);
+        // A cap that falls takes the day's allowance along.
+        let day_of = &mut revision.mailboxes[0];
+        (day_of.cap, day_of.allowance, day_of.ceiling) = (5, 5, 5);
+        assert!(scene.save(&revision).await);
+        assert_eq!(scene.books.rows(day).await, ["5 5 5"]);
+        revision.domains[0].1 = 7;
+        assert!(!store.has_ceilings_of(&revision).await.unwrap());
+        revision.domains = vec![("new.test".to_owned(), 80)];
+        assert!(!store.has_ceilings_of(&revision).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_revision_has_the_next_number_and_leaves_planned_rows_alone() {
     for_each_database(async |books| {
         let scene = Scene::begin_with(books, &PLANNED).await;
@@ -152,7 +178,7 @@ async fn a_ceiling_may_fall_below_what_was_tried_and_nothing_more_is_tried_then(
         assert!(scene.save(&plan).await);
         let query =
             "SELECT cap, allowance, ceiling, attempted FROM mailbox_days WHERE mailbox_id = 1";
-        assert_eq!(scene.books.row(query).await, "1 0 0 1");
+        assert_eq!(scene.books.row(query).await, "1 1 0 1");
         assert!(!scene.claim(2, NOW + HOUR).await);
     })
     .await;

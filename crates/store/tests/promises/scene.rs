@@ -78,6 +78,7 @@ impl Scene {
             allowance: 40,
             ceiling: 40,
             allotted: 20,
+            warm_days: 3,
             first_at: None,
             last_at: None,
         };
@@ -170,6 +171,11 @@ impl Scene {
     pub(crate) async fn send(&self, message: usize, now: i64, fate: Fate, blow: Option<Blow>) {
         assert!(self.claim(message, now).await, "message {message} was not claimed");
         assert!(self.settle(message, now + 1_000, fate, blow).await);
+    }
+
+    /// Gives every mailbox room again, as the next plan does.
+    pub(crate) async fn plan_again(&self) {
+        assert!(self.books.store.save_plan(&self.plan(TODAY, vec![])).await.unwrap());
     }
 
     /// The state of a message.
@@ -284,6 +290,7 @@ pub(crate) fn deferred(now: i64) -> Fate {
 
 pub(crate) fn not_sent(now: i64) -> Fate {
     Fate::NotSent {
+        since: None,
         retry_at: now,
         closes_at: Some(now + DAY),
         why: "the line went dead".to_owned(),

@@ -50,7 +50,7 @@ async fn import_folder(
         problem.file = dir.join(&problem.file).display().to_string();
     }
     let Some(campaign) = campaign else {
-        return refuse_import(app, problems);
+        return refuse_import(app, dry_run, problems);
     };
     problems.iter().filter(|p| !problem::any_error(std::slice::from_ref(p))).for_each(print::note);
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
@@ -67,21 +67,23 @@ async fn import_folder(
             for problem in &mut problems {
                 problem.file = dir.join(&problem.file).display().to_string();
             }
-            refuse_import(app, problems)
+            refuse_import(app, dry_run, problems)
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// A folder that cannot be trusted as a whole imports nothing.
-fn refuse_import(app: &App, problems: Vec<problem::Problem>) -> Done {
+fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> Done {
     if app.json {
         let rejected: Vec<_> = problems
             .iter()
             .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
             .collect();
         print::say_json(&json!({
-            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "outcome": "reject",
+            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
+            "texts_changed": 0, "texts_withdrawn": 0, "suppressed": 0, "outcome": "reject",
+            "dry_run": dry_run, "rejected_file": null,
         }));
     }
     Err(Failure::Problems(problems))
@@ -89,6 +91,7 @@ fn refuse_import(app: &App, problems: Vec<problem::Problem>) -> Done {
 
 fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
     let summary = &outcome.imported.summary;
+    let texts = outcome.imported.taken_over.unwrap_or_default();
     outcome.report.warnings.iter().for_each(print::note);
     if app.json {
         print::say_json(&json!({
@@ -98,6 +101,8 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
             "rejected": outcome.rejected,
             "duplicates": summary.duplicates,
             "updated": summary.updated,
+            "texts_changed": texts.changed,
+            "texts_withdrawn": texts.withdrawn,
             "suppressed": summary.suppressed,
             "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
             "dry_run": dry_run,
@@ -116,8 +121,15 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
         summary.rejected,
         summary.duplicates,
     ));
-    if summary.updated > 0 {
-        print::say(format!("{} took new values over", print::counted(summary.updated, "person")));
+    if outcome.imported.taken_over.is_some() {
+        let verb = if dry_run { "would be taken over" } else { "taken over" };
+        let people = if summary.updated == 1 { "person" } else { "people" };
+        print::say(format!(
+            "{verb}: {} changed, {} withdrawn, {} {people} with new values",
+            print::counted(texts.changed, "text"),
+            texts.withdrawn,
+            summary.updated,
+        ));
     }
     if summary.suppressed > 0 {
         print::say(format!(

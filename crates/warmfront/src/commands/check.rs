@@ -22,7 +22,7 @@ use crate::{print, secret, wiring};
 pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&str>) -> Done {
     let config = configuration(global)?;
     config.warnings.iter().for_each(print::note);
-    let fleet = wiring::fleet(&config);
+    let fleet = wiring::fleet(&config, wiring::Readers::Nobody);
     let mut findings = Findings::default();
     for mailbox in &config.mailboxes {
         if let Err(error) = secret::password(mailbox) {

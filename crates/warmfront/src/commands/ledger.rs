@@ -20,26 +20,25 @@ pub(crate) async fn ledger(global: &Global, campaign: Option<&str>) -> Done {
         let page = app.store.ledger(slug.as_deref(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id;
-        let mut rows = Vec::new();
         for line in &page {
             let why = why(&app, line).await?;
             if app.json {
                 print::say_json(&as_json(line, why.as_deref()));
             } else {
-                rows.push(vec![
-                    print::local(&app.fleet.timezone, line.due_at),
-                    line.mailbox.clone(),
-                    line.rcpt.clone().unwrap_or_else(|| "(erased)".to_owned()),
-                    line.step.to_string(),
-                    line.state.clone(),
-                    why.unwrap_or_default(),
-                ]);
+                tell(&app, line, why.as_deref());
             }
         }
-        if !app.json {
-            let header = ["due", "mailbox", "to", "step", "state", "why"];
-            print::say(print::table(&header, &[3], rows));
-        }
+    }
+}
+
+/// Addresses are long and no column holds them: a line a message, its reason below.
+fn tell(app: &App, line: &LedgerLine, why: Option<&str>) {
+    let due = print::local(&app.fleet.timezone, line.due_at);
+    let (step, state, mailbox) = (line.step, &line.state, &line.mailbox);
+    let rcpt = line.rcpt.as_deref().unwrap_or("(erased)");
+    print::say(format!("{due}  {state:<9} step {step}  {mailbox} -> {rcpt}"));
+    if let Some(why) = why {
+        print::say(format!("    {why}"));
     }
 }
 

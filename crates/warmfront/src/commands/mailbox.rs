@@ -15,7 +15,10 @@ pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
         Mailbox::Pause { address, because } => {
             let row = app.mailbox(&address).await?;
             if row.state != "active" {
-                return Err(Failure::Usage(format!("{} is {} already", row.address, row.state)));
+                let because = row.paused_because.as_deref();
+                let because = because.unwrap_or("it is gone from the configuration");
+                let (address, state) = (&row.address, &row.state);
+                return Err(Failure::Usage(format!("{address} is {state} already: {because}")));
             }
             app.store.pause_mailbox(row.id, &because, app.now()).await?;
             changed(&app, &address, "paused").await
@@ -35,7 +38,7 @@ async fn changed(app: &App, address: &str, what: &str) -> Done {
     let row = app.mailbox(address).await?;
     if app.json {
         print::say_json(&json!({ "address": row.address, "state": row.state }));
-    } else if row.probe {
+    } else if row.probe && row.state == "active" {
         print::say(format!(
             "{} {what}: back on warm day {}, one message first",
             row.address, row.warm_days

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use serde_json::{Value, json};
 use warmfront_core::calendar;
-use warmfront_core::plan::{self, Forecast, MailboxDay, Plan, Sequence, Shortfall};
-use warmfront_engine::{Extent, Roster, word};
+use warmfront_core::plan::{self, Forecast, Limit, MailboxDay, Plan, Sequence, Shortfall};
+use warmfront_engine::{Extent, Roster};
 use warmfront_store::SavedPlan;
 
 use crate::app::App;
@@ -48,7 +48,7 @@ async fn tell_plan(app: &App, day: Date) -> Done {
         print::say_json(&plan_json(&plan));
         return Ok(());
     }
-    print::say(format!("{day}, as it would be planned now"));
+    print::say(format!("{day}, as it would be planned now; {}", clocks(app)));
     tell_mailboxes(app, &plan.mailboxes);
     let target: u32 = plan.campaigns.iter().map(|c| c.target).sum();
     print::say(format!("{} planned of {target} wanted", plan.messages.len()));
@@ -93,6 +93,10 @@ fn tell_mailboxes(app: &App, mailboxes: &[MailboxDay]) {
     print::say(print::table(&header, &[1, 2, 3], rows.collect()));
 }
 
+fn clocks(app: &App) -> String {
+    format!("times in {}", app.fleet.timezone_name)
+}
+
 fn plan_json(plan: &Plan) -> Value {
     json!({
         "day": plan.day.to_string(),
@@ -100,7 +104,7 @@ fn plan_json(plan: &Plan) -> Value {
         "mailboxes": plan.mailboxes.iter().map(mailbox_json).collect::<Vec<_>>(),
         "planned": plan.messages.len(),
         "shortfall": plan.shortfalls.iter().map(|s| json!({
-            "campaign": s.campaign, "count": s.count, "why": word(s.why), "cure": s.cure,
+            "campaign": s.campaign, "count": s.count, "why": s.why.word(), "cure": s.cure,
         })).collect::<Vec<_>>(),
         "campaigns": plan.campaigns.iter().map(|c| json!({
             "name": c.slug,
@@ -132,7 +136,7 @@ async fn tell_saved(app: &App, day: Date, saved: &SavedPlan) -> Done {
         MailboxDay {
             id: warmfront_core::id::MailboxId(day.mailbox_id),
             address: row.map_or_else(String::new, |row| row.address.clone()),
-            warm_days: row.map_or(0, |row| row.warm_days),
+            warm_days: day.warm_days,
             allowance: day.allowance,
             ceiling: day.ceiling,
             allotted: day.allotted,
@@ -162,11 +166,12 @@ async fn tell_saved(app: &App, day: Date, saved: &SavedPlan) -> Done {
         return Ok(());
     }
     print::say(format!(
-        "{day}, as planned{}",
+        "{day}, as planned{}; {}",
         match saved.revisions {
             1 => String::new(),
             n => format!(" and revised {}", print::counted(u64::from(n - 1), "time")),
-        }
+        },
+        clocks(app),
     ));
     tell_mailboxes(app, &mailboxes);
     print::say(format!("{planned} planned"));
@@ -174,9 +179,14 @@ async fn tell_saved(app: &App, day: Date, saved: &SavedPlan) -> Done {
         saved
             .shortfalls
             .iter()
-            .map(|(id, why, n, cure)| (slug(*id), *n, why.clone(), cure.clone())),
+            .map(|(id, why, n, cure)| (slug(*id), *n, sentence(why), cure.clone())),
     );
     Ok(())
+}
+
+/// What the word of a limit stands for.
+fn sentence(word: &str) -> String {
+    Limit::of_word(word).map_or_else(|| word.to_owned(), |limit| limit.to_string())
 }
 
 async fn weeks(app: &App, days: u32) -> Done {
@@ -189,6 +199,14 @@ async fn weeks(app: &App, days: u32) -> Done {
     let forecast = plan::forecast(snapshot, &sequences, days);
     if app.json {
         print::say_json(&forecast_json(&forecast));
+        return Ok(());
+    }
+    if forecast.days.is_empty() {
+        print::say(if roster.by_slug().is_empty() {
+            "no campaign is running; `warmfront campaign start NAME` starts one"
+        } else {
+            "nobody is left to write to"
+        });
         return Ok(());
     }
     let rows = forecast.days.iter().map(|day| {
@@ -204,7 +222,7 @@ async fn weeks(app: &App, days: u32) -> Done {
     });
     let header = ["day", "allowance", "new", "follow-ups", "short", "because of"];
     print::say(print::table(&header, &[1, 2, 3, 4], rows.collect()));
-    print::say("as if every message were accepted and nobody answered");
+    print::say("as if every message were accepted, every inbox read, and nobody answered");
     match forecast.finished_on {
         Some(day) => print::say(format!("the last message leaves on {day}")),
         None => print::say(format!("not finished within {}", print::counted(days.into(), "day"))),
@@ -224,12 +242,12 @@ fn forecast_json(forecast: &Forecast) -> Value {
             "follow_ups": day.follow_ups,
             "planned": day.new + day.follow_ups,
             "shortfall": day.shortfall,
-            "why": day.binding.map(word),
+            "why": day.binding.map(Limit::word),
             "mailboxes": day.mailboxes.iter().map(mailbox_json).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "finished_on": forecast.finished_on.map(|day| day.to_string()),
         "first_limit": forecast.first_limit.map(|(day, limit)| json!({
-            "day": day.to_string(), "why": word(limit),
+            "day": day.to_string(), "why": limit.word(),
         })),
     })
 }

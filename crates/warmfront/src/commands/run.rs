@@ -83,7 +83,8 @@ async fn open_console(
     }
 }
 
-/// SIGTERM and SIGINT ask for an orderly end.
+/// SIGTERM and SIGINT ask for an orderly end; the second time, for an end. The books then settle what
+/// was in flight at the next start.
 fn stop_on_signals(stop: &CancellationToken) -> std::io::Result<()> {
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = signal(kind)?;
@@ -91,6 +92,8 @@ fn stop_on_signals(stop: &CancellationToken) -> std::io::Result<()> {
         tokio::spawn(async move {
             signals.recv().await;
             stop.cancel();
+            signals.recv().await;
+            std::process::exit(130);
         });
     }
     Ok(())

@@ -119,7 +119,7 @@ fn read(file: &Path) -> Result<Vec<(Scope, String)>, Failure> {
     for (index, record) in reader.records().enumerate() {
         let record =
             record.map_err(|error| Failure::Problems(vec![problem(None, error.to_string())]))?;
-        let line = record.position().map(|position| position.line() as usize);
+        let line = record.position().map(|position| line_of(&text, position));
         let heading = record.iter().position(|field| field.eq_ignore_ascii_case("email"));
         if let (0, Some(place)) = (index, heading) {
             column = place;
@@ -141,6 +141,14 @@ fn read(file: &Path) -> Result<Vec<(Scope, String)>, Failure> {
     }
     let scope = |is_domain| if is_domain { Scope::Domain } else { Scope::Address };
     Ok(entries.into_iter().map(|(is_domain, value)| (scope(is_domain), value)).collect())
+}
+
+/// The line a record begins on: the reader counts the empty ones before it to it.
+fn line_of(text: &str, position: &csv::Position) -> usize {
+    let begins = text.trim_start_matches('\u{feff}').as_bytes();
+    let begins = begins.get(position.byte() as usize..).unwrap_or_default();
+    let empty = begins.iter().take_while(|byte| byte.is_ascii_whitespace());
+    position.line() as usize + empty.filter(|&&byte| byte == b'\n').count()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ pub(crate) struct Server {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) tls: Tls,
-    /// A certificate authority to trust beside the public ones, in PEM.
+    /// The certificate authority to trust instead of the public ones, in PEM.
     pub(crate) ca: Option<PathBuf>,
 }
 

@@ -130,6 +130,7 @@ fn plan(campaign_id: i64, mailboxes: [i64; 2]) -> DayPlan {
         allowance: 40,
         ceiling: 40,
         allotted: 1,
+        warm_days: 3,
         first_at: None,
         last_at: None,
     };

@@ -34,7 +34,8 @@ fn any_snapshot(rng: &mut impl Rng) -> Snapshot {
         mailbox.calendar = rng.random_bool(0.3).then_some(0);
         mailbox.last_attempt_at = rng.random_bool(0.5).then_some(now - MINUTE);
         if rng.random_bool(0.2) {
-            mailbox.standing = Standing::Paused { reason: PauseReason::Spam, until: None };
+            mailbox.standing =
+                Standing::Paused { reason: PauseReason::Spam, since: now, until: None };
         }
         if rng.random_bool(0.3) {
             mailbox.booked = vec![now + HOUR, now + 2 * HOUR];

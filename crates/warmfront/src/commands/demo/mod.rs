@@ -50,7 +50,7 @@ async fn stage(options: &Demo, json: bool, dir: &Path) -> Done {
     let store = Store::open(&config.store_url, Durability::None).await?;
     let start = calendar::day_span(&config.timezone, FIRST_DAY).start();
     let clock = Clock::simulated(start);
-    let fleet = Arc::new(wiring::fleet(&config));
+    let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::World));
     let seed = i64::try_from(options.seed).unwrap_or(i64::MAX);
     store.write_settings(&fleet.settings(seed)).await?;
     store.write_fleet(&fleet.specs(), &FIRST_DAY.to_string(), start).await?;

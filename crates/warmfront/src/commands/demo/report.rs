@@ -164,7 +164,8 @@ impl Story {
             print::say(format!("    {count:>5}  {reason}"));
         }
         if let Some(suppressed) = self.status.enrolments.get("suppressed") {
-            print::say(format!("  {suppressed} people: on the suppression list"));
+            let people = if *suppressed == 1 { "person" } else { "people" };
+            print::say(format!("  {suppressed} {people}: on the suppression list"));
         }
         tell_counts("messages, by the receiving or the sending server", &self.rejected_messages);
         tell_counts("pauses of mailboxes", &self.pauses);
@@ -203,8 +204,14 @@ fn tell_counts(what: &str, counts: &[(String, u64)]) {
     print::say(format!("  {all} {what}:"));
     for (reason, count) in counts.iter().take(REASONS_SHOWN) {
         let room = usize::from(print::width()).saturating_sub(12);
-        let short: String = reason.chars().take(room).collect();
-        print::say(format!("    {count:>5}  {short}"));
+        print::say(format!("    {count:>5}  {}", shortened(reason, room)));
+    }
+}
+
+fn shortened(text: &str, room: usize) -> String {
+    match text.char_indices().nth(room) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(room.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
