@@ -74,7 +74,10 @@ pub enum Item<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writing {
     Typed,
-    Cells,
+    Cells {
+        /// The line its columns are named on.
+        heading: usize,
+    },
 }
 
 impl Document {
@@ -189,7 +192,7 @@ impl<'a> Section<'a> {
         range: RangeInclusive<i64>,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<T>> {
-        let cells = self.writing == Writing::Cells;
+        let cells = matches!(self.writing, Writing::Cells { .. });
         let wanted = match (*range.start(), *range.end()) {
             (start, i64::MAX) => format!("a whole number of at least {start}"),
             (start, end) => format!("a whole number from {start} to {end}"),
@@ -208,7 +211,7 @@ impl<'a> Section<'a> {
 
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &str, problems: &mut Vec<Problem>) -> Option<Located<bool>> {
-        let cells = self.writing == Writing::Cells;
+        let cells = matches!(self.writing, Writing::Cells { .. });
         let read = |item: Item<'_>| match item {
             Item::Boolean(value) => Some(value),
             Item::Text("true") if cells => Some(true),
@@ -224,7 +227,7 @@ impl<'a> Section<'a> {
         key: &str,
         problems: &mut Vec<Problem>,
     ) -> Option<Located<Vec<Located<String>>>> {
-        let cells = self.writing == Writing::Cells;
+        let cells = matches!(self.writing, Writing::Cells { .. });
         let line = self.table.line;
         let parts = |text: &str| {
             let parts = text.split([';', ',', ' ']).filter(|part| !part.is_empty());
@@ -287,11 +290,24 @@ impl<'a> Section<'a> {
         for key in self.keys().filter(|key| !self.asked.contains(key.value)) {
             let known = self.asked.iter().map(String::as_str);
             let hint = match nearest(key.value, known.clone()) {
+                Some(near) if matches!(self.writing, Writing::Cells { .. }) => {
+                    format!("did you mean `{}`?", self.path_of(near))
+                }
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known are {}", known.collect::<Vec<_>>().join(", ")),
             };
-            let what = format!("unknown key `{}`{}; {hint}", key.value, self.place());
-            problems.push(self.problem(key.line, what));
+            let problem = match self.writing {
+                Writing::Typed => {
+                    let what = format!("unknown key `{}`{}; {hint}", key.value, self.place());
+                    self.problem(key.line, what)
+                }
+                // Every row would say the same of a column.
+                Writing::Cells { heading } => {
+                    let what = format!("unknown column `{}`; {hint}", self.path_of(key.value));
+                    self.problem(heading, what)
+                }
+            };
+            problems.push(problem);
         }
     }
 

@@ -9,6 +9,7 @@ use warmfront_core::calendar::{self, Window};
 use warmfront_core::problem::Problem;
 use warmfront_core::sequence::Wait;
 use warmfront_core::span::{self, Millis};
+use warmfront_core::text::is_out_of_line;
 
 use crate::document::{Document, Item, Located, Section};
 use crate::templates::OPT_OUT;
@@ -96,6 +97,14 @@ pub fn read(file: &str, text: &str, person_gap: Millis) -> Result<Manifest, Vec<
     let manifest = manifest(document.root(), person_gap, &mut problems);
     problems.sort();
     manifest.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+/// The steps a manifest declares, as far as they can be made out, whatever else is wrong with it.
+#[must_use]
+pub fn steps_of(file: &str, text: &str) -> Vec<StepManifest> {
+    // What is wrong with them has been said by [`read`].
+    let document = Document::parse(file, text).ok();
+    document.map_or_else(Vec::new, |document| steps(&mut document.root(), 0, &mut Vec::new()))
 }
 
 fn manifest(
@@ -280,8 +289,8 @@ fn one_line(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         Err("is empty; say it in a few words".to_owned())
-    } else if text.contains(char::is_control) {
-        Err("must be a single line".to_owned())
+    } else if text.contains(is_out_of_line) {
+        Err("must be a single line without control characters".to_owned())
     } else {
         Ok(text.to_owned())
     }

@@ -14,6 +14,7 @@ mod heading;
 mod records;
 mod rejects;
 mod row;
+mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -27,6 +28,7 @@ pub use self::heading::Columns;
 use self::records::{Record, Records, Refusal};
 pub use self::rejects::Rejects;
 use self::row::Reading;
+pub use self::table::{TableRow, table};
 
 /// A person of a list. Empty texts stand for what the list does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +116,7 @@ pub fn read(
     on_row: impl FnMut(Row),
 ) -> Result<FileReport, Vec<Problem>> {
     let name = name_of(path);
-    let source = File::open(path).map_err(|error| vec![cannot_open(&name, &error)])?;
+    let source = opened(path).map_err(|problem| vec![problem])?;
     read_from(&name, source, encoding, on_row)
 }
 
@@ -128,7 +130,9 @@ pub fn read_from<S: Read + Seek>(
     let refused = |refusal: Refusal| vec![Problem::error(file, refusal.line, refusal.what)];
     let mut record = Record::default();
     let (mut records, ..) = begin(file, &mut source, encoding)?;
+    let heading = Record::default();
     while records.next(&mut record).map_err(refused)? {}
+    records.refuse_nuls(&heading).map_err(refused)?;
     source.rewind().map_err(|error| {
         vec![Problem::error(file, None, format!("it cannot be read twice: {error}"))]
     })?;
@@ -161,7 +165,7 @@ pub fn read_from<S: Read + Seek>(
 /// Reads only the heading of the list at `path`.
 pub fn columns(path: &Path, encoding: Option<&str>) -> Result<Columns, Vec<Problem>> {
     let name = name_of(path);
-    let source = File::open(path).map_err(|error| vec![cannot_open(&name, &error)])?;
+    let source = opened(path).map_err(|problem| vec![problem])?;
     begin(&name, source, encoding).map(|(_, columns, _)| columns)
 }
 
@@ -178,6 +182,7 @@ fn begin<R: Read>(
         let what = "the file is empty; its first line names the columns, at least `email`";
         return Err(vec![Problem::error(file, None, what)]);
     }
+    records.refuse_nuls(&heading).map_err(refused)?;
     let (columns, warnings) = Columns::read(file, &heading)?;
     Ok((records, columns, warnings))
 }
@@ -196,8 +201,14 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn cannot_open(file: &str, error: &std::io::Error) -> Problem {
-    Problem::error(file, None, format!("the list cannot be opened: {error}"))
+/// Opens a list. A pipe cannot be read twice, and to open one waits for whoever writes to it.
+fn opened(path: &Path) -> Result<File, Problem> {
+    let refused = |what: String| Problem::error(name_of(path), None, what);
+    let known = path.metadata().map_err(|e| refused(format!("the list cannot be opened: {e}")))?;
+    if !known.is_file() {
+        return Err(refused("this is no file; the list is a file of its own".to_owned()));
+    }
+    File::open(path).map_err(|error| refused(format!("the list cannot be opened: {error}")))
 }
 
 #[cfg(test)]

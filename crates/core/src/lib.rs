@@ -19,4 +19,5 @@ pub mod reason;
 pub mod rng;
 pub mod sequence;
 pub mod span;
+pub mod text;
 pub mod warmup;

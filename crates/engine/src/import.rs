@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use warmfront_campaigns::folder::Campaign;
-use warmfront_campaigns::prospects::{self, FileReport, Rejects, Row};
+use warmfront_campaigns::prospects::{self, FileReport, Prospect, Rejects, Row};
+use warmfront_campaigns::templates::{Mailbox, Renderer};
+use warmfront_core::address::Address;
 use warmfront_core::problem::Problem;
 use warmfront_core::span::Millis;
-use warmfront_store::{ImportRow, Imported, NewCampaign, StepText, Store};
+use warmfront_store::{CampaignRow, ImportRow, Imported, NewCampaign, StepText, Store};
 
 use crate::{BookedManifest, EngineError, person};
 
@@ -43,6 +46,8 @@ pub struct Outcome {
     pub report: FileReport,
     /// Every rejected row.
     pub rejected: Vec<RejectedRow>,
+    /// The keys of the manifest that differed from the books: kept, or taken over by an update.
+    pub changed: Vec<&'static str>,
     /// Where the rejected rows are, to be mended and imported again.
     pub rejected_file: Option<PathBuf>,
 }
@@ -66,13 +71,16 @@ pub async fn import(
 ) -> Result<Outcome, ImportError> {
     let campaign = request.campaign;
     let new = new_campaign(campaign, request.update);
+    let known = store.campaign(&new.slug).await.map_err(EngineError::from)?;
+    let changed = known.as_ref().map_or_else(Vec::new, |known| changed(known, &new, campaign));
+    let judge = Judge::of(store, campaign, known.filter(|_| !request.update)).await?;
     let (rows, received) = mpsc::channel(BATCHES_AHEAD);
     let path = campaign.prospects();
     let encoding = request.encoding.map(str::to_owned);
     let rejects = (!request.rehearse).then(|| campaign.dir.join(REJECTED));
     // The reader is not async; the channel holds it up while the books are busy.
     let reading = tokio::task::spawn_blocking(move || {
-        read(&path, encoding.as_deref(), rejects.as_deref(), &rows)
+        read(&path, encoding.as_deref(), rejects.as_deref(), &judge, &rows)
     });
     let written = if request.rehearse {
         store.rehearse_import(&new, received, now).await
@@ -82,7 +90,19 @@ pub async fn import(
     let read = reading.await.map_err(|_| EngineError::ListBroken)?;
     let (report, rejected, rejected_file) = read.map_err(ImportError::List)?;
     let imported = written.map_err(EngineError::from)?.ok_or(EngineError::ListBroken)?;
-    Ok(Outcome { imported, report, rejected, rejected_file })
+    Ok(Outcome { imported, report, rejected, rejected_file, changed })
+}
+
+/// The keys of the manifest that differ from the books.
+fn changed(known: &CampaignRow, new: &NewCampaign, campaign: &Campaign) -> Vec<&'static str> {
+    let mut changed = Vec::new();
+    changed.extend((known.name != new.name).then_some("name"));
+    changed.extend((known.daily_target != new.daily_target).then_some("daily_target"));
+    if let Ok(booked) = serde_json::from_str::<BookedManifest>(&known.manifest) {
+        let manifest = BookedManifest::of(&campaign.manifest, &campaign.footer);
+        changed.extend(booked.differences(&manifest));
+    }
+    changed
 }
 
 fn new_campaign(campaign: &Campaign, update: bool) -> NewCampaign {
@@ -117,6 +137,7 @@ fn read(
     path: &Path,
     encoding: Option<&str>,
     rejects: Option<&Path>,
+    judge: &Judge,
     rows: &Rows,
 ) -> Result<Read, Vec<Problem>> {
     let mut batch = Vec::with_capacity(BATCH);
@@ -127,7 +148,7 @@ fn read(
             rejected.push(RejectedRow { line: *line as u64, reason: reason.clone() });
             bad_records.push((record.clone(), reason.clone()));
         }
-        batch.push(import_row(row));
+        batch.push(import_row(row, judge));
         if batch.len() == BATCH {
             // Nobody receives any more: the books failed, and say so themselves.
             let _ = rows.blocking_send(Some(std::mem::take(&mut batch)));
@@ -142,9 +163,41 @@ fn read(
     Ok((report, rejected, rejected_file))
 }
 
-fn import_row(row: Row) -> ImportRow {
+/// Says of whom the campaign's texts cannot be written.
+struct Judge {
+    renderer: Renderer,
+    slug: String,
+    /// Each message's mailbox is found when it leaves; to every one there is a name and an address.
+    from: Address,
+}
+
+impl Judge {
+    /// By the texts that will be sent: the folder's, or those in the books that are `kept`.
+    async fn of(
+        store: &Store,
+        campaign: &Campaign,
+        kept: Option<CampaignRow>,
+    ) -> Result<Self, ImportError> {
+        let slug = campaign.slug.clone();
+        let renderer = match kept {
+            Some(row) => crate::Campaign::load(store, row, &TimeZone::UTC).await?.renderer,
+            None => campaign.renderer().map_err(ImportError::List)?,
+        };
+        let from = Address::parse("sender@example.com").expect("an address");
+        Ok(Self { renderer, slug, from })
+    }
+
+    fn blocked(&self, line: usize, prospect: &Prospect) -> Option<String> {
+        let from = Mailbox { name: self.from.local(), address: &self.from };
+        let why = self.renderer.unwritable(&self.slug, prospect, from)?;
+        Some(format!("prospects.csv:{line}: {why}"))
+    }
+}
+
+fn import_row(row: Row, judge: &Judge) -> ImportRow {
     match row {
         Row::Accepted { line, prospect } => ImportRow::Prospect {
+            blocked: judge.blocked(line, &prospect),
             line: line as u64,
             domain: prospect.address.domain().to_owned(),
             company: prospect.address.company().map(str::to_owned),

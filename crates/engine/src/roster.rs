@@ -50,6 +50,23 @@ impl BookedManifest {
         }
     }
 
+    /// The keys of the manifest in which another differs.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("mailboxes", self.mailboxes != other.mailboxes),
+            ("window", self.windows != other.windows),
+            ("holidays", self.holidays != other.holidays),
+            ("timezone", self.timezone != other.timezone),
+            ("list_source", self.list_source != other.list_source),
+            ("opt_in", self.opt_in != other.opt_in),
+            ("opt_out", self.footer.opt_out != other.footer.opt_out),
+            ("legal_name", self.footer.legal_name != other.footer.legal_name),
+            ("postal_address", self.footer.postal_address != other.footer.postal_address),
+        ];
+        keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+    }
+
     /// As text for the books.
     #[must_use]
     pub fn to_json(&self) -> String {

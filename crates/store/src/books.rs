@@ -132,6 +132,31 @@ impl Store {
         Ok((counts, today.unsigned_abs()))
     }
 
+    /// Mailboxes whose messages wait because of `why`, a beginning of what is written beside them,
+    /// with one whole reason and how many messages: by address.
+    pub async fn waiting_because(
+        &self,
+        why: &str,
+    ) -> Result<Vec<(String, String, u64)>, StoreError> {
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT b.address, max(m.why) AS why, count(*) AS n
+                 FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+                 WHERE m.state = 'planned' AND substr(m.why, 1, length($1)) = $1
+                 GROUP BY 1 ORDER BY 1",
+                [why.into()],
+            ))
+            .await?;
+        rows.iter()
+            .map(|r| {
+                let count = r.read::<i64>("n")?.unsigned_abs();
+                Ok((r.read("address")?, r.read("why")?, count))
+            })
+            .collect()
+    }
+
     /// What each mailbox had accepted on each day: (address, day, accepted), by address and day.
     pub async fn accepted_by_day(&self) -> Result<Vec<(String, String, u32)>, StoreError> {
         let rows = self

@@ -74,6 +74,22 @@ pub enum StoreError {
         /// How far ahead this machine is.
         ahead_ms: i64,
     },
+    /// The file is something else: another program's database, or none at all.
+    #[error(
+        "{}: {why}; it was left as it is. Name another file in `url` of [store], or move this one away",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What it is instead.
+        why: &'static str,
+    },
+    /// The file is damaged.
+    #[error(
+        "the database file is damaged ({0}); put its newest backup back, with its `-wal` file if there is one. Without a backup, suppress everybody it may have written to (`warmfront suppress import FILE`) before beginning anew"
+    )]
+    Damaged(String),
     /// It cannot be written to.
     #[error(
         "the database is read-only; check the owner and the mode of the file and its folder, or that the server is no standby"
@@ -103,7 +119,7 @@ pub enum StoreError {
         steps: u64,
     },
     /// Somebody else holds a lock for long, or two waited for each other.
-    #[error("the database is locked by another program; waiting")]
+    #[error("the database is locked by another program; try again when that is done")]
     Locked,
     /// The server is away: stopped, restarting, or cut off. What was being committed at that moment
     /// may stand or not.
@@ -177,6 +193,7 @@ fn told_by_sqlite(code: u32, message: String) -> Option<StoreError> {
     match code & 0xff {
         5 | 6 => Some(StoreError::Locked),
         8 => Some(StoreError::ReadOnly),
+        11 | 26 => Some(StoreError::Damaged(message)),
         13 => Some(StoreError::Full),
         19 => Some(StoreError::Refused(message)),
         _ => None,

@@ -68,6 +68,8 @@ pub enum ImportRow {
         attributes: String,
         /// An IANA name, `country:XX` or nothing.
         zone: String,
+        /// Why its texts cannot be written, where they cannot.
+        blocked: Option<String>,
     },
     /// A bad one.
     Rejected {
@@ -98,15 +100,19 @@ pub struct ImportSummary {
     pub updated: u64,
     /// New enrolments that were suppressed before they began.
     pub suppressed: u64,
+    /// Enrolments, new or updated, whose texts cannot be written.
+    pub blocked: u64,
 }
 
 /// An import that was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The campaign.
     pub campaign: i64,
     /// Its figures.
     pub summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub blocked: Vec<String>,
     /// Whether folder and books differ in their steps, and the books' were kept.
     pub kept_old_steps: bool,
     /// What of the texts was taken over, where the campaign was known and an update asked for.
@@ -173,6 +179,17 @@ impl Store {
 /// The rows of a list, batch by batch; the last word is `None`.
 pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
 
+/// What the rows of an import came to.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub(crate) blocked: Vec<String>,
+}
+
+/// Reasons kept for whoever imports; the books have them all.
+pub(crate) const REASONS_MAX: usize = 20;
+
 /// An import under way.
 #[derive(Clone, Copy)]
 pub(crate) struct Import<'a> {
@@ -201,16 +218,17 @@ async fn write(
         .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
         .read("id")?;
     let import = Import { db: transaction, campaign: id, import, update: campaign.update, now };
-    let summary = match transaction.get_database_backend() {
+    let written = match transaction.get_database_backend() {
         DbBackend::Postgres => import_staged::write(&import, rows).await?,
         _ => import_rows::write(&import, rows).await?,
     };
-    let Some(summary) = summary else { return Ok(None) };
+    let Some(Written { summary, blocked }) = written else { return Ok(None) };
     inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;
     close_import(&import, &summary).await?;
     Ok(Some(Imported {
         campaign: id,
         summary,
+        blocked,
         kept_old_steps: steps == Steps::KeptOld,
         taken_over: match steps {
             Steps::TakenOver(what) => Some(what),

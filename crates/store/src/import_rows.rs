@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, QueryResult};
 
 use crate::db::sql;
-use crate::import::{ABOVE, BEFORE, Import, Rows, json};
+use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written, json};
 use crate::row::Row as _;
-use crate::{ImportRow, ImportSummary, StoreError};
+use crate::{ImportRow, StoreError};
 
 /// Writes the rows as they come; `None` where they end without a last word.
 pub(crate) async fn write(
     import: &Import<'_>,
     mut rows: Rows,
-) -> Result<Option<ImportSummary>, StoreError> {
-    let mut batch = Batch { import, summary: ImportSummary::default() };
+) -> Result<Option<Written>, StoreError> {
+    let mut batch = Batch { import, written: Written::default() };
     loop {
         match rows.recv().await {
             Some(Some(rows)) => {
@@ -22,7 +22,7 @@ pub(crate) async fn write(
                     batch.write(chunk).await?;
                 }
             }
-            Some(None) => return Ok(Some(batch.summary)),
+            Some(None) => return Ok(Some(batch.written)),
             None => return Ok(None),
         }
     }
@@ -31,7 +31,7 @@ pub(crate) async fn write(
 /// Where rows go, and what they come to.
 struct Batch<'a> {
     import: &'a Import<'a>,
-    summary: ImportSummary,
+    written: Written,
 }
 
 impl Batch<'_> {
@@ -51,16 +51,31 @@ impl Batch<'_> {
                 [campaign.into(), prospects.as_str().into(), now.into()],
             ))
             .await?;
-        self.summary.suppressed += new
-            .iter()
-            .filter(|row| row.read::<String>("state").is_ok_and(|s| s == "suppressed"))
-            .count() as u64;
+        self.note_states(&new)?;
         if update && !enrolled.is_empty() {
-            let written =
-                db.execute_raw(sql(UPDATE_ENROLMENTS, [campaign.into(), prospects.into()])).await?;
-            self.summary.updated += written.rows_affected();
+            let values = [campaign.into(), prospects.into()];
+            let written = db.query_all_raw(sql(UPDATE_ENROLMENTS, values)).await?;
+            self.note_states(&written)?;
+            self.written.summary.updated += written.len() as u64;
         }
         self.write_outcomes(rows, enrolled).await
+    }
+
+    /// Counts those who will not be written to, as they stand.
+    fn note_states(&mut self, enrolments: &[QueryResult]) -> Result<(), StoreError> {
+        for row in enrolments {
+            match row.read::<String>("state")?.as_str() {
+                "suppressed" => self.written.summary.suppressed += 1,
+                "blocked" => {
+                    self.written.summary.blocked += 1;
+                    if self.written.blocked.len() < REASONS_MAX {
+                        self.written.blocked.push(row.read("because")?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     async fn write_outcomes(
@@ -70,22 +85,22 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
-            self.summary.rows += 1;
+            self.written.summary.rows += 1;
             outcomes.push(match row {
                 ImportRow::Rejected { line, reason } => {
-                    self.summary.rejected += 1;
+                    self.written.summary.rejected += 1;
                     (*line, "rejected", Some(reason.as_str()), None)
                 }
                 ImportRow::Duplicate { line } => {
-                    self.summary.duplicates += 1;
+                    self.written.summary.duplicates += 1;
                     (*line, "duplicate", Some(ABOVE), None)
                 }
                 ImportRow::Prospect { line, address, .. } if enrolled.insert(address.clone()) => {
-                    self.summary.accepted += 1;
+                    self.written.summary.accepted += 1;
                     (*line, "accepted", None, Some(address))
                 }
                 ImportRow::Prospect { line, address, .. } => {
-                    self.summary.duplicates += 1;
+                    self.written.summary.duplicates += 1;
                     (*line, "duplicate", Some(BEFORE), Some(address))
                 }
             });
@@ -101,11 +116,16 @@ impl Batch<'_> {
 }
 
 /// A prospect as one JSON array.
-fn prospect_fields(row: &ImportRow) -> Option<(&str, &str, Option<&str>, &str, &str)> {
+fn prospect_fields(row: &ImportRow) -> Option<[Option<&str>; 6]> {
     match row {
-        ImportRow::Prospect { address, domain, company, attributes, zone, .. } => {
-            Some((address, domain, company.as_deref(), attributes, zone))
-        }
+        ImportRow::Prospect { address, domain, company, attributes, zone, blocked, .. } => Some([
+            Some(address),
+            Some(domain),
+            company.as_deref(),
+            Some(attributes),
+            Some(zone),
+            blocked.as_deref(),
+        ]),
         ImportRow::Rejected { .. } | ImportRow::Duplicate { .. } => None,
     }
 }
@@ -126,25 +146,41 @@ const ENROLLED: &str = "
     CROSS JOIN enrolments e ON e.campaign_id = $1 AND e.prospect_id = p.id";
 
 /// Somebody on the suppression list is enrolled all the same: the row is accounted for, and over.
+/// Somebody whose texts cannot be written is too, and waits for the row to be mended.
 const NEW_ENROLMENTS: &str = "
     INSERT INTO enrolments (campaign_id, prospect_id, attributes, zone, state, because, ended_at)
     SELECT $1, p.id, j.value ->> 3, j.value ->> 4,
-           CASE WHEN s.value IS NULL THEN 'active' ELSE 'suppressed' END, s.reason,
+           CASE WHEN s.value IS NOT NULL THEN 'suppressed'
+                WHEN j.value ->> 5 IS NOT NULL THEN 'blocked' ELSE 'active' END,
+           coalesce(s.reason, j.value ->> 5),
            CASE WHEN s.value IS NULL THEN NULL ELSE $3 END
     FROM json_each($2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
     LEFT JOIN suppressions s ON (s.scope = 'address' AND s.value = p.address)
                              OR (s.scope = 'domain' AND s.value IN (p.domain, p.company))
     WHERE true
-    ON CONFLICT DO NOTHING RETURNING state";
+    ON CONFLICT DO NOTHING RETURNING state, because";
 
+/// What is wrong with a row blocks those of whom nothing has begun: what was sent already is no
+/// reason, and whatever is planned is judged again before it leaves.
 const UPDATE_ENROLMENTS: &str = "
-    UPDATE enrolments SET attributes = j.value ->> 3, zone = j.value ->> 4,
-           state = CASE WHEN state = 'blocked' THEN 'active' ELSE state END,
-           because = CASE WHEN state = 'blocked' THEN NULL ELSE because END
-    FROM json_each($2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
-    WHERE enrolments.campaign_id = $1 AND enrolments.prospect_id = p.id
-      AND enrolments.ended_at IS NULL
-      AND (attributes <> j.value ->> 3 OR zone <> j.value ->> 4 OR state = 'blocked')";
+    UPDATE enrolments SET attributes = n.attributes, zone = n.zone, state = n.state,
+           because = CASE WHEN n.state = 'blocked' THEN n.blocked
+                          WHEN enrolments.state = 'blocked' THEN NULL
+                          ELSE enrolments.because END
+    FROM (SELECT e.id, j.value ->> 3 AS attributes, j.value ->> 4 AS zone,
+                 j.value ->> 5 AS blocked,
+                 CASE WHEN e.state NOT IN ('active', 'blocked') THEN e.state
+                      WHEN j.value ->> 5 IS NOT NULL AND e.next_step = 1
+                           AND (e.state = 'blocked' OR NOT EXISTS
+                                (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id))
+                      THEN 'blocked' ELSE 'active' END AS state
+          FROM json_each($2) j CROSS JOIN prospects p ON p.address = j.value ->> 0
+          CROSS JOIN enrolments e ON e.campaign_id = $1 AND e.prospect_id = p.id) n
+    WHERE enrolments.id = n.id AND enrolments.ended_at IS NULL
+      AND (enrolments.attributes <> n.attributes OR enrolments.zone <> n.zone
+           OR enrolments.state <> n.state
+           OR (n.state = 'blocked' AND enrolments.because IS DISTINCT FROM n.blocked))
+    RETURNING state, because";
 
 const NEW_IMPORT_ROWS: &str = "
     INSERT INTO import_rows (import_id, line, outcome, reason, enrolment_id)

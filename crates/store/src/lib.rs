@@ -13,6 +13,7 @@ mod db;
 mod error;
 mod facts;
 mod fleet;
+mod foreign;
 mod health;
 mod import;
 mod import_rows;
@@ -90,6 +91,12 @@ impl Store {
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let db = Db::open(url, durability).await?;
         Ok(Self { scribe: Scribe::start(db.clone()), db, file: sqlite::path(url) })
+    }
+
+    /// The file behind `url`, where there is one.
+    #[must_use]
+    pub fn file(url: &str) -> Option<PathBuf> {
+        sqlite::path(url)
     }
 
     /// Closes the books. SQLite then moves all of its log into the one file, so that a copy of it

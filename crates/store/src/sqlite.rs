@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 use crate::daemon::{side_file, side_file_error};
 use crate::db::{Db, migrate, open_error};
+use crate::foreign::refuse_foreign;
 use crate::{Durability, StoreError};
 
 /// Opens the books, and makes the file where there is none.
@@ -22,6 +23,7 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
         migrate(&both).await?;
         return Ok(Db { read: both.clone(), write: both });
     };
+    refuse_foreign(&path).await?;
     let lock = migration_lock(path).await?;
     let write = open(1, Access::Write).await?;
     migrate(&write).await?;

@@ -1,9 +1,11 @@
 //! What most commands need: the configuration, the books, the clock.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use warmfront_campaigns::folder::Sender;
 use warmfront_core::calendar;
+use warmfront_core::problem::Problem;
 use warmfront_core::span::Millis;
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::Fleet;
@@ -49,7 +51,13 @@ impl App {
         let config = configuration(global)?;
         note_warnings(&config);
         let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
+        let fresh = Store::file(&config.store_url)
+            .filter(|file| file.metadata().map_or(true, |known| known.len() == 0));
         let store = Store::open(&config.store_url, Durability::Full).await?;
+        // Whoever meant other books must not take an empty answer for theirs.
+        if let Some(file) = fresh {
+            print::note(format!("a new, empty database was made: {}", file.display()));
+        }
         // The first ones opened are the only ones: a command opens its books once.
         let store = global.books.get_or_init(|| store).clone();
         let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };
@@ -135,6 +143,16 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// A problem of a file in the campaign folder `dir`, its path written out.
+pub(crate) fn placed(dir: &Path, problem: &Problem) -> Problem {
+    let mut placed = problem.clone();
+    // The folder itself may be to blame.
+    if Path::new(&problem.file) != dir {
+        placed.file = dir.join(&problem.file).display().to_string();
+    }
+    placed
 }
 
 /// The sender, without whom no campaign loads.

@@ -124,7 +124,9 @@ pub(crate) enum Mailbox {
         #[arg(long, default_value = "paused by the operator")]
         because: String,
     },
-    /// Let a paused mailbox work again, lower on its curve and with one message first.
+    /// Let a paused mailbox work again.
+    ///
+    /// It comes back lower on its curve and with one message first, unless the pause was your own.
     Resume {
         /// Its address.
         address: String,
@@ -193,6 +195,9 @@ pub(crate) enum Suppress {
         /// Why.
         #[arg(long, default_value = "imported")]
         reason: String,
+        /// The file's encoding, where it is neither UTF-8 nor marked (e.g. windows-1252).
+        #[arg(long)]
+        encoding: Option<String>,
     },
     /// The whole list.
     List,

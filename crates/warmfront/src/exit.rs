@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use serde_json::json;
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_engine::EngineError;
 use warmfront_engine::import::ImportError;
 use warmfront_store::StoreError;
+
+use crate::print;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -19,8 +22,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A safety rule says no.
     Refused(String),
-    /// Everything is said already.
-    Said,
+    /// Everything is said already; this is the exit code.
+    Said(u8),
 }
 
 /// What a command comes to.
@@ -32,34 +35,60 @@ impl Failure {
         Self::Failed(error.into())
     }
 
-    /// Tells the person, and gives the exit code.
-    pub(crate) fn report(self) -> ExitCode {
-        let mut err = anstream::stderr().lock();
-        // Nobody is there to be told where stderr is gone.
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Failed(error) => {
-                let _ = writeln!(err, "error: {error:#}");
-                ExitCode::from(1)
-            }
-            Self::Problems(problems) => {
-                for problem in &problems {
-                    let _ = writeln!(err, "{problem}");
-                }
-                // Where a file has mistakes too, mending them comes first.
-                let only_rules = problems.iter().all(|p| p.severity != Severity::Error);
-                ExitCode::from(if only_rules { 3 } else { 1 })
-            }
-            Self::Usage(what) => {
-                let _ = writeln!(err, "error: {what}");
-                ExitCode::from(2)
-            }
-            Self::Refused(what) => {
-                let _ = writeln!(err, "refused: {what}");
-                ExitCode::from(3)
-            }
-            Self::Said => ExitCode::from(1),
+            Self::Failed(_) => 1,
+            // Where a file has mistakes too, mending them comes first.
+            Self::Problems(problems) => code_of(problems),
+            Self::Usage(_) => 2,
+            Self::Refused(_) => 3,
+            Self::Said(code) => *code,
         }
     }
+
+    /// What to tell, a line each: on stderr for people, as JSON on stdout where that was asked for.
+    pub(crate) fn report(self, json: bool) -> ExitCode {
+        let code = self.code();
+        // Nobody is there to be told where stderr is gone.
+        let mut err = anstream::stderr().lock();
+        let (errors, warnings) = match self {
+            Self::Failed(error) => (vec![format!("error: {error:#}")], Vec::new()),
+            Self::Usage(what) => (vec![format!("error: {what}")], Vec::new()),
+            Self::Refused(what) => (vec![format!("refused: {what}")], Vec::new()),
+            Self::Problems(problems) => {
+                let (warnings, errors): (Vec<_>, Vec<_>) =
+                    problems.iter().partition(|p| p.severity == Severity::Warning);
+                let told = |problems: Vec<&Problem>| {
+                    problems.into_iter().map(ToString::to_string).collect::<Vec<_>>()
+                };
+                (told(errors), told(warnings))
+            }
+            Self::Said(_) => return ExitCode::from(code),
+        };
+        for line in warnings.iter().chain(&errors) {
+            let _ = writeln!(err, "{line}");
+        }
+        drop(err);
+        if json {
+            let bare = |line: &String| {
+                let bare = line.strip_prefix("error: ").or(line.strip_prefix("refused: "));
+                bare.unwrap_or(line).to_owned()
+            };
+            print::say_json(&json!({
+                "ok": false,
+                "errors": errors.iter().map(bare).collect::<Vec<_>>(),
+                "warnings": warnings,
+                "exit": code,
+            }));
+        }
+        ExitCode::from(code)
+    }
+}
+
+/// 3 where only safety rules are in the way.
+pub(crate) fn code_of(problems: &[Problem]) -> u8 {
+    if problems.iter().all(|p| p.severity != Severity::Error) { 3 } else { 1 }
 }
 
 impl From<StoreError> for Failure {

@@ -19,7 +19,11 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return wrong_use(&error),
+    };
+    let json = cli.global.json;
     start_logging(&cli.command);
     // One provider of ciphers for the whole process.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -34,8 +38,24 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
+}
+
+/// What cannot be parsed is told by the parser itself; a script that asked for JSON gets some.
+fn wrong_use(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    if code != 0 && std::env::args_os().any(|word| word == "--json") {
+        let text = error.to_string();
+        let what = text.lines().next().unwrap_or_default();
+        let what = what.strip_prefix("error: ").unwrap_or(what);
+        let errors = [what];
+        print::say_json(&serde_json::json!({
+            "ok": false, "errors": errors, "warnings": [], "exit": code,
+        }));
+    }
+    ExitCode::from(code)
 }
 
 /// Logs go to stderr, so that stdout is the answer and nothing else. `RUST_LOG` sets how much.

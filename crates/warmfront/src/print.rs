@@ -1,6 +1,6 @@
 //! What a person or a script reads: lines, tables, JSON.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use jiff::tz::TimeZone;
@@ -34,14 +34,13 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// A table of at most the terminal's width. Columns named in `numbers` are set to the right.
+/// A table of at most the terminal's width; in a file or a pipe as wide as it comes, a row a line. Columns named in `numbers` are set to the right.
 pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(width())
-        .set_header(header);
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    if told_width().is_some() || std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width());
+    }
     for row in rows {
         table.add_row(row);
     }
@@ -55,8 +54,12 @@ pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) 
 
 /// The terminal's width, as far as the environment tells; 80 where it does not.
 pub(crate) fn width() -> u16 {
+    told_width().unwrap_or(80)
+}
+
+fn told_width() -> Option<u16> {
     let told = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    told.filter(|&width| width >= 40).unwrap_or(80)
+    told.filter(|&width| width >= 40)
 }
 
 /// A moment for scripts: RFC 3339, UTC.
@@ -74,8 +77,12 @@ pub(crate) fn clock(zone: &TimeZone, moment: Millis) -> String {
     calendar::civil(zone, moment).strftime("%H:%M").to_string()
 }
 
-/// `1 row`, `2 rows`.
+/// `1 row`, `2 rows`, `2 mailboxes`.
 pub(crate) fn counted(count: u64, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
+    let plural = match count {
+        1 => "",
+        _ if thing.ends_with('x') => "es",
+        _ => "s",
+    };
     format!("{count} {thing}{plural}")
 }

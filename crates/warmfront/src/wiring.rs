@@ -73,9 +73,9 @@ pub(crate) fn ways(config: &Config) -> Ways<Smtp, NoInbox> {
 fn account(mailbox: &config::Mailbox, hello: &str) -> Result<Account, String> {
     let password = secret::password(mailbox).map_err(|error| error.to_string())?;
     let server = &mailbox.smtp;
-    let roots = server.ca.as_ref().map(|path| {
-        std::fs::read(path).map_err(|error| {
-            format!("the certificate file {} cannot be read: {error}", path.display())
+    let roots = server.ca.as_ref().map(|ca| {
+        std::fs::read(&ca.path).map_err(|error| {
+            format!("the certificate file {} cannot be read: {error}", ca.path.display())
         })
     });
     let limits = ConnectionLimits::default();

@@ -177,3 +177,36 @@ fn a_restored_backup_is_refused_until_the_newer_books_are_back() {
     let _ = run(&scene, "run --until-idle").done();
     assert_eq!(scene.sink.accepted_count(), 3);
 }
+
+#[test]
+fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
+    #[track_caller]
+    fn check(bytes: &[u8], word: &str) {
+        let scene = Scene::of(1);
+        let file = scene.installation.file("warmfront.db");
+        std::fs::write(&file, bytes).expect("written");
+        let _ = run(&scene, "status").said(1, &["warmfront.db: ", word, "it was left as it is"]);
+        assert!(std::fs::read(&file).expect("still there") == bytes, "it was changed");
+    }
+    check(b"some text of many words, and no database at all", "no SQLite database");
+    check(b"short", "no SQLite database");
+    let made = Scene::of(1);
+    let path = made.installation.file("other.db");
+    Runtime::new().expect("a runtime").block_on(async {
+        let url = format!("sqlite://{}?mode=rwc", path.display());
+        let mut other = SqliteConnection::connect(&url).await.expect("opened");
+        let table = sqlx::query("CREATE TABLE messages (x)");
+        table.execute(&mut other).await.expect("written");
+        other.close().await.expect("closed");
+    });
+    check(&std::fs::read(&path).expect("a database"), "another program's database");
+}
+
+#[test]
+fn damaged_books_say_what_to_do() {
+    let scene = begun();
+    let file = scene.installation.file("warmfront.db");
+    let bytes = std::fs::read(&file).expect("the books");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("cut off");
+    let _ = run(&scene, "campaign list").said(1, &["damaged", "backup"]);
+}

@@ -162,7 +162,7 @@ fn whoever_is_suppressed_is_not_written_to() {
     assert_eq!(added, json!({ "added": 2, "unchanged": 0 }));
     scene.installation.write("no.csv", "name,email\nX,x@y.example\nZ,p0@spring-0.example\n");
     let imported = told(&scene, "suppress import no.csv --json");
-    assert_eq!(imported, json!({ "added": 1, "unchanged": 1 }));
+    assert_eq!(imported, json!({ "added": 1, "unchanged": 1, "outcome": "accept" }));
     scene.installation.write("bad.csv", "email\nx@y.example\nnonsense\n");
     let _ = run(&scene, "suppress import bad.csv").said(1, &["bad.csv:3:", "nonsense"]);
     let removed = told(&scene, "suppress remove x@y.example --json");
@@ -176,4 +176,37 @@ fn whoever_is_suppressed_is_not_written_to() {
     assert_eq!(to, ["p2@spring-2.example"]);
     let audit = run(&scene, "audit").done();
     assert!(audit.out.contains("2 suppressed"), "{audit}");
+}
+
+#[test]
+fn a_table_in_a_pipe_is_a_row_a_line_and_a_new_database_is_told() {
+    let scene = Scene::of(1);
+    let first = run(&scene, "campaign list").said(0, &["a new, empty database was made"]);
+    assert!(!first.out.is_empty());
+    scene.write_campaign("a-campaign-whose-name-fills-most-of-a-terminal-by-itself", 1);
+    let name = "campaigns/a-campaign-whose-name-fills-most-of-a-terminal-by-itself";
+    let _ = scene.installation.run(&["campaign", "import", name]).done();
+    let said = run(&scene, "campaign list").done();
+    assert_eq!((said.out.lines().count(), said.err.contains("database")), (2, false), "{said}");
+}
+
+#[test]
+fn people_who_had_a_message_lately_are_told_as_the_reason() {
+    let scene = Scene::of(1);
+    scene.begin("spring", 2);
+    let _ = run(&scene, "run --until-idle").done();
+    scene.write_campaign("summer", 2);
+    let list = std::fs::read(scene.installation.file("campaigns/spring/prospects.csv"));
+    scene.installation.write("campaigns/summer/prospects.csv", list.expect("a list"));
+    for line in ["campaign import campaigns/summer", "campaign start summer"] {
+        let _ = run(&scene, line).done();
+    }
+    // Tomorrow nothing is saved yet.
+    let today = told(&scene, "plan --json")["day"].as_str().expect("a day").to_owned();
+    let today: jiff::civil::Date = today.parse().expect("a day");
+    let day = today.tomorrow().expect("time goes on");
+    let said = run(&scene, &format!("plan --date {day}")).done();
+    assert!(said.out.contains("because of the time between two messages to one person"), "{said}");
+    let told = run(&scene, &format!("plan --date {day} --json")).done().json();
+    assert_eq!(told["waiting"][0]["why"], "person_gap", "{told}");
 }

@@ -1,6 +1,6 @@
 //! What can be wrong in `warmfront.toml`.
 
-use warmfront_tests::binary::PASSWORD;
+use warmfront_tests::binary::{PASSWORD, Scene};
 
 use crate::{edit, refused, run, spring};
 
@@ -55,4 +55,48 @@ fn a_missing_secret_is_named_and_nothing_is_sent_until_it_is_there() {
     let _ = run(&scene, "check").done();
     let _ = run(&scene, "run --until-idle").done();
     assert_eq!(scene.sink.accepted_count(), 2);
+}
+
+#[test]
+fn a_failure_is_told_in_json_too() {
+    #[track_caller]
+    fn check(scene: &Scene, line: &str, code: i32) {
+        let said = run(scene, line).said(code, &[]);
+        let told = said.json();
+        assert_eq!((&told["ok"], &told["exit"]), (&false.into(), &code.into()), "{said}");
+        assert!(told["errors"][0].is_string(), "{said}");
+        assert!(!said.err.is_empty(), "{said}");
+    }
+    let scene = spring(1);
+    check(&scene, "campaign start nope --json", 2);
+    check(&scene, "pln --json", 2);
+    check(&scene, "plan --days 0 --json", 2);
+    check(&scene, "campaign import nope --json", 1);
+    check(&scene, "check nope --json", 1);
+    check(&scene, "--config nope.toml status --json", 1);
+    edit(&scene, "warmfront.toml", "cap = ", "capp = ");
+    check(&scene, "run --until-idle --json", 1);
+    check(&scene, "check --json", 1);
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_told_before_anything_begins() {
+    let scene = spring(1);
+    edit(&scene, FILE, "ca = \"ca.pem\"", "ca = \"nope.pem\"");
+    for line in ["check", "run --until-idle"] {
+        let _ = run(&scene, line).said(1, &["warmfront.toml:", "nope.pem cannot be read"]);
+        scene.installation.write("nope.pem", "no certificate");
+        let _ = run(&scene, line).said(1, &["warmfront.toml:", "no certificate in PEM"]);
+        std::fs::remove_file(scene.installation.file("nope.pem")).expect("it was there");
+    }
+}
+
+#[test]
+fn a_run_gives_its_summary_in_json_and_a_check_its_warnings() {
+    let scene = spring(1);
+    let told = run(&scene, "run --until-idle --json").done().json();
+    assert_eq!((&told["ok"], &told["accepted_today"]), (&true.into(), &0.into()), "{told}");
+    edit(&scene, "warmfront.toml", "timezone = ", "# timezone = ");
+    let told = run(&scene, "check --json").done().json();
+    assert!(told["warnings"].to_string().contains("days are counted in UTC"), "{told}");
 }

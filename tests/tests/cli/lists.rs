@@ -1,6 +1,5 @@
 //! What can be wrong with a campaign's folder and its list.
 
-use std::io::Write as _;
 use std::process::Command;
 
 use crate::{edit, refused, run, spring};
@@ -35,13 +34,20 @@ fn a_list_that_is_no_text_is_refused_as_a_whole() {
     }
     check(b"PK\x03\x04 and so on", &["prospects.csv", "Excel", "CSV UTF-8"]);
     check(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and so on", &["prospects.csv", "Excel"]);
-    check(
-        b"email,first_name\na@acme.example,A\nb\0@acme.example,B\n",
-        &["prospects.csv:3:", "NUL"],
-    );
+    check(b"e\0m\0a\0i\0l\0\n\0a\0@\0", &["prospects.csv:1:", "NUL", "utf-16le"]);
     check(b"email,first_name\n\"a@acme.example,A\n", &["prospects.csv:2:"]);
     check(b"name\nAnn\n", &["prospects.csv:1:", "email"]);
     check(b"", &["prospects.csv"]);
+}
+
+#[test]
+fn one_stray_nul_costs_its_row_and_no_other() {
+    let scene = spring(1);
+    let list = "email,first_name\na@acme.example,A\nb@acme.example,B\0\nc\0@acme.example,C\n";
+    scene.installation.write(LIST, list);
+    let told = run(&scene, "campaign import campaigns/spring --json").done().json();
+    assert_eq!((&told["accepted"], &told["outcome"]), (&1.into(), &"partial".into()));
+    assert!(told["rejected"][0]["reason"].as_str().expect("a text").contains("NUL"), "{told}");
 }
 
 #[test]
@@ -101,23 +107,6 @@ fn an_update_says_what_it_took_over() {
 
 /// A line that never ends: only who gives up in good time, and keeps little of it, comes to an end.
 #[test]
-fn a_line_without_end_is_refused_at_once() {
-    let scene = spring(1);
-    let list = scene.installation.file(LIST);
-    std::fs::remove_file(&list).expect("a file");
-    let made = Command::new("mkfifo").arg(&list).status().expect("mkfifo");
-    assert!(made.success());
-    let feeding = list.clone();
-    // The thread ends with the test.
-    std::thread::spawn(move || {
-        while let Ok(mut pipe) = std::fs::File::options().write(true).open(&feeding) {
-            while pipe.write_all(&[b'a'; 1 << 16]).is_ok() {}
-        }
-    });
-    refused(&scene, 1, &["prospects.csv:1:", "longer than 1 MiB"]);
-}
-
-#[test]
 fn a_line_of_many_megabytes_is_refused_with_its_number() {
     let scene = spring(1);
     let long = "email,first_name\na@acme.example,".to_owned() + &"a".repeat(1 << 26);
@@ -130,5 +119,96 @@ fn a_line_of_a_gigabyte_is_refused_at_once() {
     let scene = spring(1);
     let file = std::fs::File::options().append(true).open(scene.installation.file(LIST));
     file.and_then(|file| file.set_len(1 << 30)).expect("a sparse file");
-    refused(&scene, 1, &["prospects.csv:3:", "NUL"]);
+    refused(&scene, 1, &["prospects.csv:3:", "64 KiB"]);
+}
+
+#[test]
+fn one_mistake_hides_no_other() {
+    let scene = spring(1);
+    edit(&scene, "warmfront.toml", "cap = ", "capp = ");
+    edit(&scene, MANIFEST, "daily_target", "daily_goal");
+    scene.installation.write(LIST, "email,first_name\nnobody,Ann\nbob@acme.example,\n");
+    scene.installation.write("campaigns/spring/steps/2-nudge.hbs", "Hi {{frist_name}}\n");
+    let more = "[[step]]\ntemplate = \"steps/2-nudge.hbs\"\nwait = \"3d\"\n";
+    let manifest = scene.installation.file(MANIFEST);
+    let text = std::fs::read_to_string(&manifest).expect("a text") + more;
+    scene.installation.write(MANIFEST, text);
+    let words = [
+        "unknown key `capp`",
+        "campaign.toml:2: unknown key `daily_goal`",
+        "2-nudge.hbs:1: ",
+        "prospects.csv:2: rejected",
+        "prospects.csv:3: blocked",
+    ];
+    let _ = run(&scene, "check").said(1, &words);
+    let told = run(&scene, "check --json").said(1, &[]).json();
+    assert_eq!((&told["ok"], &told["exit"]), (&false.into(), &1.into()), "{told}");
+    assert_eq!(told["rows"].as_array().map(Vec::len), Some(2), "{told}");
+    assert!(told["errors"].as_array().is_some_and(|errors| errors.len() >= 4), "{told}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named_once() {
+    let scene = spring(1);
+    for line in ["check nope", "campaign import nope"] {
+        let said = run(&scene, line).said(1, &["nope: no such folder"]);
+        assert!(!said.err.contains("nope/nope"), "{said}");
+    }
+}
+
+#[test]
+fn a_list_of_suppressions_is_read_like_any_list_and_one_bad_line_loses_no_other() {
+    #[track_caller]
+    fn check(file: &[u8], options: &str, code: i32, added: u64, outcome: &str) {
+        let scene = spring(1);
+        scene.installation.write("s.csv", file);
+        let told = run(&scene, &format!("suppress import s.csv --json{options}"));
+        let told = told.said(code, &[]).json();
+        assert_eq!((&told["added"], &told["outcome"]), (&added.into(), &outcome.into()), "{told}");
+    }
+    check(b"# gone\na@acme.example\n\nbrix.example\n", "", 0, 2, "accept");
+    check(b"\xef\xbb\xbfname;email\nAnn;a@acme.example\nBob;b@acme.example\n", "", 0, 2, "accept");
+    let text = "name\temail\nAnn\ta@acme.example\n";
+    let utf16: Vec<u8> =
+        "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    check(&utf16, "", 0, 1, "accept");
+    check(b"email,name\na@acme.example,Zo\xeb\n", " --encoding windows-1252", 0, 1, "accept");
+    check(b"a@acme.example\nno one\nb@acme.example\n", "", 1, 2, "partial");
+    check(b"no one\n", "", 1, 0, "reject");
+    let scene = spring(1);
+    scene.installation.write("s.csv", "a@acme.example\nno one\n");
+    let said = run(&scene, "suppress import s.csv").said(1, &["s.csv:2: `no one`", "1 line not"]);
+    assert!(said.out.contains("1 added"), "{said}");
+    scene.installation.write("s.csv", b"PK\x03\x04 and so on");
+    let _ = run(&scene, "suppress import s.csv").said(1, &["s.csv: this is an Excel file"]);
+}
+
+#[test]
+fn an_import_says_what_became_of_a_changed_manifest_and_what_to_do_with_rejected_rows() {
+    let scene = spring(1);
+    scene.installation.write(LIST, "email,first_name\nnobody,Ann\nbob@acme.example,Bob\n");
+    let said = run(&scene, "campaign import campaigns/spring").done();
+    let hint = "mend campaigns/spring/rejected.csv, move it over campaigns/spring/prospects.csv";
+    assert!(said.out.contains(hint), "{said}");
+    let _ = run(&scene, "campaign import campaigns/spring/rejected.csv")
+        .said(1, &["rejected.csv: this is a file", "move their file over"]);
+    scene.installation.write(LIST, "email,first_name\nbob@acme.example,Bob\n");
+    edit(&scene, MANIFEST, "daily_target = 1", "daily_target = 7");
+    edit(&scene, MANIFEST, "length = \"24h\"", "length = \"23h\"");
+    let said = run(&scene, "campaign import campaigns/spring").done();
+    assert!(said.out.contains("`daily_target`, `window` differ from the books"), "{said}");
+    assert!(said.out.contains("rejected.csv is of an earlier import"), "{said}");
+    let said = run(&scene, "campaign import campaigns/spring --update").done();
+    assert!(said.out.contains("taken over: `daily_target`, `window`"), "{said}");
+    let told = run(&scene, "campaign import campaigns/spring --update --json").done().json();
+    assert_eq!(told["changed"], serde_json::json!([]), "{told}");
+}
+
+#[test]
+fn a_list_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let scene = spring(1);
+    let list = scene.installation.file(LIST);
+    std::fs::remove_file(&list).expect("it was there");
+    assert!(Command::new("mkfifo").arg(&list).status().expect("mkfifo runs").success());
+    refused(&scene, 1, &["prospects.csv: this is no file"]);
 }

@@ -36,6 +36,34 @@ fn a_step_that_cannot_be_sent_is_told_with_its_line() {
 }
 
 #[test]
+fn an_import_says_of_whom_the_texts_cannot_be_written_and_an_update_frees_them() {
+    const LIST: &str = "campaigns/spring/prospects.csv";
+    let scene = saying("Subject: Hi {{first_name}}\n\nAbout {{topic}}\n");
+    let list = "email,first_name,topic\na@acme.example,Ann,\nb@brix.example,,roofs\n\
+                c@cox.example,Cyd,roofs\n";
+    scene.installation.write(LIST, list);
+    let rehearsed = crate::run(&scene, "campaign import campaigns/spring --dry-run --json").done();
+    assert_eq!(rehearsed.json()["blocked"], 2, "{rehearsed}");
+    let told = crate::run(&scene, "campaign import campaigns/spring").done();
+    for word in ["3 of 3 rows imported", "2 of them blocked", "prospects.csv:2:", "`topic`"] {
+        assert!(told.out.contains(word), "{word}: {told}");
+    }
+    let _ = crate::run(&scene, "campaign start spring").done();
+    assert_eq!(crate::run(&scene, "plan --json").done().json()["planned"], 1);
+    let audit = crate::run(&scene, "audit").done();
+    assert!(audit.out.contains("1 active + 2 blocked"), "{audit}");
+    crate::edit(&scene, LIST, "Ann,", "Ann,doors");
+    let told = crate::run(&scene, "campaign import campaigns/spring --update --json").done().json();
+    assert_eq!((&told["updated"], &told["blocked"]), (&1.into(), &0.into()), "{told}");
+    assert_eq!(crate::run(&scene, "plan --json").done().json()["planned"], 2);
+    // A row added later is judged by the texts in the books, which are kept.
+    scene.installation.write(STEP, "Subject: Hi\n\nHello\n");
+    scene.installation.write(LIST, format!("{list}d@dan.example,Dan,\n"));
+    let told = crate::run(&scene, "campaign import campaigns/spring --json").done().json();
+    assert_eq!((&told["accepted"], &told["blocked"]), (&1.into(), &1.into()), "{told}");
+}
+
+#[test]
 fn a_text_that_grows_without_measure_blocks_its_person_and_nobody_else() {
     let text = "Subject: Hi\n\n".to_owned() + &"{{story}}\n".repeat(100);
     let scene = saying(&text);

@@ -125,9 +125,8 @@ fn twenty_inboxes_carry_a_thousand_on_the_first_day() {
 
 /// The warm days of each mailbox of a fleet's file.
 fn mailboxes(file: &Path) -> BTreeMap<Address, u32> {
-    let text = std::fs::read_to_string(file).expect("the fleet's file can be read");
-    let rows: Vec<Document> = document::rows("mailboxes.csv", &text).expect("it is a table");
-    let mut problems = Vec::new();
+    let text = std::fs::read(file).expect("the fleet's file can be read");
+    let (rows, mut problems) = document::rows("mailboxes.csv", &text);
     let mut mailbox = |row: &Document| {
         let mut row = row.root();
         let address = row.parsed("address", Address::parse, &mut problems);

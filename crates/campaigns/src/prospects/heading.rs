@@ -99,17 +99,17 @@ impl Columns {
             .position(|name| name.contains("mail"))
             .or_else(|| names.iter().position(|name| Some(name.as_str()) == near));
         match meant {
-            Some(at) => format!(
+            Some(at) if !self.written[at].contains('|') => format!(
                 "there is no column `email`; column {} is `{}`: rename it to `email`",
                 at + 1,
                 self.written[at]
             ),
-            None if self.written.iter().any(|name| name.contains('|')) => {
+            _ if self.written.iter().any(|name| name.contains('|')) => {
                 "there is no column `email`; columns are parted by commas, semicolons or tabs, not \
                  by `|`"
                     .to_owned()
             }
-            None => format!(
+            _ => format!(
                 "there is no column `email`, the one a list must have; found {}",
                 self.written.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
             ),

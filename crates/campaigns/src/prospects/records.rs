@@ -1,7 +1,7 @@
 //! From text to records, in constant memory.
 //!
 //! Written by hand because a list that cannot be trusted must be refused, not repaired: an
-//! unterminated quote, a NUL or a field beyond every limit is an end, with its line. Lines are
+//! unterminated quote or a field beyond every limit is an end, with its line. Lines are
 //! physical lines, as an editor counts them.
 
 use std::io::Read;
@@ -59,6 +59,8 @@ pub(super) struct Records<R> {
     /// Whether the last byte was a carriage return: a line feed then belongs to it.
     after_return: bool,
     delimiter: u8,
+    /// How many NULs were read.
+    nuls: usize,
 }
 
 /// Where in a field the reader stands.
@@ -86,6 +88,7 @@ impl<R: Read> Records<R> {
             line: 1,
             after_return: false,
             delimiter: b',',
+            nuls: 0,
         };
         let head = records.head()?;
         match excel_mark(head) {
@@ -104,6 +107,16 @@ impl<R: Read> Records<R> {
 
     pub(super) fn encoding(&self) -> &'static str {
         self.source.encoding().name()
+    }
+
+    /// A table whose bytes are NUL for the most part, or in its heading, is no text of one byte a
+    /// letter.
+    pub(super) fn refuse_nuls(&self, heading: &Record) -> Result<(), Refusal> {
+        let total = self.passed + self.at;
+        if heading.text.contains('\0') || self.nuls > total / 4 {
+            return Err(Refusal { line: Some(heading.line.max(1)), what: NUL.to_owned() });
+        }
+        Ok(())
     }
 
     /// Reads the next record that is not an empty line into `record`; `false` at the end.
@@ -152,7 +165,12 @@ impl<R: Read> Records<R> {
     ) -> Result<Option<Place>, Refusal> {
         let delimiter = self.delimiter;
         let next = match (place, byte) {
-            (_, 0) => return Err(self.refuse(NUL)),
+            // One that strayed in spoils its field; whoever judges the row says so.
+            (Place::Start | Place::Plain | Place::Quoted(_), 0) => {
+                self.nuls += 1;
+                record.text.push('\0');
+                if place == Place::Start { Place::Plain } else { place }
+            }
             (Place::Quoted(opened), b'"') => Place::Closed(opened),
             (Place::Quoted(_), b'\r' | b'\n') => {
                 record.text.push(char::from(byte));

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::tz::TimeZone;
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
+use warmfront_core::text::is_out_of_line;
 
 use super::heading::{Column, Columns, EMAIL, KNOWN};
 use super::records::Record;
@@ -67,7 +68,7 @@ impl Reading {
                 Column::Known(at) => {
                     // The address has its own words for this.
                     if *at != EMAIL {
-                        reasons.extend(flaw(value, char::is_control).map(|f| named(KNOWN[*at], f)));
+                        reasons.extend(flaw(value, is_out_of_line).map(|f| named(KNOWN[*at], f)));
                     }
                     value.clone_into(&mut known[*at]);
                 }
@@ -168,13 +169,19 @@ fn uncountable(columns: &Columns, line: usize, mut record: Vec<String>, reason: 
 }
 
 /// What in a value must never reach a mail.
-fn flaw(value: &str, control: impl Fn(char) -> bool) -> Option<&'static str> {
+fn flaw(value: &str, control: impl Fn(char) -> bool + Copy) -> Option<&'static str> {
     if value.contains('\u{fffd}') {
         Some("holds `\u{fffd}`: an earlier conversion has damaged it")
+    } else if value.contains('\0') {
+        Some("holds a NUL byte")
     } else if value.contains(['\r', '\n']) && control('\n') {
         Some("holds a line break")
     } else if value.contains(control) {
-        Some("holds a control character")
+        Some(if value.contains(|c: char| c.is_control() && control(c)) {
+            "holds a control character"
+        } else {
+            "holds a character that breaks its line or turns its writing around"
+        })
     } else {
         None
     }

@@ -167,8 +167,14 @@ fn files_that_are_no_lists_are_refused_whole() {
     check("", empty);
     check("\u{feff}\n \r\n", empty);
     check(
-        "email,first_name\nann@x.example,A\0nn\n",
-        "refused l.csv:2: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
+        "email,first_\0name\nann@x.example,Ann\n",
+        "refused l.csv:1: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
+         mark, say `--encoding utf-16le`",
+    );
+    let nuls = format!("email\nann@x.example\n{}", "\0\n".repeat(30));
+    check(
+        &nuls,
+        "refused l.csv:1: the file holds NUL bytes, which no text does; if it is UTF-16 without a \
          mark, say `--encoding utf-16le`",
     );
 }
@@ -190,6 +196,11 @@ fn headings_that_cannot_be_used_are_refused_with_a_hint() {
     check(
         "who,where\nx,y\n",
         "refused l.csv:1: there is no column `email`, the one a list must have; found `who`, `where`",
+    );
+    check(
+        "email|first_name\nann@x.example|Ann\n",
+        "refused l.csv:1: there is no column `email`; columns are parted by commas, semicolons or \
+         tabs, not by `|`",
     );
     check(
         "id|name\n1|Ann\n",
@@ -386,4 +397,5 @@ fn a_list_longer_than_any_piece_is_read_whole() {
     assert_eq!(report.unwrap().accepted, 20_000);
 }
 
+mod characters;
 mod returned;

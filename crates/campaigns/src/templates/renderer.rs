@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use handlebars::{Context, Handlebars, RenderError, RenderErrorReason};
 use warmfront_core::address::Address;
 use warmfront_core::problem::Problem;
+use warmfront_core::text::is_out_of_line;
 
 use super::compile::Compiles;
 use super::lint::{Compiled, Use};
@@ -67,6 +68,20 @@ impl Renderer {
     pub fn variant_for(&self, campaign: &str, position: u32, to: &Address) -> Option<&str> {
         let variants: Vec<&str> = self.variants(position).collect();
         variants.get(variant_index(campaign, position, to, variants.len())).copied()
+    }
+
+    /// Why one person cannot be written to: the first of their messages that fails, if one does.
+    #[must_use]
+    pub fn unwritable(
+        &self,
+        campaign: &str,
+        to: &Prospect,
+        from: Mailbox<'_>,
+    ) -> Option<RenderProblem> {
+        self.steps.keys().find_map(|&position| {
+            let variant = self.variant_for(campaign, position, &to.address)?;
+            self.render(position, variant, to, from).err()
+        })
     }
 
     /// Writes a step to one person.
@@ -163,7 +178,7 @@ fn proper_subject(subject: &str) -> Result<String, String> {
     let length = subject.chars().count();
     if subject.is_empty() {
         Err("the subject comes out empty".to_owned())
-    } else if subject.contains(char::is_control) {
+    } else if subject.contains(is_out_of_line) {
         Err("the subject would hold a line break or another control character; a value with several \
              lines does not belong there"
             .to_owned())

@@ -21,7 +21,13 @@ impl Openings {
         // Crontab has no seconds; the cron crate insists on them.
         let expression = match fields.len() {
             5 => format!("0 {}", fields.join(" ")),
-            6 | 7 => fields.join(" "),
+            6 => fields.join(" "),
+            7 => {
+                return Err(format!(
+                    "`{text}` has a seventh field, a year: a window opens in every year; write five \
+                     or six fields, e.g. `0 0 9 * * Mon-Fri`"
+                ));
+            }
             _ => {
                 return Err(format!(
                     "`{text}` is no cron expression: it takes five or six fields, e.g. `0 0 9 * * Mon-Fri`"

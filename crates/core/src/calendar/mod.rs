@@ -254,6 +254,8 @@ mod tests {
         assert!(problem("0 0 9 * * Mon-Fri", "0h").contains("no length"));
         assert!(problem("0 0 9 * * 1-5", "8h").contains("by name"));
         assert!(problem("nonsense", "8h").contains("five or six fields"));
+        assert!(problem("0 0 9 * * * 2020", "8h").contains("five or six fields"));
+        assert!(problem("0 0 9 * * * *", "8h").contains("seventh field, a year"));
         assert!(problem("* * * * * *", "8h").contains("once a minute"));
     }
 

@@ -9,7 +9,7 @@ use crate::books::{Books, NOW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, campaign, row, text};
 
 fn summary(rows: u64, accepted: u64, rejected: u64, duplicates: u64) -> ImportSummary {
-    ImportSummary { rows, accepted, rejected, duplicates, updated: 0, suppressed: 0 }
+    ImportSummary { rows, accepted, rejected, duplicates, updated: 0, suppressed: 0, blocked: 0 }
 }
 
 #[tokio::test]
@@ -323,14 +323,17 @@ async fn an_update_takes_over_values_and_unblocks_but_not_of_those_who_are_out()
 
 fn mended(line: usize, address: &str) -> ImportRow {
     match row(line, address) {
-        ImportRow::Prospect { line, address, domain, company, zone, .. } => ImportRow::Prospect {
-            attributes: "{\"first_name\":\"Ada\"}".to_owned(),
-            line,
-            address,
-            domain,
-            company,
-            zone,
-        },
+        ImportRow::Prospect { line, address, domain, company, zone, blocked, .. } => {
+            ImportRow::Prospect {
+                attributes: "{\"first_name\":\"Ada\"}".to_owned(),
+                line,
+                address,
+                domain,
+                company,
+                zone,
+                blocked,
+            }
+        }
         other => other,
     }
 }

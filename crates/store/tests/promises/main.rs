@@ -5,6 +5,7 @@
 
 mod answers;
 mod arrivals;
+mod blocked;
 mod books;
 mod claims;
 mod days;

@@ -263,6 +263,7 @@ pub(crate) fn row(line: usize, address: &str) -> ImportRow {
         domain,
         attributes: "{}".to_owned(),
         zone: String::new(),
+        blocked: None,
     }
 }
 

@@ -17,7 +17,9 @@ pub(crate) async fn audit(global: &Global) -> Done {
         let states = app.store.campaign_status(row).await?.enrolments;
         let parts: Vec<String> = states.iter().map(|(s, n)| format!("{n} {s}")).collect();
         lines.push(format!(
-            "{slug}: {rows} rows = {accepted} accepted + {rejected} rejected + {duplicates} duplicates"
+            "{slug}: {} = {accepted} accepted + {rejected} rejected + {}",
+            print::counted(*rows, "row"),
+            print::counted(*duplicates, "duplicate"),
         ));
         lines.push(format!("  {accepted} accepted = {}", parts.join(" + ")));
         campaigns.push(json!({
@@ -39,5 +41,5 @@ pub(crate) async fn audit(global: &Global) -> Done {
         }
         print::say(if is_good { "the books add up" } else { "the books do not add up" });
     }
-    if is_good { Ok(()) } else { Err(Failure::Said) }
+    if is_good { Ok(()) } else { Err(Failure::Said(1)) }
 }

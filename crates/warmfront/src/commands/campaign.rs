@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 use warmfront_campaigns::folder::{self, Terms};
-use warmfront_core::problem;
+use warmfront_core::problem::{Problem, Severity};
 use warmfront_engine::import::{self, Outcome, Request};
 use warmfront_store::CampaignStatus;
 
-use crate::app::App;
+use crate::app::{App, placed};
 use crate::cli::{Campaign, Global};
-use crate::exit::{Done, Failure};
+use crate::exit::{Done, Failure, code_of};
 use crate::print;
 
 pub(crate) async fn campaign(global: &Global, command: Campaign) -> Done {
@@ -45,28 +45,24 @@ async fn import_folder(
 ) -> Done {
     let sender = app.sender()?;
     let terms = Terms { sender: &sender, person_gap: app.config.limits.person_gap, encoding };
-    let (campaign, mut problems) = folder::load(dir, &terms);
-    for problem in &mut problems {
-        problem.file = dir.join(&problem.file).display().to_string();
-    }
+    let (campaign, problems) = folder::load(dir, &terms);
+    let problems: Vec<Problem> = problems.iter().map(|problem| placed(dir, problem)).collect();
     let Some(campaign) = campaign else {
         return refuse_import(app, dry_run, problems);
     };
-    problems.iter().filter(|p| !problem::any_error(std::slice::from_ref(p))).for_each(print::note);
+    problems.iter().filter(|p| p.severity == Severity::Warning).for_each(print::note);
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
     match import::import(&app.store, request, app.now()).await {
         Ok(outcome) => {
-            tell_import(app, &campaign.slug, dry_run, &outcome);
+            tell_import(app, &request, &outcome);
             let row = app.store.campaign(&campaign.slug).await?;
             if !app.json && !dry_run && row.is_some_and(|row| row.state != "running") {
                 print::say(format!("next: warmfront campaign start {}", campaign.slug));
             }
             Ok(())
         }
-        Err(import::ImportError::List(mut problems)) => {
-            for problem in &mut problems {
-                problem.file = dir.join(&problem.file).display().to_string();
-            }
+        Err(import::ImportError::List(problems)) => {
+            let problems = problems.iter().map(|problem| placed(dir, problem)).collect();
             refuse_import(app, dry_run, problems)
         }
         Err(error) => Err(error.into()),
@@ -74,44 +70,44 @@ async fn import_folder(
 }
 
 /// A folder that cannot be trusted as a whole imports nothing.
-fn refuse_import(app: &App, dry_run: bool, problems: Vec<problem::Problem>) -> Done {
-    if app.json {
-        let rejected: Vec<_> = problems
-            .iter()
-            .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
-            .collect();
-        print::say_json(&json!({
-            "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
-            "texts_changed": 0, "texts_withdrawn": 0, "suppressed": 0, "outcome": "reject",
-            "dry_run": dry_run, "rejected_file": null,
-        }));
+fn refuse_import(app: &App, dry_run: bool, problems: Vec<Problem>) -> Done {
+    if !app.json {
+        return Err(Failure::Problems(problems));
     }
-    Err(Failure::Problems(problems))
+    let code = code_of(&problems);
+    let errors: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity != Severity::Warning)
+        .map(ToString::to_string)
+        .collect();
+    let rejected: Vec<_> = problems
+        .iter()
+        .map(|p| json!({ "line": p.line, "reason": format!("{}: {}", p.file, p.what) }))
+        .collect();
+    print::say_json(&json!({
+        "rows": 0, "accepted": 0, "rejected": rejected, "duplicates": 0, "updated": 0,
+        "texts_changed": 0, "texts_withdrawn": 0, "suppressed": 0, "blocked": 0,
+        "blocked_because": [], "outcome": "reject", "dry_run": dry_run, "rejected_file": null,
+        "ok": false, "errors": errors, "exit": code,
+    }));
+    problems.iter().for_each(print::note);
+    Err(Failure::Said(code))
 }
 
-fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
+fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
+    let Request { campaign, update, rehearse: dry_run, .. } = *request;
     let summary = &outcome.imported.summary;
+    let slug = &campaign.slug;
     let texts = outcome.imported.taken_over.unwrap_or_default();
-    outcome.report.warnings.iter().for_each(print::note);
+    let warnings = outcome.report.warnings.iter().map(|warning| placed(&campaign.dir, warning));
+    warnings.for_each(print::note);
     if app.json {
-        print::say_json(&json!({
-            "campaign": slug,
-            "rows": summary.rows,
-            "accepted": summary.accepted,
-            "rejected": outcome.rejected,
-            "duplicates": summary.duplicates,
-            "updated": summary.updated,
-            "texts_changed": texts.changed,
-            "texts_withdrawn": texts.withdrawn,
-            "suppressed": summary.suppressed,
-            "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
-            "dry_run": dry_run,
-            "rejected_file": outcome.rejected_file,
-        }));
+        print::say_json(&import_json(request, outcome));
         return;
     }
     for row in outcome.rejected.iter().take(SHOWN_MAX) {
-        print::note(format!("prospects.csv:{}: rejected: {}", row.line, row.reason));
+        let list = campaign.prospects();
+        print::note(format!("{}:{}: rejected: {}", list.display(), row.line, row.reason));
     }
     let verb = if dry_run { "would be imported" } else { "imported" };
     print::say(format!(
@@ -137,13 +133,81 @@ fn tell_import(app: &App, slug: &str, dry_run: bool, outcome: &Outcome) {
             summary.suppressed
         ));
     }
+    tell_blocked(summary.blocked, &outcome.imported.blocked);
+    tell_changes(&outcome.changed, update, dry_run);
     if outcome.imported.kept_old_steps {
         print::say(
             "the steps differ from those in the books, which were kept; `--update` takes them over",
         );
     }
-    if let Some(file) = &outcome.rejected_file {
-        print::say(format!("mend {} and import it as the list again", file.display()));
+    let (list, folder) = (campaign.prospects(), campaign.dir.display());
+    let left = campaign.dir.join("rejected.csv");
+    match &outcome.rejected_file {
+        Some(file) => print::say(format!(
+            "mend {}, move it over {} and import {folder} again",
+            file.display(),
+            list.display()
+        )),
+        None if !dry_run && left.exists() => print::say(format!(
+            "{} is of an earlier import; nothing of this list was rejected",
+            left.display()
+        )),
+        None => {}
+    }
+}
+
+fn import_json(request: &Request<'_>, outcome: &Outcome) -> serde_json::Value {
+    let summary = &outcome.imported.summary;
+    let texts = outcome.imported.taken_over.unwrap_or_default();
+    json!({
+        "campaign": request.campaign.slug,
+        "rows": summary.rows,
+        "accepted": summary.accepted,
+        "rejected": outcome.rejected,
+        "duplicates": summary.duplicates,
+        "updated": summary.updated,
+        "texts_changed": texts.changed,
+        "texts_withdrawn": texts.withdrawn,
+        "suppressed": summary.suppressed,
+        "blocked": summary.blocked,
+        "blocked_because": outcome.imported.blocked,
+        "changed": outcome.changed,
+        "changes_taken_over": request.update,
+        "outcome": if summary.rejected > 0 { "partial" } else { "accept" },
+        "dry_run": request.rehearse,
+        "rejected_file": outcome.rejected_file,
+    })
+}
+
+/// What the folder says otherwise than the books, and which of them holds now.
+fn tell_changes(changed: &[&str], update: bool, dry_run: bool) {
+    if changed.is_empty() {
+        return;
+    }
+    let (keys, many) = (changed.join("`, `"), changed.len() > 1);
+    print::say(match (update, dry_run) {
+        (true, false) => format!("taken over: `{keys}`"),
+        (true, true) => format!("would be taken over: `{keys}`"),
+        (false, _) => {
+            let differ = if many { "differ" } else { "differs" };
+            format!("`{keys}` {differ} from the books, which were kept; `--update` takes them over")
+        }
+    });
+}
+
+/// Those who are in the books and cannot be written to, with the reasons of the first.
+fn tell_blocked(blocked: u64, because: &[String]) {
+    if blocked == 0 {
+        return;
+    }
+    print::say(format!(
+        "{blocked} of them blocked; mend the list or the step and import with `--update`:"
+    ));
+    for because in because.iter().take(BLOCKED_SHOWN_MAX) {
+        print::say(format!("  {because}"));
+    }
+    if blocked > BLOCKED_SHOWN_MAX as u64 {
+        print::say("  … `warmfront check` tells more of them");
     }
 }
 
@@ -244,6 +308,9 @@ fn status(app: &App, status: &CampaignStatus) -> Done {
     }
     Ok(())
 }
+
+/// Blocked people told one by one; a list without a column blocks everybody for one reason.
+const BLOCKED_SHOWN_MAX: usize = 5;
 
 /// Rejected rows told one by one; all of them are in rejected.csv.
 const SHOWN_MAX: usize = 20;

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use warmfront_core::calendar;
 use warmfront_core::plan::{self, Forecast, Limit, MailboxDay, Plan, Sequence, Shortfall};
+use warmfront_core::span::intersection;
 use warmfront_engine::{Extent, Roster};
 use warmfront_store::SavedPlan;
 
@@ -45,16 +46,24 @@ async fn tell_plan(app: &App, day: Date) -> Done {
     let (snapshot, _) = take(app, day, Extent::Day).await?;
     let plan = plan::plan_day(&snapshot);
     if app.json {
-        print::say_json(&plan_json(&plan));
+        print::say_json(&plan_json(&plan, &waiting(&snapshot)));
         return Ok(());
     }
     print::say(format!("{day}, as it would be planned now; {}", clocks(app)));
     tell_mailboxes(app, &plan.mailboxes);
     let target: u32 = plan.campaigns.iter().map(|c| c.target).sum();
     print::say(format!("{} planned of {target} wanted", plan.messages.len()));
+    let waiting = waiting(&snapshot);
+    for (count, limit) in &waiting {
+        let are = if *count == 1 { "is" } else { "are" };
+        print::say(format!("{count} {are} not due on this day, because of {limit}"));
+    }
     let closed: u32 = plan.campaigns.iter().map(|c| c.closed).sum();
-    if closed > 0 {
-        print::say(format!("{closed} are not due: their windows do not open on this day"));
+    if let Some(closed) = closed.checked_sub(waiting.iter().map(|(count, _)| count).sum())
+        && closed > 0
+    {
+        let are = if closed == 1 { "is" } else { "are" };
+        print::say(format!("{closed} {are} not due: no window opens for the rest of this day"));
     }
     if target == 0 && closed == 0 && !plan.campaigns.is_empty() {
         print::say("nothing is due: no window opens on this day, or nobody is left to write to");
@@ -64,6 +73,26 @@ async fn tell_plan(app: &App, day: Date) -> Done {
     }
     tell_shortfalls(plan.shortfalls.iter().map(shortfall_line));
     Ok(())
+}
+
+/// The work that an open window does not help: the person had a message lately, or the mailbox that
+/// began the thread is asleep meanwhile.
+fn waiting(snapshot: &plan::Snapshot) -> Vec<(u32, Limit)> {
+    let day = calendar::day_span(&snapshot.zone, snapshot.day);
+    let (mut gap, mut asleep) = (0, 0);
+    for work in &snapshot.work {
+        let open = snapshot.calendars[work.calendar].spans(day);
+        let Some(last) = open.last().filter(|last| last.end() > snapshot.now) else { continue };
+        let own = work.mailbox.and_then(|mailbox| snapshot.mailboxes[mailbox].calendar);
+        let meets = own.is_none_or(|own| {
+            let both = intersection(&open, &snapshot.calendars[own].spans(day));
+            both.last().is_some_and(|last| last.end() > snapshot.now)
+        });
+        gap += u32::from(work.person_free_at >= last.end());
+        asleep += u32::from(work.person_free_at < last.end() && !meets);
+    }
+    let waiting = [(gap, Limit::PersonGap), (asleep, Limit::WindowClosed)];
+    waiting.into_iter().filter(|(count, _)| *count > 0).collect()
 }
 
 fn shortfall_line(short: &Shortfall) -> (String, u32, String, String) {
@@ -97,12 +126,15 @@ fn clocks(app: &App) -> String {
     format!("times in {}", app.fleet.timezone_name)
 }
 
-fn plan_json(plan: &Plan) -> Value {
+fn plan_json(plan: &Plan, waiting: &[(u32, Limit)]) -> Value {
     json!({
         "day": plan.day.to_string(),
         "saved": false,
         "mailboxes": plan.mailboxes.iter().map(mailbox_json).collect::<Vec<_>>(),
         "planned": plan.messages.len(),
+        "waiting": waiting.iter().map(|(count, why)| json!({
+            "count": count, "why": why.word(),
+        })).collect::<Vec<_>>(),
         "shortfall": plan.shortfalls.iter().map(|s| json!({
             "campaign": s.campaign, "count": s.count, "why": s.why.word(), "cure": s.cure,
         })).collect::<Vec<_>>(),

@@ -1,10 +1,10 @@
 //! `run`: the daemon, and the console beside it.
 
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use warmfront_core::problem::Problem;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::{Office, Until};
 use warmfront_store::Watermark;
@@ -13,13 +13,17 @@ use warmfront_web::{Console, WebError};
 use crate::app::App;
 use crate::cli::Global;
 use crate::exit::{Done, Failure};
-use crate::{print, secret, wiring};
+use crate::{print, wiring};
 
 pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let failpoint = std::env::var("WARMFRONT_FAILPOINT").ok();
     let failpoint = Failpoint::parse(failpoint.as_deref()).map_err(Failure::Usage)?;
     let app = App::open(global).await?;
-    refuse_missing_secrets(&app)?;
+    // What is missing is told before anything begins: found later, it would only pause a mailbox.
+    let missing = app.config.missing();
+    if !missing.is_empty() {
+        return Err(Failure::Problems(missing));
+    }
     let owner = wiring::owner(app.now());
     app.store.refuse_a_wrong_clock(app.now()).await?;
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.
@@ -42,20 +46,6 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     }
     ended?;
     summary(&app).await
-}
-
-/// A secret that is missing is told before anything begins, with all the others: found later, it
-/// would only pause its mailbox.
-fn refuse_missing_secrets(app: &App) -> Done {
-    let file = app.config.path.display().to_string();
-    let problems: Vec<Problem> = app
-        .config
-        .mailboxes
-        .iter()
-        .filter_map(|mailbox| secret::password(mailbox).err())
-        .map(|error| Problem::error(&file, None, error.to_string()))
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure::Problems(problems)) }
 }
 
 /// The console, where one is wanted. It is beside the sending and never in its way: where its
@@ -104,6 +94,13 @@ async fn summary(app: &App) -> Done {
     let (by_state, _) = app.store.message_counts(&today).await?;
     let accepted: u32 =
         app.store.mailbox_days(&today).await?.iter().map(|(.., accepted)| accepted).sum();
+    if app.json {
+        let messages: serde_json::Map<_, _> =
+            by_state.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
+        print::say_json(&json!({
+            "ok": true, "day": today, "accepted_today": accepted, "messages": messages,
+        }));
+    }
     let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
     print::note(format!("{today}: {accepted} accepted today; all messages: {}", parts.join(", ")));
     Ok(())

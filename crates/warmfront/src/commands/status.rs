@@ -16,6 +16,7 @@ pub(crate) async fn status(global: &Global) -> Done {
     let days = app.store.mailbox_days(&today).await?;
     let daemon = app.store.daemon()?;
     let workers = app.store.workers(app.now()).await?;
+    let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
     let allowance: u32 = days.iter().map(|(_, allowance, ..)| allowance).sum();
     let paused: Vec<_> = mailboxes.iter().filter(|m| m.state == "paused").collect();
@@ -36,6 +37,8 @@ pub(crate) async fn status(global: &Global) -> Done {
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
                 "held_by": m.lease_owner,
+                "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
+                    .map(|(_, why, _)| why),
             })).collect::<Vec<_>>(),
             "campaigns": campaigns.iter().map(|c| json!({
                 "campaign": c.slug, "state": c.state, "why": c.paused_because,
@@ -68,10 +71,17 @@ pub(crate) async fn status(global: &Global) -> Done {
         print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
     }
     let active = mailboxes.iter().filter(|m| m.state == "active").count();
-    print::say(format!("{active} of {} mailboxes active", mailboxes.len()));
+    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
     for mailbox in paused {
         let because = mailbox.paused_because.as_deref().unwrap_or_default();
         print::say(format!("mailbox {} is paused: {because}", mailbox.address));
     }
+    for (address, why, count) in &unreached {
+        let waiting = print::counted(*count, "message");
+        print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
+    }
     Ok(())
 }
+
+/// How the books begin to say that a message could not leave.
+const SERVER_TROUBLE: &str = "its server cannot be used";

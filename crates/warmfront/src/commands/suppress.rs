@@ -1,9 +1,11 @@
 //! `suppress add|remove|import|list`.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 
 use serde_json::json;
+use warmfront_campaigns::prospects;
 use warmfront_core::address::Address;
 use warmfront_core::problem::Problem;
 use warmfront_store::Scope;
@@ -35,10 +37,8 @@ pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
             }
             Ok(())
         }
-        Suppress::Import { file, reason } => {
-            let entries = read(&file)?;
-            let new = app.store.suppress_all(&entries, &reason, app.now()).await?;
-            told(&app, "added", new, entries.len() - new)
+        Suppress::Import { file, reason, encoding } => {
+            import(&app, &file, &reason, encoding.as_deref()).await
         }
         Suppress::List => list(&app).await,
     }
@@ -93,62 +93,85 @@ fn parse(text: &str) -> Result<(Scope, String), String> {
     Ok((Scope::Domain, address.domain().to_owned()))
 }
 
-/// Reads a list; all bad lines are said at once, and then nothing is taken over.
-fn read(file: &Path) -> Result<Vec<(Scope, String)>, Failure> {
+/// What a file of suppressions holds: the good lines, and what is wrong with the others.
+struct List {
+    entries: Vec<(Scope, String)>,
+    problems: Vec<Problem>,
+}
+
+/// Reads a list, decoded as prospect lists are. One bad line keeps nobody else off the list: whoever
+/// asked not to be written to must not wait until it is mended.
+fn read(file: &Path, encoding: Option<&str>) -> Result<List, Failure> {
     let name = file.display().to_string();
     let problem = |line, what: String| Problem::error(&name, line, what);
-    let bytes = std::fs::read(file).map_err(|error| {
-        Failure::Problems(vec![problem(None, format!("cannot be read: {error}"))])
-    })?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
-            .iter()
-            .filter(|&&byte| byte == b'\n')
-            .count();
-        Failure::Problems(vec![problem(
-            Some(line + 1),
-            "is no UTF-8; save the file as UTF-8".into(),
-        )])
-    })?;
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    let rows = File::open(file)
+        .map_err(|error| problem(None, format!("cannot be read: {error}")))
+        .and_then(|source| prospects::table(&name, source, encoding));
+    let rows = rows.map_err(|problem| Failure::Problems(vec![problem]))?;
     let (mut column, mut entries, mut problems) = (0, BTreeSet::new(), Vec::new());
-    for (index, record) in reader.records().enumerate() {
-        let record =
-            record.map_err(|error| Failure::Problems(vec![problem(None, error.to_string())]))?;
-        let line = record.position().map(|position| line_of(&text, position));
-        let heading = record.iter().position(|field| field.eq_ignore_ascii_case("email"));
+    for (index, row) in rows.iter().enumerate() {
+        let heading = row.cells.iter().position(|cell| cell.eq_ignore_ascii_case("email"));
         if let (0, Some(place)) = (index, heading) {
             column = place;
             continue;
         }
-        let field = record.get(column).unwrap_or_default();
-        if field.is_empty() || field.starts_with('#') {
+        let cell = row.cells.get(column).map_or("", String::as_str);
+        let is_blank = row.cells.iter().all(String::is_empty);
+        if is_blank || row.cells[0].starts_with('#') {
             continue;
         }
-        match parse(field) {
-            Ok((scope, value)) => {
+        match (row.torn, parse(cell)) {
+            (None, Ok((scope, value))) => {
                 entries.insert((scope == Scope::Domain, value));
             }
-            Err(what) => problems.push(problem(line, what)),
+            (None, Err(_)) if cell.is_empty() => {
+                let what = "has no address; write one, or leave the line out".to_owned();
+                problems.push(problem(Some(row.line), what));
+            }
+            (None, Err(what)) => problems.push(problem(Some(row.line), what)),
+            (Some(cell), _) => {
+                let what = format!("cell {cell} goes on behind its closing quote");
+                problems.push(problem(Some(row.line), what));
+            }
         }
     }
-    if !problems.is_empty() {
-        return Err(Failure::Problems(problems));
-    }
     let scope = |is_domain| if is_domain { Scope::Domain } else { Scope::Address };
-    Ok(entries.into_iter().map(|(is_domain, value)| (scope(is_domain), value)).collect())
+    let entries = entries.into_iter().map(|(is_domain, value)| (scope(is_domain), value)).collect();
+    Ok(List { entries, problems })
 }
 
-/// The line a record begins on: the reader counts the empty ones before it to it.
-fn line_of(text: &str, position: &csv::Position) -> usize {
-    let begins = text.trim_start_matches('\u{feff}').as_bytes();
-    let begins = begins.get(position.byte() as usize..).unwrap_or_default();
-    let empty = begins.iter().take_while(|byte| byte.is_ascii_whitespace());
-    position.line() as usize + empty.filter(|&&byte| byte == b'\n').count()
+/// Takes the good lines of a file over and tells the others.
+async fn import(app: &App, file: &Path, reason: &str, encoding: Option<&str>) -> Done {
+    let List { entries, problems } = read(file, encoding)?;
+    let new = app.store.suppress_all(&entries, reason, app.now()).await?;
+    let unchanged = entries.len() - new;
+    let code = u8::from(!problems.is_empty());
+    if app.json {
+        let outcome = match (problems.is_empty(), entries.is_empty()) {
+            (true, _) => "accept",
+            (false, false) => "partial",
+            (false, true) => "reject",
+        };
+        let mut answer = json!({ "added": new, "unchanged": unchanged, "outcome": outcome });
+        if !problems.is_empty() {
+            let errors: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            answer["ok"] = false.into();
+            answer["errors"] = errors.into();
+            answer["exit"] = code.into();
+        }
+        print::say_json(&answer);
+    } else {
+        told(app, "added", new, unchanged)?;
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    problems.iter().for_each(print::note);
+    print::note(format!(
+        "{} not taken over; mend them and import the file again",
+        print::counted(problems.len() as u64, "line")
+    ));
+    Err(Failure::Said(code))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::address::Address;
 use warmfront_core::problem::{Problem, Severity, nearest};
 use warmfront_core::provider::{ColdMail, LogIn, Preset};
+use warmfront_core::text::is_out_of_line;
 
 use super::auth::{self, AuthRef};
 use super::server::{self, Server, Service, Written, is_loopback};
@@ -208,10 +209,13 @@ fn described(way: LogIn) -> &'static str {
 }
 
 /// A text that may stand in a header or a command: not blank, without line breaks.
-fn one_line(text: &str) -> Result<String, &'static str> {
+pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
     let text = text.trim();
-    if text.is_empty() || text.contains(char::is_control) {
-        return Err("it must be one line of text");
+    if text.is_empty() {
+        return Err("it is empty");
+    }
+    if text.contains(is_out_of_line) {
+        return Err("it must be one line of text without control characters");
     }
     Ok(text.to_owned())
 }

@@ -1,8 +1,8 @@
 //! What the operator declares in `warmfront.toml`: mailboxes, limits, where things are kept.
 //!
 //! A [`Config`] that was loaded has kept every safety rule, or says `override` where it does not.
-//! All problems of all files are found in one run. Does not look up secrets, does not touch a
-//! server, and does not read campaigns.
+//! All problems of all files are found in one run. Loading looks up no secret and touches no
+//! server, and campaigns are read elsewhere.
 
 mod auth;
 mod mailbox;
@@ -23,6 +23,8 @@ use warmfront_core::problem::{self, Problem};
 use warmfront_core::provider::{Preset, Presets, tenant_budget};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
+
+use crate::secret;
 
 pub(crate) use self::auth::AuthRef;
 pub(crate) use self::server::Server;
@@ -140,6 +142,23 @@ impl Tenant {
     }
 }
 
+impl Config {
+    /// What a mailbox cannot be opened without and is not there: its secret, its certificates. All
+    /// mailboxes' at once, each thing once.
+    pub(crate) fn missing(&self) -> Vec<Problem> {
+        let file = self.path.display().to_string();
+        let secrets = self.mailboxes.iter().filter_map(|mailbox| secret::password(mailbox).err());
+        let secrets = secrets.map(|error| Problem::error(&file, None, error.to_string()));
+        let servers =
+            self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
+        let certificates = servers.flatten().filter_map(|server| server.ca.as_ref()?.problem());
+        let mut missing: Vec<Problem> = secrets.chain(certificates).collect();
+        missing.sort();
+        missing.dedup();
+        missing
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let person_gap = 48 * warmfront_core::span::HOUR;
@@ -149,6 +168,11 @@ impl Default for Limits {
 
 /// Reads the file and those it names; all their problems where there is an error among them.
 pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    whole(load_all(path))
+}
+
+/// Reads the file and those it names: what can be made of them, and everything wrong with them.
+pub(crate) fn load_all(path: &Path) -> (Option<Config>, Vec<Problem>) {
     let unreadable = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => {
@@ -159,18 +183,32 @@ pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
         let what = format!("cannot be read: {error}{hint}");
         vec![Problem::error(path.display().to_string(), None, what)]
     };
-    parse(path, &std::fs::read_to_string(path).map_err(unreadable)?)
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse_all(path, &text),
+        Err(error) => (None, unreadable(error)),
+    }
 }
 
 /// What `text`, standing in the file `path`, declares.
+#[cfg(test)]
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
+    whole(parse_all(path, text))
+}
+
+fn parse_all(path: &Path, text: &str) -> (Option<Config>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let document =
-        Document::parse(&path.display().to_string(), text).map_err(|problem| vec![problem])?;
+    let document = match Document::parse(&path.display().to_string(), text) {
+        Ok(document) => document,
+        Err(problem) => return (None, vec![problem]),
+    };
     let config = top::read(path, &document, &mut problems);
     // One mistake in [defaults] may be met on every mailbox.
     problems.sort();
     problems.dedup();
+    (config, problems)
+}
+
+fn whole((config, problems): (Option<Config>, Vec<Problem>)) -> Result<Config, Vec<Problem>> {
     match config {
         Some(config) if !problem::any_error(&problems) => {
             Ok(Config { warnings: problems, ..config })
@@ -193,11 +231,17 @@ struct Surroundings<'a> {
 }
 
 /// The rows of a file named beside `dir`, each a document.
-fn rows(file: &Path) -> Result<Vec<Document>, Problem> {
+fn rows(file: &Path, problems: &mut Vec<Problem>) -> Vec<Document> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Problem::error(&shown, None, format!("cannot be read: {error}")))?;
-    document::rows(&shown, &text)
+    let (documents, found) = match std::fs::read(file) {
+        Ok(bytes) => document::rows(&shown, &bytes),
+        Err(error) => {
+            let what = format!("cannot be read: {error}");
+            (Vec::new(), vec![Problem::error(&shown, None, what)])
+        }
+    };
+    problems.extend(found);
+    documents
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::{Kind, Preset, Tls};
@@ -15,7 +17,37 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) tls: Tls,
     /// The certificate authority to trust instead of the public ones, in PEM.
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) ca: Option<Ca>,
+}
+
+/// A file of certificates, and where it is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ca {
+    pub(crate) path: PathBuf,
+    file: String,
+    line: usize,
+}
+
+impl Ca {
+    /// What is wrong with the file, if anything is. Found only when a server is spoken to, it would
+    /// look like a server that is down.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let shown = self.path.display();
+        let what = match std::fs::read(&self.path) {
+            Err(error) => format!("the certificate file {shown} cannot be read: {error}"),
+            Ok(pem) => {
+                let mut found = CertificateDer::pem_slice_iter(&pem);
+                match found.next() {
+                    Some(Ok(_)) => return None,
+                    _ => format!(
+                        "{shown} holds no certificate in PEM; `ca` names the authority's \
+                         certificate, which begins with -----BEGIN CERTIFICATE-----"
+                    ),
+                }
+            }
+        };
+        Some(Problem::error(&self.file, Some(self.line), format!("`ca`: {what}")))
+    }
 }
 
 /// What was written of a server; the rest is the preset's.
@@ -24,7 +56,7 @@ pub(super) struct Written {
     host: Option<Located<String>>,
     port: Option<u16>,
     tls: Option<Located<Tls>>,
-    ca: Option<PathBuf>,
+    ca: Option<Ca>,
     place: String,
 }
 
@@ -84,7 +116,11 @@ pub(super) fn read(
         host: section.parsed("host", host, problems),
         port: section.integer("port", 1..=65_535, problems).map(|port| port.value),
         tls: section.parsed("tls", tls, problems),
-        ca: section.text("ca", problems).map(|ca| dir.join(ca.value)),
+        ca: section.text("ca", problems).map(|ca| Ca {
+            path: dir.join(ca.value),
+            file: section.problem(ca.line, "").file,
+            line: ca.line,
+        }),
         place: section.place(),
     };
     section.finish(problems);

@@ -9,6 +9,7 @@ use warmfront_campaigns::document::{Document, Located, Section};
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::Presets;
 use warmfront_core::span::{Millis, length_text, parse_length};
+use warmfront_core::text::is_out_of_line;
 
 use super::settings::Settings;
 use super::{
@@ -86,14 +87,9 @@ fn mailboxes(
     if let Some(named) = root.text("mailboxes", problems) {
         let file = around.dir.join(&named.value);
         let around = Surroundings { file: file.display().to_string(), ..around };
-        match rows(&file) {
-            Ok(documents) => {
-                for row in &documents {
-                    let read = mailbox::read(row.root(), &around, problems);
-                    fleet.add(read, &around.file, problems);
-                }
-            }
-            Err(problem) => problems.push(problem),
+        for row in &rows(&file, problems) {
+            let read = mailbox::read(row.root(), &around, problems);
+            fleet.add(read, &around.file, problems);
         }
     }
     if !root.has("mailbox") && !root.has("mailboxes") {
@@ -172,17 +168,21 @@ fn holds_password(url: &str) -> bool {
 }
 
 fn sender(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Sender> {
-    let legal_name = section.parsed("legal_name", written, problems);
+    let legal_name = section.parsed("legal_name", super::mailbox::one_line, problems);
     let legal_name = section.required("legal_name", legal_name, problems);
-    let postal_address = section.parsed("postal_address", written, problems);
+    let postal_address = section.parsed("postal_address", lines, problems);
     let postal_address = section.required("postal_address", postal_address, problems);
     section.finish(problems);
     Some(Sender { legal_name: legal_name?.value, postal_address: postal_address?.value })
 }
 
-fn written(text: &str) -> Result<String, &'static str> {
-    let text = text.trim();
-    if text.is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
+/// An address may be written as an envelope has it, over several lines.
+fn lines(text: &str) -> Result<String, &'static str> {
+    let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+    if lines.iter().any(|line| line.contains(is_out_of_line)) {
+        return Err("it must be text without control characters");
+    }
+    if lines.is_empty() { Err("it is empty") } else { Ok(lines.join("\n")) }
 }
 
 fn web(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Web> {

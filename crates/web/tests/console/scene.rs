@@ -105,6 +105,7 @@ async fn import(store: &Store) -> i64 {
         company: Some(domain.to_owned()),
         attributes: "{}".to_owned(),
         zone: String::new(),
+        blocked: None,
     };
     let (sender, rows) = mpsc::channel(2);
     let people = [(2, "acme.test"), (3, "brix.test")].map(row);

@@ -167,9 +167,9 @@ impl Story {
             let people = if *suppressed == 1 { "person" } else { "people" };
             print::say(format!("  {suppressed} {people}: on the suppression list"));
         }
-        tell_counts("messages, by the receiving or the sending server", &self.rejected_messages);
-        tell_counts("pauses of mailboxes", &self.pauses);
-        tell_counts("messages not planned on the day they were wanted", &self.shortfalls);
+        tell_counts("message", ", by the receiving or the sending server", &self.rejected_messages);
+        tell_counts("pause", " of mailboxes", &self.pauses);
+        tell_counts("message", " not planned on the day they were wanted", &self.shortfalls);
     }
 
     fn tell_proof(&self) {
@@ -196,12 +196,12 @@ impl Story {
     }
 }
 
-fn tell_counts(what: &str, counts: &[(String, u64)]) {
+fn tell_counts(what: &str, how: &str, counts: &[(String, u64)]) {
     if counts.is_empty() {
         return;
     }
     let all: u64 = counts.iter().map(|(_, n)| n).sum();
-    print::say(format!("  {all} {what}:"));
+    print::say(format!("  {}{how}:", print::counted(all, what)));
     for (reason, count) in counts.iter().take(REASONS_SHOWN) {
         let room = usize::from(print::width()).saturating_sub(12);
         print::say(format!("    {count:>5}  {}", shortened(reason, room)));

@@ -186,10 +186,15 @@ fn everything_at_once() {
 
     assert_eq!((ann.address.as_str(), ann.username.as_str()), ("ann@example.com", "ann"));
     assert_eq!(ann.auth, Some(AuthRef::Password(SecretRef::File(dir.path().join("ann.secret")))));
-    let ca = Some(dir.path().join("lab-ca.pem"));
-    let smtp = Server { host: "127.0.0.1".into(), port: 2587, tls: Tls::StartTls, ca: ca.clone() };
-    assert_eq!(ann.smtp, smtp);
-    assert_eq!(ann.imap, Some(Server { port: 2993, tls: Tls::Implicit, ..smtp }));
+    let (smtp, imap) = (&ann.smtp, ann.imap.as_ref().unwrap());
+    assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("127.0.0.1", 2587, Tls::StartTls));
+    assert_eq!((imap.host.as_str(), imap.port, imap.tls), ("127.0.0.1", 2993, Tls::Implicit));
+    let (ca, of_imap) = (smtp.ca.as_ref().unwrap(), imap.ca.as_ref().unwrap());
+    assert_eq!((&ca.path, &of_imap.path), (&dir.path().join("lab-ca.pem"), &ca.path));
+    let unread = ca.problem().unwrap().to_string();
+    assert!(unread.contains("warmfront.toml:") && unread.contains("cannot be read"), "{unread}");
+    std::fs::write(&ca.path, "no certificate").unwrap();
+    assert!(ca.problem().unwrap().what.contains("-----BEGIN CERTIFICATE-----"));
     assert_eq!((ann.cap, ann.gap, ann.warm_days), (40, 5 * MINUTE, 12));
     assert_eq!((ann.pace, ann.over_limits), (Pace::Even, false));
     assert_eq!(ann.curve, Curve::Linear { start: 3, step: 1 });
@@ -215,6 +220,34 @@ fn everything_at_once() {
 }
 
 #[test]
+fn every_bad_row_of_the_fleet_is_told_and_a_column_once() {
+    #[track_caller]
+    fn check(fleet: &[u8], want: &[&str]) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w.toml");
+        std::fs::write(&path, "mailboxes = \"m.csv\"\n[defaults]\ntimezone = \"UTC\"\n").unwrap();
+        std::fs::write(dir.path().join("m.csv"), fleet).unwrap();
+        let problems = load(&path).map_or_else(|problems| problems, |config| config.warnings);
+        let said = problems.iter().filter(|problem| problem.severity != Severity::Warning);
+        let said = said
+            .map(|problem| problem.to_string().replace(&format!("{}/", dir.path().display()), ""));
+        assert_eq!(said.collect::<Vec<_>>(), want);
+    }
+    check(
+        b"address,provider,warmdays\nann@x.example,local-mta,3\nbob@x.example\n\"c\"d,local-mta,1\nee,local-mta,4\n",
+        &[
+            "m.csv:1: unknown column `warmdays`; did you mean `warm_days`?",
+            "m.csv:3: has 1 cell, the heading has 3",
+            "m.csv:4: cell 1 goes on behind its closing quote",
+            "m.csv:5: `address`: `ee` is no e-mail address",
+        ],
+    );
+    check(b"", &["m.csv: the file is empty; its first line names the columns, at least `address`"]);
+    let heading = "address;provider\nann;local-mta\n";
+    check(heading.as_bytes(), &["m.csv:2: `address`: `ann` is no e-mail address"]);
+}
+
+#[test]
 fn a_row_of_the_fleet_is_named_by_its_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("w.toml");
@@ -236,6 +269,28 @@ fn a_row_of_the_fleet_is_named_by_its_line() {
             "m.csv:3: `cap` is 80, above 10 % of the limit of `gmail`, 500 messages a day; write at most 50, or add `override = true`",
         ]
     );
+}
+
+#[test]
+fn control_characters_in_the_sender_are_told_with_their_line() {
+    let text = "[sender]\nlegal_name = \"Ex\\r\\nX: y\"\npostal_address = \"1 Main\\u001b\"\n";
+    let problems = parse(Path::new("w.toml"), text).unwrap_err();
+    let said: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "w.toml:2: `legal_name` in [sender]: it must be one line of text without control characters",
+            "w.toml:3: `postal_address` in [sender]: it must be text without control characters",
+        ]
+    );
+    let text =
+        "[sender]\nlegal_name = \"Ex\"\npostal_address = \"\"\"\n1 Main Street\r\nTown\n\"\"\"\n";
+    let config = parse(Path::new("w.toml"), text).unwrap();
+    assert_eq!(config.sender.unwrap().postal_address, "1 Main Street\nTown");
 }
 
 #[test]
