@@ -46,19 +46,7 @@ pub(crate) async fn status(global: &Global) -> Done {
         }));
         return Ok(());
     }
-    // Daemons that share one database hold no lock, only mailboxes.
-    match daemon {
-        Some(owner) => print::say(format!("running: {owner}")),
-        None if workers.is_empty() => {
-            print::say("no daemon is running; `warmfront run` starts one");
-        }
-        None => {
-            for (owner, held) in &workers {
-                let mailboxes = if *held == 1 { "mailbox" } else { "mailboxes" };
-                print::say(format!("running: {owner}, with {held} {mailboxes}"));
-            }
-        }
-    }
+    say_who_runs(daemon, &workers);
     print::say(format!(
         "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
     ));
@@ -85,3 +73,19 @@ pub(crate) async fn status(global: &Global) -> Done {
 
 /// How the books begin to say that a message could not leave.
 const SERVER_TROUBLE: &str = "its server cannot be used";
+
+/// Daemons that share one database hold no lock, only mailboxes.
+fn say_who_runs(daemon: Option<String>, workers: &[(String, u64)]) {
+    match daemon {
+        Some(owner) => print::say(format!("running: {owner}")),
+        None if workers.is_empty() => {
+            print::say("no daemon is running; `warmfront run` starts one");
+        }
+        None => {
+            for (owner, held) in workers {
+                let mailboxes = if *held == 1 { "mailbox" } else { "mailboxes" };
+                print::say(format!("running: {owner}, with {held} {mailboxes}"));
+            }
+        }
+    }
+}
