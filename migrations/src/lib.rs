@@ -1,9 +1,10 @@
-//! The books' schema, as plain SQL, one file a migration.
+//! The books' schema, as plain SQL: a migration is a pair of files of one name, one for each database.
 //!
 //! Applied in a transaction of its own each. Takes no lock: the store does, because
 //! sea-orm-migration lets two processes that start together both begin.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// Every migration, oldest first.
 #[derive(Debug)]
@@ -12,7 +13,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Sql { name: "0001_books", sqlite: include_str!("../sqlite/0001_books.sql") })]
+        vec![Box::new(Sql {
+            name: "0001_books",
+            sqlite: include_str!("../sqlite/0001_books.sql"),
+            postgres: include_str!("../postgres/0001_books.sql"),
+        })]
     }
 }
 
@@ -26,6 +31,7 @@ pub fn known() -> Vec<String> {
 struct Sql {
     name: &'static str,
     sqlite: &'static str,
+    postgres: &'static str,
 }
 
 impl MigrationName for Sql {
@@ -41,6 +47,10 @@ impl MigrationTrait for Sql {
     }
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.get_connection().execute_unprepared(self.sqlite).await.map(|_| ())
+        let text = match manager.get_database_backend() {
+            DbBackend::Postgres => self.postgres,
+            _ => self.sqlite,
+        };
+        manager.get_connection().execute_unprepared(text).await.map(|_| ())
     }
 }

@@ -2,11 +2,12 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
-use crate::db::sql;
+use crate::db::{json, sql};
+use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
 /// One message as the ledger tells it.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerLine {
     /// Its row.
     pub id: i64,
@@ -31,6 +32,20 @@ pub struct LedgerLine {
     /// The reason the books have for its state.
     pub why: Option<String>,
 }
+
+columns!(LedgerLine {
+    id,
+    campaign,
+    rcpt,
+    step,
+    mailbox,
+    state,
+    message_id,
+    attempts,
+    due_at,
+    settled_at,
+    why,
+});
 
 /// The books' proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +80,7 @@ impl Store {
              FROM messages m JOIN campaigns c ON c.id = m.campaign_id
              JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
              JOIN mailboxes b ON b.id = m.mailbox_id
-             WHERE m.id > ?1 AND (?2 IS NULL OR c.slug = ?2) ORDER BY m.id LIMIT ?3",
+             WHERE m.id > $1 AND ($2 IS NULL OR c.slug = $2) ORDER BY m.id LIMIT $3",
             [after.into(), campaign.into(), limit.into()],
         );
         Ok(LedgerLine::find_by_statement(query).all(&self.db.read).await?)
@@ -76,9 +91,9 @@ impl Store {
         let rows = self.db.read.query_all_raw(sql(EQUATION, [])).await?;
         let mut campaigns = Vec::with_capacity(rows.len());
         for row in rows {
-            let figure = |column| row.try_get::<i64>("", column).map(i64::unsigned_abs);
+            let figure = |column| row.read::<i64>(column).map(i64::unsigned_abs);
             campaigns.push((
-                row.try_get("", "slug")?,
+                row.read("slug")?,
                 figure("rows")?,
                 figure("accepted")?,
                 figure("rejected")?,
@@ -103,17 +118,17 @@ impl Store {
             .await?;
         let counts = rows
             .iter()
-            .map(|r| Ok((r.try_get("", "state")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
+            .map(|r| Ok((r.read("state")?, r.read::<i64>("n")?.unsigned_abs())))
             .collect::<Result<_, StoreError>>()?;
         let today = self
             .db
             .read
             .query_one_raw(sql(
-                "SELECT count(*) AS n FROM messages WHERE state = 'planned' AND plan_day = ?1",
+                "SELECT count(*) AS n FROM messages WHERE state = 'planned' AND plan_day = $1",
                 [day.into()],
             ))
             .await?
-            .map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+            .map_or(Ok(0), |row| row.read::<i64>("n"))?;
         Ok((counts, today.unsigned_abs()))
     }
 
@@ -129,15 +144,15 @@ impl Store {
             .query_all_raw(sql(
                 "SELECT b.address, max(m.why) AS why, count(*) AS n
                  FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-                 WHERE m.state = 'planned' AND substr(m.why, 1, length(?1)) = ?1
+                 WHERE m.state = 'planned' AND substr(m.why, 1, length($1)) = $1
                  GROUP BY 1 ORDER BY 1",
                 [why.into()],
             ))
             .await?;
         rows.iter()
             .map(|r| {
-                let count = r.try_get::<i64>("", "n")?.unsigned_abs();
-                Ok((r.try_get("", "address")?, r.try_get("", "why")?, count))
+                let count = r.read::<i64>("n")?.unsigned_abs();
+                Ok((r.read("address")?, r.read("why")?, count))
             })
             .collect()
     }
@@ -153,18 +168,15 @@ impl Store {
                 [],
             ))
             .await?;
-        rows.iter()
-            .map(|r| {
-                Ok((r.try_get("", "address")?, r.try_get("", "day")?, r.try_get("", "accepted")?))
-            })
-            .collect()
+        rows.iter().map(|r| Ok((r.read("address")?, r.read("day")?, r.read("accepted")?))).collect()
     }
 
     /// Messages accepted in all.
     pub async fn accepted_in_all(&self) -> Result<u64, StoreError> {
-        let query = sql("SELECT coalesce(sum(accepted), 0) AS n FROM mailbox_days", []);
+        let query =
+            sql("SELECT CAST(coalesce(sum(accepted), 0) AS BIGINT) AS n FROM mailbox_days", []);
         let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?.unsigned_abs())
+        Ok(row.map_or(Ok(0), |row| row.read::<i64>("n"))?.unsigned_abs())
     }
 
     /// Why messages were rejected, and how often: (server's words, times), most frequent first.
@@ -179,24 +191,24 @@ impl Store {
     /// What kept messages out of the day they were wanted on, and how many: (limit, messages).
     pub async fn shortfall_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.counts(
-            "SELECT why AS name, sum(count) AS n FROM shortfalls GROUP BY 1 ORDER BY 2 DESC",
+            "SELECT why AS name, CAST(sum(count) AS BIGINT) AS n FROM shortfalls
+             GROUP BY 1 ORDER BY 2 DESC",
         )
         .await
     }
 
     async fn counts(&self, text: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let rows = self.db.read.query_all_raw(sql(text, [])).await?;
-        rows.iter()
-            .map(|r| Ok((r.try_get("", "name")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
-            .collect()
+        rows.iter().map(|r| Ok((r.read("name")?, r.read::<i64>("n")?.unsigned_abs()))).collect()
     }
 
     /// Why mailboxes were paused, and how often: (reason, times), most frequent first.
     pub async fn pause_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        self.counts(
-            "SELECT data ->> 'reason' AS name, count(*) AS n FROM events
-             WHERE kind = 'mailbox_paused' GROUP BY 1 ORDER BY 2 DESC, 1",
-        )
+        let data = json(&self.db.read, "data");
+        self.counts(&format!(
+            "SELECT {data} ->> 'reason' AS name, count(*) AS n FROM events
+             WHERE kind = 'mailbox_paused' GROUP BY 1 ORDER BY 2 DESC, 1"
+        ))
         .await
     }
 
@@ -210,18 +222,18 @@ impl Store {
             .read
             .query_all_raw(sql(
                 "SELECT mailbox_id, allowance, ceiling, attempted, accepted FROM mailbox_days
-                 WHERE day = ?1",
+                 WHERE day = $1",
                 [day.into()],
             ))
             .await?;
         rows.iter()
             .map(|r| {
                 Ok((
-                    r.try_get("", "mailbox_id")?,
-                    r.try_get("", "allowance")?,
-                    r.try_get("", "ceiling")?,
-                    r.try_get("", "attempted")?,
-                    r.try_get("", "accepted")?,
+                    r.read("mailbox_id")?,
+                    r.read("allowance")?,
+                    r.read("ceiling")?,
+                    r.read("attempted")?,
+                    r.read("accepted")?,
                 ))
             })
             .collect()

@@ -6,10 +6,11 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::db::sql;
 use crate::import::StepText;
+use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
 /// A campaign as the books have it.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CampaignRow {
     /// Its row.
     pub id: i64,
@@ -26,6 +27,8 @@ pub struct CampaignRow {
     /// Windows, holidays, mailboxes, waits: JSON.
     pub manifest: String,
 }
+
+columns!(CampaignRow { id, slug, name, state, paused_because, daily_target, manifest });
 
 /// How a campaign stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,7 @@ impl Store {
 
     /// The campaign of that slug.
     pub async fn campaign(&self, slug: &str) -> Result<Option<CampaignRow>, StoreError> {
-        let query = sql(&format!("SELECT {COLUMNS} FROM campaigns WHERE slug = ?1"), [slug.into()]);
+        let query = sql(&format!("SELECT {COLUMNS} FROM campaigns WHERE slug = $1"), [slug.into()]);
         Ok(CampaignRow::find_by_statement(query).one(&self.db.read).await?)
     }
 
@@ -60,27 +63,27 @@ impl Store {
         let by = async |text: &str| -> Result<BTreeMap<String, u64>, StoreError> {
             let rows = self.db.read.query_all_raw(sql(text, [row.id.into()])).await?;
             rows.iter()
-                .map(|r| Ok((r.try_get("", "state")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
+                .map(|r| Ok((r.read("state")?, r.read::<i64>("n")?.unsigned_abs())))
                 .collect()
         };
         let enrolments =
-            by("SELECT state, count(*) AS n FROM enrolments WHERE campaign_id = ?1 GROUP BY 1")
+            by("SELECT state, count(*) AS n FROM enrolments WHERE campaign_id = $1 GROUP BY 1")
                 .await?;
         let messages =
-            by("SELECT state, count(*) AS n FROM messages WHERE campaign_id = ?1 GROUP BY 1")
+            by("SELECT state, count(*) AS n FROM messages WHERE campaign_id = $1 GROUP BY 1")
                 .await?;
         let steps = self
             .db
             .read
             .query_all_raw(sql(
                 "SELECT position, count(*) AS n FROM messages
-                 WHERE campaign_id = ?1 AND state IN ('accepted', 'bounced') GROUP BY 1",
+                 WHERE campaign_id = $1 AND state IN ('accepted', 'bounced') GROUP BY 1",
                 [row.id.into()],
             ))
             .await?;
         let accepted_by_step = steps
             .iter()
-            .map(|r| Ok((r.try_get("", "position")?, r.try_get::<i64>("", "n")?.unsigned_abs())))
+            .map(|r| Ok((r.read("position")?, r.read::<i64>("n")?.unsigned_abs())))
             .collect::<Result<_, StoreError>>()?;
         Ok(CampaignStatus { row, enrolments, messages, accepted_by_step })
     }
@@ -93,7 +96,7 @@ impl Store {
             .execute_raw(sql(
                 "UPDATE campaigns SET state = 'running', paused_because = NULL, settled = 0,
                         hard_bounces = 0
-                 WHERE id = ?1 AND state <> 'running'",
+                 WHERE id = $1 AND state <> 'running'",
                 [campaign.into()],
             ))
             .await?;
@@ -120,10 +123,10 @@ impl Store {
         let transaction = self.db.begin().await?;
         let done = transaction.query_all_raw(sql(FINISHED, [])).await?;
         for row in &done {
-            let id: i64 = row.try_get("", "id")?;
+            let id: i64 = row.read("id")?;
             transaction
                 .execute_raw(sql(
-                    "UPDATE campaigns SET state = 'finished' WHERE id = ?1",
+                    "UPDATE campaigns SET state = 'finished' WHERE id = $1",
                     [id.into()],
                 ))
                 .await?;
@@ -140,11 +143,11 @@ impl Store {
             .read
             .query_all_raw(sql(
                 "SELECT wait FROM steps
-                 WHERE campaign_id = ?1 AND position > 1 AND withdrawn = 0 ORDER BY position",
+                 WHERE campaign_id = $1 AND position > 1 AND withdrawn = 0 ORDER BY position",
                 [campaign.into()],
             ))
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("", "wait")?)).collect()
+        rows.iter().map(|row| Ok(row.read("wait")?)).collect()
     }
 
     /// The texts of a campaign: of each step and variant the latest revision. One that was withdrawn
@@ -157,7 +160,7 @@ impl Store {
     pub async fn text(&self, revision: i64) -> Result<Option<StepText>, StoreError> {
         let query = sql(
             "SELECT id, position, variant, subject, text, html, hash FROM step_revisions
-             WHERE id = ?1",
+             WHERE id = $1",
             [revision.into()],
         );
         Ok(StepText::find_by_statement(query).one(&self.db.read).await?)
@@ -173,7 +176,7 @@ pub(crate) async fn texts(
     let query = sql(
         &format!(
             "SELECT id, position, variant, subject, text, html, hash FROM step_revisions r
-             WHERE campaign_id = ?1 AND revision = (SELECT max(revision) FROM step_revisions l
+             WHERE campaign_id = $1 AND revision = (SELECT max(revision) FROM step_revisions l
                    WHERE l.campaign_id = r.campaign_id AND l.position = r.position
                      AND l.variant = r.variant)
                AND {which} (SELECT 1 FROM withdrawn_variants w
@@ -200,8 +203,8 @@ pub(crate) async fn pause(
 ) -> Result<(), StoreError> {
     let paused = db
         .execute_raw(sql(
-            "UPDATE campaigns SET state = 'paused', paused_because = ?2
-             WHERE id = ?1 AND state = 'running'",
+            "UPDATE campaigns SET state = 'paused', paused_because = $2
+             WHERE id = $1 AND state = 'running'",
             [campaign.into(), because.into()],
         ))
         .await?;
@@ -219,7 +222,7 @@ pub(crate) async fn tell(
     now: i64,
 ) -> Result<(), StoreError> {
     db.execute_raw(sql(
-        "INSERT INTO events (at, kind, campaign_id, data) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO events (at, kind, campaign_id, data) VALUES ($1, $2, $3, $4)",
         [now.into(), kind.into(), campaign.into(), data.into()],
     ))
     .await?;

@@ -7,6 +7,7 @@ use warmfront_core::warmup::{DayRecord, Warmth};
 use crate::db::sql;
 use crate::fleet::{on_return, rows};
 use crate::health::tell;
+use crate::row::columns;
 use crate::{MailboxRow, Store, StoreError};
 
 impl Store {
@@ -23,8 +24,8 @@ impl Store {
             let Some(row) = rolled(&transaction, row, day, &days_between).await? else { continue };
             transaction
                 .execute_raw(sql(
-                    "UPDATE mailboxes SET warm_days = ?2, idle_days = ?3, ease_percent = ?4,
-                            rolled_on = ?5 WHERE id = ?1",
+                    "UPDATE mailboxes SET warm_days = $2, idle_days = $3, ease_percent = $4,
+                            rolled_on = $5 WHERE id = $1",
                     [
                         row.id.into(),
                         row.warm_days.into(),
@@ -47,20 +48,20 @@ impl Store {
     /// a paused mailbox: after so long it is no follow-up any more. Says how many. What is late for
     /// another reason may still go.
     pub async fn stop_late_follow_ups(&self, late: i64, now: i64) -> Result<u64, StoreError> {
-        let stopped = self
-            .db
-            .write
+        let transaction = self.db.begin().await?;
+        let stopped = transaction
             .execute_raw(sql(
-                "UPDATE enrolments SET state = 'stopped', ended_at = ?2,
+                "UPDATE enrolments SET state = 'stopped', ended_at = $2,
                         because = 'its follow-up waited too long for a paused mailbox'
-                 WHERE state = 'active' AND next_step > 1 AND next_at > 0 AND next_at < ?2 - ?1
+                 WHERE state = 'active' AND next_step > 1 AND next_at > 0 AND next_at < $2 - $1
                    AND mailbox_id IN (SELECT id FROM mailboxes
-                                      WHERE state = 'paused' AND paused_at < ?2 - ?1)
+                                      WHERE state = 'paused' AND paused_at < $2 - $1)
                    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = enrolments.id
                         AND m.state IN ('sending', 'in_doubt'))",
                 [late.into(), now.into()],
             ))
             .await?;
+        transaction.commit().await?;
         Ok(stopped.rows_affected())
     }
 
@@ -113,13 +114,14 @@ async fn rolled(
     Ok(Some(MailboxRow { warm_days, idle_days, ease_percent, ..row }))
 }
 
-#[derive(FromQueryResult)]
 struct DayRow {
     allowance: u32,
     accepted: u32,
     deferred: u32,
     sender_rejections: u32,
 }
+
+columns!(DayRow { allowance, accepted, deferred, sender_rejections });
 
 async fn day_record(
     db: &impl ConnectionTrait,
@@ -128,7 +130,7 @@ async fn day_record(
 ) -> Result<DayRecord, StoreError> {
     let query = sql(
         "SELECT allowance, accepted, deferred, sender_rejections FROM mailbox_days
-         WHERE mailbox_id = ?1 AND day = ?2",
+         WHERE mailbox_id = $1 AND day = $2",
         [mailbox.into(), day.into()],
     );
     let row = DayRow::find_by_statement(query).one(db).await?;

@@ -1,9 +1,12 @@
 //! What can go wrong with the books, told by what the caller can do about it.
 
-use sea_orm::{DbErr, RuntimeErr};
+use std::sync::Arc;
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+use sqlx::postgres::PgDatabaseError;
 
 /// A failure of the store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another daemon works on these books.
     #[error("the books are in use by {owner}; stop it first, or give this one another database")]
@@ -48,6 +51,29 @@ pub enum StoreError {
         /// What the database says.
         why: String,
     },
+    /// The server is older than what the books ask for.
+    #[error("the books need PostgreSQL 15 or later, and the server is {version}; upgrade it")]
+    TooOld {
+        /// What the server says it is.
+        version: String,
+    },
+    /// The server does not wait for its disk.
+    #[error(
+        "the PostgreSQL server has `{setting}` off: a power cut would take back what was committed, and mail would be sent twice. Set `{setting} = on` in postgresql.conf (or for this user or database, where it is set there) and reload the server"
+    )]
+    Forgetful {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// This machine's clock is not the database's.
+    #[error(
+        "the clock of this machine is {:.1} s {} that of the database, and leases end by the clock; keep both by NTP",
+        ahead_ms.abs() as f64 / 1_000.0, if *ahead_ms > 0 { "ahead of" } else { "behind" }
+    )]
+    WrongClock {
+        /// How far ahead this machine is.
+        ahead_ms: i64,
+    },
     /// The file is something else: another program's database, or none at all.
     #[error(
         "{}: {why}; it was left as it is. Name another file in `url` of [store], or move this one away",
@@ -65,7 +91,9 @@ pub enum StoreError {
     )]
     Damaged(String),
     /// It cannot be written to.
-    #[error("the database is read-only; check the owner and the mode of the file and its folder")]
+    #[error(
+        "the database is read-only; check the owner and the mode of the file and its folder, or that the server is no standby"
+    )]
     ReadOnly,
     /// The disk is full. Nothing was lost; nothing is sent until there is room.
     #[error("the disk of the database is full; nothing is sent until there is room")]
@@ -90,9 +118,13 @@ pub enum StoreError {
         /// How many steps the folder has.
         steps: u64,
     },
-    /// Somebody else holds the write lock for long.
+    /// Somebody else holds a lock for long, or two waited for each other.
     #[error("the database is locked by another program; try again when that is done")]
     Locked,
+    /// The server is away: stopped, restarting, or cut off. What was being committed at that moment
+    /// may stand or not.
+    #[error("the database does not answer; nothing is sent until it does")]
+    Unreachable,
     /// A constraint or a trigger said no. Its sentence says why.
     #[error("refused by the books: {0}")]
     Refused(String),
@@ -111,43 +143,76 @@ impl StoreError {
     /// Whether waiting may help: the caller keeps what it wanted to do and tries again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Unwritable | Self::Locked)
+        matches!(self, Self::Full | Self::Unwritable | Self::Locked | Self::Unreachable)
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        let Some((code, message)) = database_answer(&error) else {
-            return match error {
-                DbErr::ConnectionAcquire(_) => Self::Locked,
-                other => Self::Database(other),
-            };
-        };
-        // SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: of all the ways in which a disk refuses
-        // to take more only ENOSPC is told as SQLITE_FULL, and not everywhere.
-        if [778, 1_034, 1_546, 4_874].contains(&code) {
-            return Self::Unwritable;
-        }
-        // SQLite's primary result code is the low byte (https://www.sqlite.org/rescode.html).
-        match code & 0xff {
-            5 | 6 => Self::Locked,
-            8 => Self::ReadOnly,
-            11 | 26 => Self::Damaged(message),
-            13 => Self::Full,
-            19 => Self::Refused(message),
+        match &error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed) => Self::Closed,
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Unreachable,
+            DbErr::Exec(RuntimeErr::SqlxError(source))
+            | DbErr::Query(RuntimeErr::SqlxError(source))
+            | DbErr::Conn(RuntimeErr::SqlxError(source)) => {
+                told(source).unwrap_or(Self::Database(error))
+            }
             _ => Self::Database(error),
         }
     }
 }
 
-/// SQLite's result code and text, where the database answered at all.
-fn database_answer(error: &DbErr) -> Option<(u32, String)> {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))
-    | DbErr::Conn(RuntimeErr::SqlxError(source))) = error
-    else {
-        return None;
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        DbErr::Query(RuntimeErr::SqlxError(Arc::new(error))).into()
+    }
+}
+
+/// What the caller can make of a failure, where there is more to it than that it failed.
+fn told(error: &sqlx::Error) -> Option<StoreError> {
+    let answer = match error {
+        sqlx::Error::Database(answer) => answer,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => return Some(StoreError::Unreachable),
+        sqlx::Error::PoolClosed => return Some(StoreError::Closed),
+        _ => return None,
     };
-    let database = source.as_database_error()?;
-    Some((database.code()?.parse().ok()?, database.message().to_owned()))
+    let message = answer.message().to_owned();
+    match answer.try_downcast_ref::<PgDatabaseError>() {
+        Some(answer) => told_by_postgres(answer.code(), message),
+        None => told_by_sqlite(answer.code()?.parse().ok()?, message),
+    }
+}
+
+fn told_by_sqlite(code: u32, message: String) -> Option<StoreError> {
+    // SQLITE_IOERR_WRITE, _FSYNC, _TRUNCATE, _SHMSIZE: of all the ways in which a disk refuses
+    // to take more only ENOSPC is told as SQLITE_FULL, and not everywhere.
+    if [778, 1_034, 1_546, 4_874].contains(&code) {
+        return Some(StoreError::Unwritable);
+    }
+    // SQLite's primary result code is the low byte (https://www.sqlite.org/rescode.html).
+    match code & 0xff {
+        5 | 6 => Some(StoreError::Locked),
+        8 => Some(StoreError::ReadOnly),
+        11 | 26 => Some(StoreError::Damaged(message)),
+        13 => Some(StoreError::Full),
+        19 => Some(StoreError::Refused(message)),
+        _ => None,
+    }
+}
+
+/// SQLSTATE: the first two characters name the class
+/// (https://www.postgresql.org/docs/15/errcodes-appendix.html).
+fn told_by_postgres(code: &str, message: String) -> Option<StoreError> {
+    match code {
+        // Deadlock, serialization failure, lock timeout.
+        "40P01" | "40001" | "55P03" => Some(StoreError::Locked),
+        "25006" => Some(StoreError::ReadOnly),
+        "53100" => Some(StoreError::Full),
+        "58030" => Some(StoreError::Unwritable),
+        // Shut down, crashed, starting up; ended for having been idle; no connection left.
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300" => Some(StoreError::Unreachable),
+        _ if code.starts_with("08") => Some(StoreError::Unreachable),
+        _ if code.starts_with("23") => Some(StoreError::Refused(message)),
+        _ => None,
+    }
 }

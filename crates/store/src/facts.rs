@@ -4,18 +4,18 @@ use sea_orm::FromQueryResult;
 use warmfront_core::reason::{Facts, Used};
 
 use crate::db::sql;
+use crate::row::columns;
 use crate::{Store, StoreError};
 
 impl Store {
     /// Everything a claim of this message depends on.
     pub async fn facts(&self, message: i64, day: &str) -> Result<Option<Facts>, StoreError> {
-        let query = sql("SELECT * FROM message_facts WHERE id = ?1", [message.into()]);
+        let query = sql("SELECT * FROM message_facts WHERE id = $1", [message.into()]);
         let row = FactsRow::find_by_statement(query).one(&self.db.read).await?;
         Ok(row.map(|row| row.into_facts(day)))
     }
 }
 
-#[derive(FromQueryResult)]
 struct FactsRow {
     state: String,
     plan_day: Option<String>,
@@ -45,6 +45,36 @@ struct FactsRow {
     company_attempted: u32,
     company_ceiling: Option<u32>,
 }
+
+columns!(FactsRow {
+    state,
+    plan_day,
+    attempts,
+    due_at,
+    closes_at,
+    position,
+    enrolment_state,
+    campaign_state,
+    mailbox_state,
+    paused_until,
+    paused_because,
+    gap_ms,
+    inbox_read_at,
+    mailbox_attempt_at,
+    erased,
+    suppressed,
+    person_attempt_at,
+    person_gap_ms,
+    fresh_ms,
+    mailbox_attempted,
+    mailbox_ceiling,
+    domain_attempted,
+    domain_ceiling,
+    tenant_attempted,
+    tenant_ceiling,
+    company_attempted,
+    company_ceiling,
+});
 
 impl FactsRow {
     fn into_facts(self, day: &str) -> Facts {

@@ -5,6 +5,7 @@ use warmfront_core::health::{self, PauseReason};
 
 use crate::db::sql;
 use crate::health::{pause, tell};
+use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
 /// A mailbox as the configuration has it.
@@ -27,7 +28,7 @@ pub struct MailboxSpec {
 }
 
 /// A mailbox as the books have it.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailboxRow {
     /// Its row.
     pub id: i64,
@@ -73,6 +74,30 @@ pub struct MailboxRow {
     pub lease_owner: Option<String>,
 }
 
+columns!(MailboxRow {
+    id,
+    address,
+    domain,
+    tenant,
+    provider,
+    state,
+    configured,
+    paused_at,
+    paused_until,
+    paused_reason,
+    paused_because,
+    cap,
+    gap_ms,
+    warm_days,
+    idle_days,
+    rolled_on,
+    ease_percent,
+    probe,
+    last_attempt_at,
+    inbox_read_at,
+    lease_owner,
+});
+
 const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
     probe, last_attempt_at, inbox_read_at, lease_owner";
@@ -93,11 +118,12 @@ impl Store {
                 .execute_raw(sql(
                     "INSERT INTO mailboxes
                          (address, domain, tenant, provider, cap, gap_ms, warm_days, rolled_on)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                      ON CONFLICT (address) DO UPDATE SET domain = excluded.domain,
                          tenant = excluded.tenant, provider = excluded.provider,
                          cap = excluded.cap, gap_ms = excluded.gap_ms, configured = 1,
-                         state = CASE WHEN state = 'disabled' THEN 'active' ELSE state END",
+                         state = CASE WHEN mailboxes.state = 'disabled' THEN 'active'
+                                      ELSE mailboxes.state END",
                     [
                         spec.address.as_str().into(),
                         spec.domain.as_str().into(),
@@ -118,7 +144,7 @@ impl Store {
                 .execute_raw(sql(
                     "UPDATE mailboxes SET configured = 0,
                             state = CASE WHEN state = 'active' THEN 'disabled' ELSE state END
-                     WHERE id = ?1",
+                     WHERE id = $1",
                     [row.id.into()],
                 ))
                 .await?;
@@ -152,9 +178,9 @@ impl Store {
 
     /// The address of a mailbox.
     pub async fn mailbox_address(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
-        let query = sql("SELECT address FROM mailboxes WHERE id = ?1", [mailbox.into()]);
+        let query = sql("SELECT address FROM mailboxes WHERE id = $1", [mailbox.into()]);
         let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.try_get("", "address")).transpose()?)
+        Ok(row.map(|row| row.read("address")).transpose()?)
     }
 
     /// Pauses an active mailbox at the operator's word.
@@ -195,12 +221,12 @@ impl Store {
         let transaction = self.db.begin().await?;
         let due = transaction
             .query_all_raw(sql(
-                "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= ?1",
+                "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= $1",
                 [now.into()],
             ))
             .await?;
         for row in &due {
-            resume(&transaction, row.try_get("", "id")?, now).await?;
+            resume(&transaction, row.read("id")?, now).await?;
         }
         transaction.commit().await?;
         Ok(due.len())
@@ -214,7 +240,7 @@ pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, S
 
 async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(), StoreError> {
     let query = sql(
-        &format!("SELECT {COLUMNS} FROM mailboxes WHERE id = ?1 AND state = 'paused'"),
+        &format!("SELECT {COLUMNS} FROM mailboxes WHERE id = $1 AND state = 'paused'"),
         [mailbox.into()],
     );
     let Some(row) = MailboxRow::find_by_statement(query).one(db).await? else { return Ok(()) };
@@ -222,8 +248,8 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
     db.execute_raw(sql(
         "UPDATE mailboxes SET state = CASE WHEN configured = 1 THEN 'active' ELSE 'disabled' END,
                 paused_at = NULL, paused_until = NULL, paused_reason = NULL,
-                paused_because = NULL, warm_days = ?2, probe = max(probe, ?3)
-         WHERE id = ?1",
+                paused_because = NULL, warm_days = $2, probe = max(probe, $3)
+         WHERE id = $1",
         [mailbox.into(), warm_days.into(), i64::from(probe).into()],
     ))
     .await?;
@@ -231,8 +257,8 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         // At once, whenever the next plan is made.
         db.execute_raw(sql(
             "UPDATE mailbox_days SET ceiling = min(ceiling, attempted + 1)
-             WHERE mailbox_id = ?1
-               AND day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = ?1)",
+             WHERE mailbox_id = $1
+               AND day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = $1)",
             [mailbox.into()],
         ))
         .await?;

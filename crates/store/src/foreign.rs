@@ -9,6 +9,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait as _, Database};
 
 use crate::StoreError;
 use crate::db::sql;
+use crate::row::Row as _;
 
 /// Refuses a file that is no SQLite database, or another program's. Where it cannot be looked at,
 /// opening it in earnest will say why.
@@ -42,8 +43,7 @@ pub(crate) async fn refuse_foreign(file: &Path) -> Result<(), StoreError> {
     // A pool that is dropped closes by and by; the file must be free at once.
     let _ = db.close().await;
     let names = tables.unwrap_or_default();
-    let ours =
-        |row: &sea_orm::QueryResult| row.try_get::<String>("", "name").is_ok_and(|n| n == BOOKS);
+    let ours = |row: &sea_orm::QueryResult| row.read::<String>("name").is_ok_and(|n| n == BOOKS);
     if names.is_empty() || names.iter().any(ours) {
         return Ok(());
     }

@@ -6,10 +6,10 @@ use warmfront_core::health::{self, Blow, PauseReason, Record};
 use warmfront_core::span::{DAY, Millis};
 
 use crate::StoreError;
-use crate::db::sql;
+use crate::db::{json, sql};
+use crate::row::{Row as _, columns};
 
 /// What a blow is judged by.
-#[derive(FromQueryResult)]
 struct Struck {
     mailbox_id: i64,
     campaign_id: i64,
@@ -24,6 +24,19 @@ struct Struck {
     sender_rejections: u32,
 }
 
+columns!(Struck {
+    mailbox_id,
+    campaign_id,
+    domain,
+    tenant,
+    ease_percent,
+    eased_at,
+    sent_at,
+    today,
+    allotted,
+    sender_rejections,
+});
+
 /// Lets a blow that came with a message fall on its mailbox: eases, pauses, and where it must, the
 /// domain, the tenant or the campaign with it.
 pub(crate) async fn strike(
@@ -34,13 +47,13 @@ pub(crate) async fn strike(
 ) -> Result<(), StoreError> {
     let query = sql(
         "SELECT b.id AS mailbox_id, m.campaign_id, b.domain, b.tenant, b.ease_percent, b.eased_at,
-                coalesce(m.sending_since, ?2) AS sent_at, l.day AS today, d.allotted,
+                coalesce(m.sending_since, $2) AS sent_at, l.day AS today, d.allotted,
                 d.sender_rejections
          FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
          JOIN mailbox_days l ON l.mailbox_id = b.id
           AND l.day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = b.id)
          JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = coalesce(m.sending_on, l.day)
-         WHERE m.id = ?1",
+         WHERE m.id = $1",
         [message.into(), now.into()],
     );
     let Some(struck) = Struck::find_by_statement(query).one(db).await? else {
@@ -76,16 +89,16 @@ async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result
         return Ok(());
     };
     db.execute_raw(sql(
-        "UPDATE mailboxes SET ease_percent = ?2, eased_at = ?3 WHERE id = ?1",
+        "UPDATE mailboxes SET ease_percent = $2, eased_at = $3 WHERE id = $1",
         [struck.mailbox_id.into(), percent.into(), now.into()],
     ))
     .await?;
     // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well.
     db.execute_raw(sql(
         "UPDATE mailbox_days SET
-             allowance = max(1, allowance * ?3 / ?4),
-             ceiling = min(ceiling, max(0, max(1, allowance * ?3 / ?4) - manual))
-         WHERE mailbox_id = ?1 AND day = ?2 AND allowance > 0",
+             allowance = max(1, allowance * $3 / $4),
+             ceiling = min(ceiling, max(0, max(1, allowance * $3 / $4) - manual))
+         WHERE mailbox_id = $1 AND day = $2 AND allowance > 0",
         [
             struck.mailbox_id.into(),
             struck.today.as_str().into(),
@@ -111,26 +124,27 @@ async fn record(
     if blow != Blow::HardBounce {
         return Ok(record);
     }
-    let count = |row: &sea_orm::QueryResult, column| row.try_get::<Option<u32>>("", column);
+    let count = |row: &sea_orm::QueryResult, column| row.read::<u32>(column);
     let last = sql(
-        "SELECT sum(verdict = 'hard_bounce') AS bounces FROM (
+        "SELECT count(*) FILTER (WHERE verdict = 'hard_bounce') AS bounces FROM (
              SELECT verdict FROM messages
-             WHERE mailbox_id = ?1 AND settled_at IS NOT NULL
+             WHERE mailbox_id = $1 AND settled_at IS NOT NULL
                AND state IN ('accepted', 'rejected', 'bounced')
-             ORDER BY settled_at DESC, id DESC LIMIT ?2)",
+             ORDER BY settled_at DESC, id DESC LIMIT $2) AS last",
         [struck.mailbox_id.into(), health::LAST.into()],
     );
     if let Some(row) = db.query_one_raw(last).await? {
-        record.hard_bounces_of_last = count(&row, "bounces")?.unwrap_or_default();
+        record.hard_bounces_of_last = count(&row, "bounces")?;
     }
     let window = sql(
-        "SELECT count(*) AS settled, sum(verdict = 'hard_bounce') AS bounces FROM messages
-         WHERE mailbox_id = ?1 AND settled_at > ?2 AND state IN ('accepted', 'rejected', 'bounced')",
+        "SELECT count(*) AS settled,
+                count(*) FILTER (WHERE verdict = 'hard_bounce') AS bounces FROM messages
+         WHERE mailbox_id = $1 AND settled_at > $2 AND state IN ('accepted', 'rejected', 'bounced')",
         [struck.mailbox_id.into(), (now - i64::from(health::WINDOW_DAYS) * DAY).into()],
     );
     if let Some(row) = db.query_one_raw(window).await? {
-        record.settled = count(&row, "settled")?.unwrap_or_default();
-        record.hard_bounces = count(&row, "bounces")?.unwrap_or_default();
+        record.settled = count(&row, "settled")?;
+        record.hard_bounces = count(&row, "bounces")?;
     }
     Ok(record)
 }
@@ -178,18 +192,19 @@ async fn spread(
     reason: PauseReason,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let data = json(db, "v.data");
     let paused = db
         .query_one_raw(sql(
             &format!(
                 "SELECT count(DISTINCT v.mailbox_id) AS n FROM events v
                  JOIN mailboxes b ON b.id = v.mailbox_id
-                 WHERE v.kind = 'mailbox_paused' AND v.at > ?2 AND b.{column} = ?1
-                   AND v.data ->> 'reason' IN ('sender_rejections', 'spam', 'complaint')"
+                 WHERE v.kind = 'mailbox_paused' AND v.at > $2 AND b.{column} = $1
+                   AND {data} ->> 'reason' IN ('sender_rejections', 'spam', 'complaint')"
             ),
             [name.into(), (now - health::SPREAD_WINDOW).into()],
         ))
         .await?
-        .map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+        .map_or(Ok(0), |row| row.read::<i64>("n"))?;
     if paused >= 2 {
         pause_all(db, column, name, reason, now).await?;
     }
@@ -205,12 +220,12 @@ async fn pause_all(
 ) -> Result<(), StoreError> {
     let ids = db
         .query_all_raw(sql(
-            &format!("SELECT id FROM mailboxes WHERE {column} = ?1 AND state <> 'disabled'"),
+            &format!("SELECT id FROM mailboxes WHERE {column} = $1 AND state <> 'disabled'"),
             [name.into()],
         ))
         .await?;
     for row in ids {
-        pause_one(db, row.try_get("", "id")?, reason, now).await?;
+        pause_one(db, row.read("id")?, reason, now).await?;
     }
     Ok(())
 }
@@ -224,11 +239,11 @@ async fn pause_one(
 ) -> Result<(), StoreError> {
     let earlier = db
         .query_one_raw(sql(
-            "SELECT pauses FROM mailboxes WHERE id = ?1 AND last_paused_at >= ?2",
+            "SELECT pauses FROM mailboxes WHERE id = $1 AND last_paused_at >= $2",
             [mailbox.into(), (now - health::REPEAT_WINDOW).into()],
         ))
         .await?
-        .map_or(Ok(0), |row| row.try_get::<u32>("", "pauses"))?;
+        .map_or(Ok(0), |row| row.read::<u32>("pauses"))?;
     let until = health::paused_until(reason, earlier, now);
     // What waits for a person to mend it says nothing of how the mailbox is seen.
     let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
@@ -247,11 +262,11 @@ pub(crate) async fn pause(
     let word = reason.as_str();
     let written = db
         .execute_raw(sql(
-            "UPDATE mailboxes SET state = 'paused', paused_at = ?2, paused_until = ?3,
-                    paused_reason = ?4, paused_because = ?5,
-                    pauses = CASE WHEN ?6 > 0 THEN ?6 ELSE pauses END,
-                    last_paused_at = CASE WHEN ?6 > 0 THEN ?2 ELSE last_paused_at END
-             WHERE id = ?1 AND state = 'active'",
+            "UPDATE mailboxes SET state = 'paused', paused_at = $2, paused_until = $3,
+                    paused_reason = $4, paused_because = $5,
+                    pauses = CASE WHEN $6 > 0 THEN $6 ELSE pauses END,
+                    last_paused_at = CASE WHEN $6 > 0 THEN $2 ELSE last_paused_at END
+             WHERE id = $1 AND state = 'active'",
             [mailbox.into(), now.into(), until.into(), word.into(), sentence.into(), pauses.into()],
         ))
         .await?;
@@ -277,11 +292,11 @@ async fn outweighs(
     reason: PauseReason,
 ) -> Result<bool, StoreError> {
     let query = sql(
-        "SELECT paused_reason FROM mailboxes WHERE id = ?1 AND state = 'paused'",
+        "SELECT paused_reason FROM mailboxes WHERE id = $1 AND state = 'paused'",
         [mailbox.into()],
     );
     let Some(row) = db.query_one_raw(query).await? else { return Ok(false) };
-    let word: String = row.try_get("", "paused_reason")?;
+    let word: String = row.read("paused_reason")?;
     Ok(PauseReason::from_word(&word).is_some_and(|other| reason.outweighs(other)))
 }
 
@@ -297,9 +312,9 @@ async fn worsen(
 ) -> Result<(), StoreError> {
     // max() of anything and NULL is NULL: no end.
     db.execute_raw(sql(
-        "UPDATE mailboxes SET paused_reason = ?2, paused_because = ?3 || '; ' || paused_because,
-                paused_until = max(paused_until, ?4), pauses = ?5, last_paused_at = ?6
-         WHERE id = ?1",
+        "UPDATE mailboxes SET paused_reason = $2, paused_because = $3 || '; ' || paused_because,
+                paused_until = max(paused_until, $4), pauses = $5, last_paused_at = $6
+         WHERE id = $1",
         [
             mailbox.into(),
             reason.as_str().into(),
@@ -321,8 +336,8 @@ async fn outlast(
     sentence: &str,
 ) -> Result<(), StoreError> {
     db.execute_raw(sql(
-        "UPDATE mailboxes SET paused_until = NULL, paused_because = paused_because || '; ' || ?2
-         WHERE id = ?1 AND state = 'paused' AND paused_until IS NOT NULL",
+        "UPDATE mailboxes SET paused_until = NULL, paused_because = paused_because || '; ' || $2
+         WHERE id = $1 AND state = 'paused' AND paused_until IS NOT NULL",
         [mailbox.into(), sentence.into()],
     ))
     .await?;
@@ -337,12 +352,12 @@ async fn stop_a_dead_list(
 ) -> Result<(), StoreError> {
     let row = db
         .query_one_raw(sql(
-            "SELECT settled, hard_bounces FROM campaigns WHERE id = ?1 AND state = 'running'",
+            "SELECT settled, hard_bounces FROM campaigns WHERE id = $1 AND state = 'running'",
             [campaign.into()],
         ))
         .await?;
     let Some(row) = row else { return Ok(()) };
-    let (settled, bounces) = (row.try_get("", "settled")?, row.try_get("", "hard_bounces")?);
+    let (settled, bounces) = (row.read("settled")?, row.read("hard_bounces")?);
     if !health::list_is_dead(bounces, settled) {
         return Ok(());
     }
@@ -361,7 +376,7 @@ pub(crate) async fn tell(
     now: Millis,
 ) -> Result<(), StoreError> {
     db.execute_raw(sql(
-        "INSERT INTO events (at, kind, mailbox_id, data) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO events (at, kind, mailbox_id, data) VALUES ($1, $2, $3, $4)",
         [now.into(), kind.into(), mailbox.into(), data.into()],
     ))
     .await?;

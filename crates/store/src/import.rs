@@ -1,13 +1,13 @@
 //! A campaign folder becomes rows, all of them or none.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::sync::mpsc;
 
 use crate::campaigns::tell;
 use crate::db::sql;
-use crate::import_rows::Batch;
 use crate::import_steps::{Steps, write_steps};
-use crate::{Store, StoreError};
+use crate::row::{Row as _, columns};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct NewCampaign {
 }
 
 /// One variant of one step.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepText {
     /// Its revision's row; 0 before it has one.
     pub id: i64,
@@ -48,6 +48,8 @@ pub struct StepText {
     /// Tells this text from any other.
     pub hash: String,
 }
+
+columns!(StepText { id, position, variant, subject, text, html, hash });
 
 /// One row of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.db.begin().await?;
+        let transaction = self.begin_import(campaign).await?;
         let imported = write(&transaction, campaign, rows, now).await?;
         if imported.is_some() {
             transaction.commit().await?;
@@ -151,17 +153,57 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.db.begin().await?;
+        let transaction = self.begin_import(campaign).await?;
         let imported = write(&transaction, campaign, rows, now).await?;
         transaction.rollback().await?;
         Ok(imported)
     }
+
+    /// An import works on rows that nobody sees yet, beside all others; one that changes what is
+    /// there is alone from the first.
+    async fn begin_import(
+        &self,
+        campaign: &NewCampaign,
+    ) -> Result<DatabaseTransaction, StoreError> {
+        let transaction = self.db.begin_unlocked().await?;
+        if self.db.is_shared() {
+            postgres::wait_to_import(&transaction).await?;
+            if campaign.update {
+                postgres::wait_to_be_alone(&transaction).await?;
+            }
+        }
+        Ok(transaction)
+    }
+}
+
+/// The rows of a list, batch by batch; the last word is `None`.
+pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
+
+/// What the rows of an import came to.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) summary: ImportSummary,
+    /// Why people are blocked, the first of them.
+    pub(crate) blocked: Vec<String>,
+}
+
+/// Reasons kept for whoever imports; the books have them all.
+pub(crate) const REASONS_MAX: usize = 20;
+
+/// An import under way.
+#[derive(Clone, Copy)]
+pub(crate) struct Import<'a> {
+    pub(crate) db: &'a DatabaseTransaction,
+    pub(crate) campaign: i64,
+    pub(crate) import: i64,
+    pub(crate) update: bool,
+    pub(crate) now: i64,
 }
 
 async fn write(
     transaction: &DatabaseTransaction,
     campaign: &NewCampaign,
-    mut rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
+    rows: Rows,
     now: i64,
 ) -> Result<Option<Imported>, StoreError> {
     let (id, is_new) = write_campaign(transaction, campaign, now).await?;
@@ -169,31 +211,20 @@ async fn write(
     let import: i64 = transaction
         .query_one_raw(sql(
             "INSERT INTO imports (campaign_id, at, file, rows, accepted, rejected, duplicates)
-             VALUES (?1, ?2, ?3, 0, 0, 0, 0) RETURNING id",
+             VALUES ($1, $2, $3, 0, 0, 0, 0) RETURNING id",
             [id.into(), now.into(), campaign.file.as_str().into()],
         ))
         .await?
         .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
-        .try_get("", "id")?;
-    let mut batch = Batch {
-        db: transaction,
-        campaign: id,
-        import,
-        update: campaign.update,
-        now,
-        summary: ImportSummary::default(),
-        blocked: Vec::new(),
+        .read("id")?;
+    let import = Import { db: transaction, campaign: id, import, update: campaign.update, now };
+    let written = match transaction.get_database_backend() {
+        DbBackend::Postgres => import_staged::write(&import, rows).await?,
+        _ => import_rows::write(&import, rows).await?,
     };
-    loop {
-        match rows.recv().await {
-            Some(Some(rows)) => batch.write(rows).await?,
-            Some(None) => break,
-            None => return Ok(None),
-        }
-    }
-    batch.hold_the_answered().await?;
-    let Batch { summary, blocked, .. } = batch;
-    close_import(transaction, import, id, &summary, now).await?;
+    let Some(Written { summary, blocked }) = written else { return Ok(None) };
+    inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;
+    close_import(&import, &summary).await?;
     Ok(Some(Imported {
         campaign: id,
         summary,
@@ -213,7 +244,7 @@ async fn write_campaign(
 ) -> Result<(i64, bool), StoreError> {
     let known = db
         .query_one_raw(sql(
-            "SELECT id FROM campaigns WHERE slug = ?1",
+            "SELECT id FROM campaigns WHERE slug = $1",
             [campaign.slug.as_str().into()],
         ))
         .await?;
@@ -229,35 +260,30 @@ async fn write_campaign(
     if let Some(row) = known {
         if campaign.update {
             db.execute_raw(sql(
-                "UPDATE campaigns SET name = ?2, daily_target = ?3, manifest = ?4
-                 WHERE slug = ?1 AND ?5 IS NOT NULL",
+                "UPDATE campaigns SET name = $2, daily_target = $3, manifest = $4
+                 WHERE slug = $1 AND $5 IS NOT NULL",
                 values(),
             ))
             .await?;
         }
-        return Ok((row.try_get("", "id")?, false));
+        return Ok((row.read("id")?, false));
     }
     let row = db
         .query_one_raw(sql(
             "INSERT INTO campaigns (slug, name, daily_target, manifest, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+             VALUES ($1, $2, $3, $4, $5) RETURNING id",
             values(),
         ))
         .await?
         .ok_or_else(|| StoreError::Inconsistent("a campaign was not written".to_owned()))?;
-    Ok((row.try_get("", "id")?, true))
+    Ok((row.read("id")?, true))
 }
 
-async fn close_import(
-    db: &impl ConnectionTrait,
-    import: i64,
-    campaign: i64,
-    summary: &ImportSummary,
-    now: i64,
-) -> Result<(), StoreError> {
+async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<(), StoreError> {
+    let Import { db, campaign, import, now, .. } = *import;
     let figure = |n: u64| sea_orm::Value::from(i64::try_from(n).unwrap_or(i64::MAX));
     db.execute_raw(sql(
-        "UPDATE imports SET rows = ?2, accepted = ?3, rejected = ?4, duplicates = ?5 WHERE id = ?1",
+        "UPDATE imports SET rows = $2, accepted = $3, rejected = $4, duplicates = $5 WHERE id = $1",
         [
             import.into(),
             figure(summary.rows),
@@ -269,10 +295,28 @@ async fn close_import(
     .await?;
     // A finished campaign with new people has work again.
     db.execute_raw(sql(
-        "UPDATE campaigns SET state = 'running' WHERE id = ?1 AND state = 'finished' AND ?2 > 0",
+        "UPDATE campaigns SET state = 'running' WHERE id = $1 AND state = 'finished' AND $2 > 0",
         [campaign.into(), figure(summary.accepted)],
     ))
     .await?;
     let data = format!("{{\"rows\":{},\"accepted\":{}}}", summary.rows, summary.accepted);
     tell(db, campaign, "imported", &data, now).await
 }
+
+pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
+}
+
+/// Why a row brings nobody new.
+pub(crate) const ABOVE: &str = "the address stands above in the same list";
+pub(crate) const BEFORE: &str = "the address was imported before";
+
+/// Those of the campaign who have answered another, or work where somebody has. Once an import: it
+/// reads every enrolment there is.
+const HOLD_THE_ANSWERED: &str = "
+    UPDATE enrolments SET state = 'held', because = 'an answer came from there'
+    WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
+        SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
+        UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
+              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+    RETURNING id";

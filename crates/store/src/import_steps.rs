@@ -8,6 +8,7 @@ use crate::StoreError;
 use crate::campaigns::{TEXTS, WITHDRAWN, texts};
 use crate::db::sql;
 use crate::import::{NewCampaign, StepText, TakenOver};
+use crate::row::Row as _;
 
 /// What became of a folder's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +50,12 @@ pub(crate) async fn write_steps(
     }
     for (position, variant) in folder {
         let back = "DELETE FROM withdrawn_variants
-                    WHERE campaign_id = ?1 AND position = ?2 AND variant = ?3";
+                    WHERE campaign_id = $1 AND position = $2 AND variant = $3";
         db.execute_raw(sql(back, [id.into(), position.into(), variant.into()])).await?;
     }
     for (position, variant) in &gone {
         let withdraw = "INSERT INTO withdrawn_variants (campaign_id, position, variant)
-                        VALUES (?1, ?2, ?3)";
+                        VALUES ($1, $2, $3)";
         let values = [id.into(), (*position).into(), variant.as_str().into()];
         db.execute_raw(sql(withdraw, values)).await?;
     }
@@ -72,9 +73,9 @@ fn by_name(texts: Vec<StepText>) -> BTreeMap<(u32, String), StepText> {
 }
 
 async fn waits(db: &impl ConnectionTrait, id: i64) -> Result<Vec<Option<String>>, StoreError> {
-    let query = "SELECT wait FROM steps WHERE campaign_id = ?1 AND withdrawn = 0 ORDER BY position";
+    let query = "SELECT wait FROM steps WHERE campaign_id = $1 AND withdrawn = 0 ORDER BY position";
     let rows = db.query_all_raw(sql(query, [id.into()])).await?;
-    rows.iter().map(|row| Ok(row.try_get("", "wait")?)).collect()
+    rows.iter().map(|row| Ok(row.read("wait")?)).collect()
 }
 
 /// Nobody is left waiting for a step that is gone: whether they have had enough is not for an
@@ -88,19 +89,19 @@ async fn refuse_if_awaited(
     let row = db
         .query_one_raw(sql(
             "SELECT min(next_step) AS step, count(*) AS people FROM enrolments
-             WHERE campaign_id = ?1 AND next_step > ?2 AND ended_at IS NULL",
+             WHERE campaign_id = $1 AND next_step > $2 AND ended_at IS NULL",
             [id.into(), i64::try_from(steps).unwrap_or(i64::MAX).into()],
         ))
         .await?;
     let Some(row) = row else { return Ok(()) };
-    let people: i64 = row.try_get("", "people")?;
+    let people: i64 = row.read("people")?;
     if people == 0 {
         return Ok(());
     }
     Err(StoreError::StepAwaited {
         slug: campaign.slug.clone(),
         people: people.unsigned_abs(),
-        step: row.try_get("", "step")?,
+        step: row.read("step")?,
         steps,
     })
 }
@@ -110,11 +111,11 @@ async fn write_waits(
     campaign: &NewCampaign,
     id: i64,
 ) -> Result<(), StoreError> {
-    db.execute_raw(sql("UPDATE steps SET withdrawn = 1 WHERE campaign_id = ?1", [id.into()]))
+    db.execute_raw(sql("UPDATE steps SET withdrawn = 1 WHERE campaign_id = $1", [id.into()]))
         .await?;
     for (position, wait) in (1_i64..).zip(&campaign.waits) {
         db.execute_raw(sql(
-            "INSERT INTO steps (campaign_id, position, wait) VALUES (?1, ?2, ?3)
+            "INSERT INTO steps (campaign_id, position, wait) VALUES ($1, $2, $3)
              ON CONFLICT (campaign_id, position)
              DO UPDATE SET wait = excluded.wait, withdrawn = 0",
             [id.into(), position.into(), wait.as_deref().into()],
@@ -128,8 +129,8 @@ async fn write_text(db: &impl ConnectionTrait, id: i64, text: &StepText) -> Resu
     db.execute_raw(sql(
         "INSERT INTO step_revisions
              (campaign_id, position, variant, revision, subject, text, html, hash)
-         SELECT ?1, ?2, ?3, coalesce(max(revision), 0) + 1, ?4, ?5, ?6, ?7
-         FROM step_revisions WHERE campaign_id = ?1 AND position = ?2 AND variant = ?3",
+         SELECT $1, $2, $3, coalesce(max(revision), 0) + 1, $4, $5, $6, $7
+         FROM step_revisions WHERE campaign_id = $1 AND position = $2 AND variant = $3",
         [
             id.into(),
             text.position.into(),

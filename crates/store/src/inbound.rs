@@ -6,6 +6,7 @@ use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_core::span::DAY;
 
 use crate::db::sql;
+use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
 
 /// What an arrival led to.
@@ -55,8 +56,8 @@ impl Store {
         let read: Vec<String> = readings.iter().map(|(mailbox, _)| mailbox.to_string()).collect();
         transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET inbox_read_at = ?2
-                 WHERE id IN (SELECT value FROM json_each(?1))",
+                "UPDATE mailboxes SET inbox_read_at = $2
+                 WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
                 [format!("[{}]", read.join(",")).into(), now.into()],
             ))
             .await?;
@@ -83,7 +84,7 @@ async fn record(
     let recorded = db
         .execute_raw(sql(
             "INSERT INTO inbound (mailbox_id, content_key, kind, message_id, received_at)
-             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
             [
                 mailbox.into(),
                 arrival.key.as_str().into(),
@@ -163,13 +164,13 @@ async fn settle_doubt(
         return Ok(());
     }
     db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES (?1, ?2, ?3)",
+        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
         [about.id.into(), now.into(), evidence.into()],
     ))
     .await?;
     db.execute_raw(sql(
-        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = ?2,
-                settled_at = ?2, why = 'an answer to it came in' WHERE id = ?1",
+        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
+                settled_at = $2, why = 'an answer to it came in' WHERE id = $1",
         [about.id.into(), now.into()],
     ))
     .await?;
@@ -187,9 +188,9 @@ async fn message_of(
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE +m.mailbox_id = ?1 AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id = ?2
-             UNION ALL SELECT id FROM messages WHERE final_message_id = ?2)",
+         WHERE +m.mailbox_id = $1 AND m.id IN (
+             SELECT id FROM messages WHERE rfc_message_id = $2
+             UNION ALL SELECT id FROM messages WHERE final_message_id = $2)",
         [mailbox.into(), id.into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)
@@ -207,7 +208,7 @@ async fn message_to_the_sender(
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
          JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
-         WHERE p.address = ?2 AND +m.mailbox_id = ?1 AND m.attempts > 0
+         WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
         [mailbox.into(), from.as_str().into()],
     );
@@ -222,8 +223,8 @@ async fn end(
 ) -> Result<Consequence, StoreError> {
     let ended = db
         .execute_raw(sql(
-            "UPDATE enrolments SET state = ?2, ended_at = ?3
-             WHERE id = ?1 AND (ended_at IS NULL OR state = 'finished')",
+            "UPDATE enrolments SET state = $2, ended_at = $3
+             WHERE id = $1 AND (ended_at IS NULL OR state = 'finished')",
             [about.enrolment_id.into(), state.into(), now.into()],
         ))
         .await?;
@@ -236,9 +237,9 @@ async fn hold_colleagues(db: &impl ConnectionTrait, about: &About) -> Result<(),
     let whom = sql(
         "UPDATE enrolments SET state = 'held', because = 'an answer came from there'
          WHERE state = 'active' AND prospect_id IN (
-             SELECT e.prospect_id FROM enrolments e WHERE e.id = ?1
+             SELECT e.prospect_id FROM enrolments e WHERE e.id = $1
              UNION SELECT q.id FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
-                   JOIN prospects q ON q.company = p.company WHERE e.id = ?1)
+                   JOIN prospects q ON q.company = p.company WHERE e.id = $1)
          RETURNING id",
         [about.enrolment_id.into()],
     );
@@ -258,8 +259,8 @@ async fn hold_the_bounced(
          WHERE state = 'active' AND prospect_id IN (
              SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
              JOIN messages m ON m.enrolment_id = e.id
-             WHERE p.address = ?1 AND +m.mailbox_id = ?2 AND m.attempts > 0
-               AND m.sending_since > ?3)
+             WHERE p.address = $1 AND +m.mailbox_id = $2 AND m.attempts > 0
+               AND m.sending_since > $3)
          RETURNING id",
         [address.into(), mailbox.into(), (now - LATELY).into()],
     );
@@ -270,10 +271,10 @@ async fn hold_the_bounced(
 /// day.
 pub(crate) async fn hold(db: &impl ConnectionTrait, whom: Statement) -> Result<(), StoreError> {
     for row in db.query_all_raw(whom).await? {
-        let enrolment: i64 = row.try_get("", "id")?;
+        let enrolment: i64 = row.read("id")?;
         db.execute_raw(sql(
             "UPDATE messages SET plan_day = NULL, why = 'enrolment_held'
-             WHERE enrolment_id = ?1 AND state = 'planned'",
+             WHERE enrolment_id = $1 AND state = 'planned'",
             [enrolment.into()],
         ))
         .await?;
@@ -302,8 +303,8 @@ async fn bounce(
         return Ok(Consequence::None);
     }
     db.execute_raw(sql(
-        "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = ?2,
-                why = 'a delivery report came back' WHERE id = ?1",
+        "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = $2,
+                why = 'a delivery report came back' WHERE id = $1",
         [about.id.into(), now.into()],
     ))
     .await?;

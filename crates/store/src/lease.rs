@@ -6,6 +6,7 @@
 use sea_orm::ConnectionTrait as _;
 
 use crate::db::sql;
+use crate::row::Row as _;
 use crate::{Store, StoreError};
 
 /// The right to send from one mailbox.
@@ -32,15 +33,15 @@ impl Store {
         let transaction = self.db.begin().await?;
         let row = transaction
             .query_one_raw(sql(
-                "UPDATE mailboxes SET lease_owner = ?2, lease_epoch = lease_epoch + 1,
-                        lease_expires_at = ?3 + ?4
-                 WHERE id = ?1 AND (lease_expires_at IS NULL OR lease_expires_at <= ?3)
+                "UPDATE mailboxes SET lease_owner = $2, lease_epoch = lease_epoch + 1,
+                        lease_expires_at = $3 + $4
+                 WHERE id = $1 AND (lease_expires_at IS NULL OR lease_expires_at <= $3)
                  RETURNING lease_epoch",
                 [mailbox.into(), owner.into(), now.into(), ttl.into()],
             ))
             .await?;
         let Some(row) = row else { return Ok(None) };
-        let epoch: i64 = row.try_get("", "lease_epoch")?;
+        let epoch: i64 = row.read("lease_epoch")?;
         transaction
             .execute_raw(sql(SETTLE_ORPHANS, [mailbox.into(), epoch.into(), now.into()]))
             .await?;
@@ -60,8 +61,8 @@ impl Store {
             .db
             .write
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_expires_at = ?4
-                 WHERE id = ?1 AND lease_owner = ?2 AND lease_epoch = ?3",
+                "UPDATE mailboxes SET lease_expires_at = $4
+                 WHERE id = $1 AND lease_owner = $2 AND lease_epoch = $3",
                 [lease.mailbox.into(), owner.into(), lease.epoch.into(), (now + ttl).into()],
             ))
             .await?;
@@ -74,16 +75,19 @@ impl Store {
             .write
             .execute_raw(sql(
                 "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
-                 WHERE id = ?1 AND lease_epoch = ?2",
+                 WHERE id = $1 AND lease_epoch = $2",
                 [lease.mailbox.into(), lease.epoch.into()],
             ))
             .await?;
         Ok(())
     }
 
-    /// Ends every lease. Only for whoever holds the daemon's lock, which proves that no earlier
-    /// holder lives.
-    pub async fn end_all_leases(&self, _proof: &crate::DaemonLock) -> Result<(), StoreError> {
+    /// Ends every lease, if the daemon's lock proves that no earlier holder lives. Where several
+    /// daemons share the books it proves nothing, and a lease ends by itself.
+    pub async fn end_all_leases(&self, proof: &crate::DaemonLock) -> Result<(), StoreError> {
+        if !proof.is_alone() {
+            return Ok(());
+        }
         self.db
             .write
             .execute_raw(sql(
@@ -97,21 +101,39 @@ impl Store {
 
     /// Prolongs every lease of an owner.
     pub async fn renew_all(&self, owner: &str, now: i64, ttl: i64) -> Result<(), StoreError> {
-        self.db
-            .write
+        let transaction = self.db.begin().await?;
+        transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_expires_at = ?2 WHERE lease_owner = ?1",
+                "UPDATE mailboxes SET lease_expires_at = $2 WHERE lease_owner = $1",
                 [owner.into(), (now + ttl).into()],
             ))
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
+    }
+
+    /// The daemons that share these books at `now`, by the leases they hold, and how many mailboxes
+    /// each. Of a file's one daemon its lock tells (see [`Store::daemon`]).
+    pub async fn workers(&self, now: i64) -> Result<Vec<(String, u64)>, StoreError> {
+        if !self.db.is_shared() {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .db
+            .read
+            .query_all_raw(sql(
+                "SELECT lease_owner AS owner, count(*) AS n FROM mailboxes
+                 WHERE lease_expires_at > $1 GROUP BY 1 ORDER BY 1",
+                [now.into()],
+            ))
+            .await?;
+        rows.iter().map(|r| Ok((r.read("owner")?, r.read::<i64>("n")?.unsigned_abs()))).collect()
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
     /// follow-ups whose inbox nobody reads.
     pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {
         let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, [day.into(), now.into()])).await?;
-        let left = row.map_or(Ok(0), |row| row.try_get::<i64>("", "n"))?;
+        let left = row.map_or(Ok(0), |row| row.read::<i64>("n"))?;
         Ok(left.unsigned_abs())
     }
 
@@ -126,11 +148,11 @@ impl Store {
             .read
             .query_all_raw(sql(
                 "SELECT DISTINCT mailbox_id FROM messages
-                 WHERE state = 'planned' AND plan_day = ?1 AND position > 1 AND due_at < ?2",
+                 WHERE state = 'planned' AND plan_day = $1 AND position > 1 AND due_at < $2",
                 [day.into(), until.into()],
             ))
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("", "mailbox_id")?)).collect()
+        rows.iter().map(|row| Ok(row.read("mailbox_id")?)).collect()
     }
 
     /// The mailboxes whose last holder left something in flight.
@@ -140,7 +162,7 @@ impl Store {
             .read
             .query_all_raw(sql("SELECT mailbox_id FROM messages WHERE state = 'sending'", []))
             .await?;
-        rows.iter().map(|row| Ok(row.try_get("", "mailbox_id")?)).collect()
+        rows.iter().map(|row| Ok(row.read("mailbox_id")?)).collect()
     }
 
     /// The active mailboxes with something planned for `day`, and when their first may leave: when it
@@ -155,34 +177,32 @@ impl Store {
                  FROM messages m
                  JOIN mailboxes b ON b.id = m.mailbox_id
                  JOIN campaigns c ON c.id = m.campaign_id
-                 WHERE m.state = 'planned' AND m.plan_day = ?1
+                 WHERE m.state = 'planned' AND m.plan_day = $1
                    AND b.state = 'active' AND c.state = 'running'
-                 GROUP BY m.mailbox_id ORDER BY m.mailbox_id",
+                 GROUP BY m.mailbox_id, b.id ORDER BY m.mailbox_id",
                 [day.into()],
             ))
             .await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("", "mailbox_id")?, row.try_get("", "due_at")?)))
-            .collect()
+        rows.iter().map(|row| Ok((row.read("mailbox_id")?, row.read("due_at")?))).collect()
     }
 }
 
 const CLAIMABLE_LEFT: &str = "
     SELECT count(*) AS n FROM (
-        SELECT id FROM messages WHERE state = 'planned' AND plan_day = ?1
-        UNION ALL SELECT id FROM messages WHERE state = 'sending' AND plan_day = ?1) m
+        SELECT id FROM messages WHERE state = 'planned' AND plan_day = $1
+        UNION ALL SELECT id FROM messages WHERE state = 'sending' AND plan_day = $1) m
     JOIN message_facts f ON f.id = m.id
     WHERE f.enrolment_state = 'active' AND NOT f.suppressed AND f.campaign_state = 'running'
       AND f.mailbox_state = 'active'
       AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
-           AND (f.position = 1 OR f.inbox_read_at >= ?2 - f.fresh_ms)))";
+           AND (f.position = 1 OR f.inbox_read_at >= $2 - f.fresh_ms)))";
 
 const SETTLE_ORPHANS: &str = "
     UPDATE messages SET
         state      = CASE WHEN dot_at IS NULL THEN 'planned' ELSE 'in_doubt' END,
-        attempts   = attempts - (dot_at IS NULL),
-        settled_at = CASE WHEN dot_at IS NULL THEN NULL ELSE ?3 END,
-        changed_at = ?3,
+        attempts   = CASE WHEN dot_at IS NULL THEN attempts - 1 ELSE attempts END,
+        settled_at = CASE WHEN dot_at IS NULL THEN NULL ELSE $3 END,
+        changed_at = $3,
         why        = CASE WHEN dot_at IS NULL THEN 'interrupted before the final dot'
                           ELSE 'interrupted between the final dot and the answer' END
-    WHERE mailbox_id = ?1 AND state = 'sending' AND lease_epoch < ?2";
+    WHERE mailbox_id = $1 AND state = 'sending' AND lease_epoch < $2";

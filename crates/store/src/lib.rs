@@ -7,6 +7,7 @@
 mod books;
 mod campaigns;
 mod claim;
+mod daemon;
 mod days;
 mod db;
 mod error;
@@ -16,22 +17,30 @@ mod foreign;
 mod health;
 mod import;
 mod import_rows;
+mod import_staged;
 mod import_steps;
 mod inbound;
 mod lease;
+mod occasions;
 mod planning;
+mod postgres;
+mod row;
 mod save_plan;
 mod scribe;
 mod sending;
 mod settle;
+mod sqlite;
 mod suppressions;
 mod watermark;
+
+use std::path::PathBuf;
 
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
 pub use self::books::{Audit, Imbalance, LedgerLine};
 pub use self::campaigns::{CampaignRow, CampaignStatus};
-pub use self::db::{DaemonLock, Durability};
+pub use self::daemon::DaemonLock;
+pub use self::db::Durability;
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
 pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
@@ -44,6 +53,7 @@ pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::watermark::Watermark;
 use crate::db::{Db, sql};
+use crate::row::{Row as _, columns};
 use crate::scribe::Scribe;
 
 /// The books of one installation. Cheap to clone.
@@ -51,11 +61,12 @@ use crate::scribe::Scribe;
 pub struct Store {
     db: Db,
     scribe: Scribe,
-    url: String,
+    /// The one file that keeps the books, where one does.
+    file: Option<PathBuf>,
 }
 
 /// What the triggers need to know of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, sea_orm::FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The zone whose civil date counts.
     pub zone: String,
@@ -69,6 +80,8 @@ pub struct Settings {
     pub fresh_ms: i64,
 }
 
+columns!(Settings { zone, seed, company_per_day, person_gap_ms, fresh_ms });
+
 /// A reading older than this proves nothing.
 pub const FRESH_MS: i64 = 15 * 60 * 1_000;
 
@@ -77,21 +90,13 @@ impl Store {
     /// version.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let db = Db::open(url, durability).await?;
-        if db::is_in_memory(url) {
-            db::migrate(&db.write).await?;
-        }
-        Ok(Self { scribe: Scribe::start(db.clone()), db, url: url.to_owned() })
+        Ok(Self { scribe: Scribe::start(db.clone()), db, file: sqlite::path(url) })
     }
 
     /// The file behind `url`, where there is one.
     #[must_use]
-    pub fn file(url: &str) -> Option<std::path::PathBuf> {
-        db::path(url)
-    }
-
-    /// Takes the right to send from these books, or says who has it.
-    pub fn lock_for_daemon(&self, owner: &str) -> Result<DaemonLock, StoreError> {
-        DaemonLock::take(&self.url, owner)
+    pub fn file(url: &str) -> Option<PathBuf> {
+        sqlite::path(url)
     }
 
     /// Closes the books. SQLite then moves all of its log into the one file, so that a copy of it
@@ -102,11 +107,6 @@ impl Store {
         Ok(write.close().await?)
     }
 
-    /// The daemon that works on these books at present, if one does.
-    pub fn daemon(&self) -> Result<Option<String>, StoreError> {
-        DaemonLock::holder(&self.url)
-    }
-
     /// Writes the settings. The seed of the first time stays, or a saved plan would not be the one
     /// its inputs give.
     pub async fn write_settings(&self, settings: &Settings) -> Result<(), StoreError> {
@@ -114,7 +114,7 @@ impl Store {
             .write
             .execute_raw(sql(
                 "INSERT INTO settings (id, zone, seed, company_per_day, person_gap_ms, fresh_ms)
-                 VALUES (1, ?1, ?2, ?3, ?4, ?5)
+                 VALUES (1, $1, $2, $3, $4, $5)
                  ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,
                      company_per_day = excluded.company_per_day,
                      person_gap_ms = excluded.person_gap_ms, fresh_ms = excluded.fresh_ms",
@@ -141,9 +141,11 @@ impl Store {
 
     /// The latest moment the books have recorded: a clock behind it was set back.
     pub async fn latest_moment(&self) -> Result<Option<i64>, StoreError> {
-        let query =
-            sql("SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100)", []);
+        let query = sql(
+            "SELECT max(at) AS at FROM (SELECT at FROM events ORDER BY id DESC LIMIT 100) AS e",
+            [],
+        );
         let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.try_get("", "at")).transpose()?.flatten())
+        Ok(row.map(|row| row.read("at")).transpose()?.flatten())
     }
 }

@@ -1,13 +1,13 @@
 //! What a plan is made from, and the plan once it is made.
 
-use futures_util::TryStreamExt as _;
-use sea_orm::{ConnectionTrait, FromQueryResult, StreamTrait as _};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::db::sql;
+use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
 /// One message that might be planned.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
     /// Whose step it is.
     pub enrolment_id: i64,
@@ -30,6 +30,19 @@ pub struct Candidate {
     /// The person's zone, as the enrolment has it.
     pub zone: String,
 }
+
+columns!(Candidate {
+    enrolment_id,
+    prospect_id,
+    campaign_id,
+    step,
+    message_id,
+    mailbox_id,
+    ready_at,
+    person_attempt_at,
+    company,
+    zone,
+});
 
 /// What a day has used up so far, tried or planned and still to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +94,7 @@ pub struct DayPlan {
 }
 
 /// One mailbox's day in a plan.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedMailboxDay {
     /// The mailbox.
     pub mailbox_id: i64,
@@ -100,6 +113,17 @@ pub struct SavedMailboxDay {
     /// Its last.
     pub last_at: Option<i64>,
 }
+
+columns!(SavedMailboxDay {
+    mailbox_id,
+    cap,
+    allowance,
+    ceiling,
+    allotted,
+    warm_days,
+    first_at,
+    last_at,
+});
 
 /// One campaign's day in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,43 +176,37 @@ impl Store {
         let db = &self.db.read;
         let pairs = async |text: &str| -> Result<Vec<(String, u32)>, StoreError> {
             let rows = db.query_all_raw(sql(text, [day.into()])).await?;
-            rows.iter().map(|r| Ok((r.try_get("", "name")?, r.try_get("", "used")?))).collect()
+            rows.iter().map(|r| Ok((r.read("name")?, r.read("used")?))).collect()
         };
         let mailboxes = db
             .query_all_raw(sql(
-                "SELECT mailbox_id, attempted, manual FROM mailbox_days WHERE day = ?1",
+                "SELECT mailbox_id, attempted, manual FROM mailbox_days WHERE day = $1",
                 [day.into()],
             ))
             .await?
             .iter()
-            .map(|r| {
-                Ok((
-                    r.try_get("", "mailbox_id")?,
-                    r.try_get("", "attempted")?,
-                    r.try_get("", "manual")?,
-                ))
-            })
+            .map(|r| Ok((r.read("mailbox_id")?, r.read("attempted")?, r.read("manual")?)))
             .collect::<Result<_, StoreError>>()?;
         let booked = db
             .query_all_raw(sql(
-                "SELECT mailbox_id, due_at FROM messages WHERE state = 'planned' AND plan_day = ?1",
+                "SELECT mailbox_id, due_at FROM messages WHERE state = 'planned' AND plan_day = $1",
                 [day.into()],
             ))
             .await?
             .iter()
-            .map(|r| Ok((r.try_get("", "mailbox_id")?, r.try_get("", "due_at")?)))
+            .map(|r| Ok((r.read("mailbox_id")?, r.read("due_at")?)))
             .collect::<Result<_, StoreError>>()?;
         let campaigns = db
             .query_all_raw(sql(CAMPAIGN_USE, [day.into()]))
             .await?
             .iter()
-            .map(|r| Ok((r.try_get("", "campaign_id")?, r.try_get("", "used")?)))
+            .map(|r| Ok((r.read("campaign_id")?, r.read("used")?)))
             .collect::<Result<_, StoreError>>()?;
         let people = db
             .query_all_raw(sql(PEOPLE_BOOKED, [day.into()]))
             .await?
             .iter()
-            .map(|r| Ok(r.try_get("", "prospect_id")?))
+            .map(|r| Ok(r.read("prospect_id")?))
             .collect::<Result<_, StoreError>>()?;
         let companies = pairs(COMPANY_USE).await?;
         Ok(DayUse {
@@ -221,18 +239,26 @@ impl Store {
         campaign: i64,
         mut wants: impl FnMut(Candidate) -> bool,
     ) -> Result<(), StoreError> {
-        let mut rows = self.db.read.stream_raw(sql(NEW, [campaign.into()])).await?;
-        while let Some(row) = rows.try_next().await? {
-            if !wants(Candidate::from_query_result(&row, "")?) {
-                break;
+        let mut after = 0;
+        loop {
+            let query = sql(NEW, [campaign.into(), after.into(), PAGE.into()]);
+            let page = Candidate::find_by_statement(query).all(&self.db.read).await?;
+            let is_last = page.len() < PAGE as usize;
+            for candidate in page {
+                after = candidate.enrolment_id;
+                if !wants(candidate) {
+                    return Ok(());
+                }
+            }
+            if is_last {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Whether a plan of that day was saved.
     pub async fn is_planned(&self, day: &str) -> Result<bool, StoreError> {
-        let query = sql("SELECT 1 FROM plans WHERE day = ?1 LIMIT 1", [day.into()]);
+        let query = sql("SELECT 1 FROM plans WHERE day = $1 LIMIT 1", [day.into()]);
         Ok(self.db.read.query_one_raw(query).await?.is_some())
     }
 
@@ -241,63 +267,33 @@ impl Store {
         let db = &self.db.read;
         let row = db
             .query_one_raw(sql(
-                "SELECT max(revision) AS revisions FROM plans WHERE day = ?1",
+                "SELECT max(revision) AS revisions FROM plans WHERE day = $1",
                 [day.into()],
             ))
             .await?;
-        let revisions: Option<u32> =
-            row.map(|row| row.try_get("", "revisions")).transpose()?.flatten();
+        let revisions: Option<u32> = row.map(|row| row.read("revisions")).transpose()?.flatten();
         let Some(revisions) = revisions else { return Ok(None) };
         let query = sql(SAVED_MAILBOX_DAYS, [day.into()]);
         let mailboxes = SavedMailboxDay::find_by_statement(query).all(db).await?;
         let campaigns = db
             .query_all_raw(sql(
-                "SELECT campaign_id, sum(planned) AS planned FROM plans WHERE day = ?1
+                "SELECT campaign_id, CAST(sum(planned) AS BIGINT) AS planned FROM plans WHERE day = $1
                  GROUP BY campaign_id ORDER BY campaign_id",
                 [day.into()],
             ))
             .await?
             .iter()
-            .map(|r| Ok((r.try_get("", "campaign_id")?, r.try_get("", "planned")?)))
+            .map(|r| Ok((r.read("campaign_id")?, r.read("planned")?)))
             .collect::<Result<_, StoreError>>()?;
         let shortfalls = db
             .query_all_raw(sql(LAST_SHORTFALLS, [day.into()]))
             .await?
             .iter()
             .map(|r| {
-                Ok((
-                    r.try_get("", "campaign_id")?,
-                    r.try_get("", "why")?,
-                    r.try_get("", "count")?,
-                    r.try_get("", "cure")?,
-                ))
+                Ok((r.read("campaign_id")?, r.read("why")?, r.read("count")?, r.read("cure")?))
             })
             .collect::<Result<_, StoreError>>()?;
         Ok(Some(SavedPlan { revisions, mailboxes, campaigns, shortfalls }))
-    }
-
-    /// A number that grows whenever something happens that may give the day new work or new room.
-    pub async fn planning_mark(&self) -> Result<i64, StoreError> {
-        let row = self.db.read.query_one_raw(sql(PLANNING_MARK, [])).await?;
-        Ok(row
-            .map(|row| row.try_get::<Option<i64>>("", "mark"))
-            .transpose()?
-            .flatten()
-            .unwrap_or(0))
-    }
-
-    /// The first moment after `after` at which a follow-up becomes ready that no plan has.
-    pub async fn next_follow_up_at(&self, after: i64) -> Result<Option<i64>, StoreError> {
-        let query = sql(
-            "SELECT min((SELECT min(e.next_at) FROM enrolments e WHERE e.campaign_id = c.id
-                         AND e.state = 'active' AND e.next_at > ?1
-                         AND NOT EXISTS (SELECT 1 FROM messages m
-                             WHERE m.enrolment_id = e.id AND m.position = e.next_step))) AS at
-             FROM campaigns c WHERE c.state = 'running'",
-            [after.into()],
-        );
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.try_get("", "at")).transpose()?.flatten())
     }
 }
 
@@ -308,47 +304,47 @@ const SAVED_MAILBOX_DAYS: &str = "
            (SELECT max(due_at) FROM messages m WHERE m.mailbox_id = d.mailbox_id
             AND m.plan_day = d.day) AS last_at
     FROM mailbox_days d JOIN mailboxes b ON b.id = d.mailbox_id
-    WHERE d.day = ?1 ORDER BY b.address";
+    WHERE d.day = $1 ORDER BY b.address";
 
 const LAST_SHORTFALLS: &str = "
     SELECT s.campaign_id, s.why, s.count, s.cure FROM shortfalls s
-    WHERE s.day = ?1 AND s.revision = (SELECT max(p.revision) FROM plans p
+    WHERE s.day = $1 AND s.revision = (SELECT max(p.revision) FROM plans p
           WHERE p.campaign_id = s.campaign_id AND p.day = s.day)
     ORDER BY s.campaign_id, s.why";
 
 const CAMPAIGN_USE: &str = "
     SELECT campaign_id, count(*) AS used FROM (
-        SELECT campaign_id, id FROM messages WHERE sending_on = ?1 AND attempts > 0
-        UNION SELECT campaign_id, id FROM messages WHERE state = 'planned' AND plan_day = ?1)
+        SELECT campaign_id, id FROM messages WHERE sending_on = $1 AND attempts > 0
+        UNION SELECT campaign_id, id FROM messages WHERE state = 'planned' AND plan_day = $1) AS uses
     GROUP BY campaign_id";
 
 const PEOPLE_BOOKED: &str = "
     SELECT DISTINCT e.prospect_id FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
-    WHERE m.state = 'planned' AND m.plan_day = ?1";
+    WHERE m.state = 'planned' AND m.plan_day = $1";
 
 const DOMAIN_USE: &str = "
-    SELECT name, sum(used) AS used FROM (
-        SELECT name, attempted AS used FROM budget_days WHERE scope = 'domain' AND day = ?1
+    SELECT name, CAST(sum(used) AS BIGINT) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'domain' AND day = $1
         UNION ALL
         SELECT b.domain, count(*) FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-        WHERE m.state = 'planned' AND m.plan_day = ?1 GROUP BY b.domain)
+        WHERE m.state = 'planned' AND m.plan_day = $1 GROUP BY b.domain) AS uses
     GROUP BY name";
 
 const TENANT_USE: &str = "
-    SELECT name, sum(used) AS used FROM (
-        SELECT name, attempted AS used FROM budget_days WHERE scope = 'tenant' AND day = ?1
+    SELECT name, CAST(sum(used) AS BIGINT) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'tenant' AND day = $1
         UNION ALL
         SELECT b.tenant, count(*) FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-        WHERE m.state = 'planned' AND m.plan_day = ?1 AND b.tenant IS NOT NULL GROUP BY b.tenant)
+        WHERE m.state = 'planned' AND m.plan_day = $1 AND b.tenant IS NOT NULL GROUP BY b.tenant) AS uses
     GROUP BY name";
 
 const COMPANY_USE: &str = "
-    SELECT name, sum(used) AS used FROM (
-        SELECT name, attempted AS used FROM budget_days WHERE scope = 'company' AND day = ?1
+    SELECT name, CAST(sum(used) AS BIGINT) AS used FROM (
+        SELECT name, attempted AS used FROM budget_days WHERE scope = 'company' AND day = $1
         UNION ALL
         SELECT p.company, count(*) FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
         JOIN prospects p ON p.id = e.prospect_id
-        WHERE m.state = 'planned' AND m.plan_day = ?1 AND p.company IS NOT NULL GROUP BY p.company)
+        WHERE m.state = 'planned' AND m.plan_day = $1 AND p.company IS NOT NULL GROUP BY p.company) AS uses
     GROUP BY name";
 
 const LEFT_OVER: &str = "
@@ -358,7 +354,7 @@ const LEFT_OVER: &str = "
            p.company, e.zone
     FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
     JOIN prospects p ON p.id = e.prospect_id JOIN campaigns c ON c.id = m.campaign_id
-    WHERE m.state = 'planned' AND (m.plan_day IS NULL OR m.plan_day < ?1)
+    WHERE m.state = 'planned' AND (m.plan_day IS NULL OR m.plan_day < $1)
       AND e.state = 'active' AND c.state = 'running'
     ORDER BY m.due_at, m.id";
 
@@ -370,7 +366,7 @@ const FOLLOW_UPS: &str = "
            p.last_attempt_at AS person_attempt_at, p.company, e.zone
     FROM campaigns c CROSS JOIN enrolments e
     JOIN prospects p ON p.id = e.prospect_id
-    WHERE c.state = 'running' AND e.campaign_id = c.id AND e.state = 'active' AND e.next_at > 0 AND e.next_at < ?1
+    WHERE c.state = 'running' AND e.campaign_id = c.id AND e.state = 'active' AND e.next_at > 0 AND e.next_at < $1
       AND e.next_step > 1
       AND NOT EXISTS (SELECT 1 FROM messages m
                       WHERE m.enrolment_id = e.id AND m.position = e.next_step)
@@ -381,11 +377,9 @@ const NEW: &str = "
            NULL AS message_id, NULL AS mailbox_id, e.next_at AS ready_at,
            p.last_attempt_at AS person_attempt_at, p.company, e.zone
     FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
-    WHERE e.campaign_id = ?1 AND e.state = 'active' AND e.next_at = 0
+    WHERE e.campaign_id = $1 AND e.state = 'active' AND e.next_at = 0 AND e.id > $2
       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id AND m.position = 1)
-    ORDER BY e.id";
+    ORDER BY e.id LIMIT $3";
 
-const PLANNING_MARK: &str = "
-    SELECT max(id) AS mark FROM events
-    WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
-                   'enrolment_resumed')";
+/// New enrolments of one look: a plan wants some of what may be a million.
+const PAGE: u32 = 5_000;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sea_orm::ConnectionTrait;
 
 use crate::db::sql;
+use crate::row::Row as _;
 use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
 impl Store {
@@ -35,7 +36,7 @@ impl Store {
             for (name, ceiling) in budgets {
                 transaction
                     .execute_raw(sql(
-                        "INSERT INTO budget_days (scope, name, day, ceiling) VALUES (?1, ?2, ?3, ?4)
+                        "INSERT INTO budget_days (scope, name, day, ceiling) VALUES ($1, $2, $3, $4)
                          ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling",
                         [
                             scope.into(),
@@ -67,13 +68,13 @@ impl Store {
             return Ok(false);
         }
         let query = sql(
-            "SELECT scope, name, ceiling FROM budget_days WHERE day = ?1",
+            "SELECT scope, name, ceiling FROM budget_days WHERE day = $1",
             [plan.day.as_str().into()],
         );
         let mut budgets = BTreeMap::new();
         for row in self.db.read.query_all_raw(query).await? {
-            let place: (String, String) = (row.try_get("", "scope")?, row.try_get("", "name")?);
-            budgets.insert(place, row.try_get::<u32>("", "ceiling")?);
+            let place: (String, String) = (row.read("scope")?, row.read("name")?);
+            budgets.insert(place, row.read::<u32>("ceiling")?);
         }
         let has = |scope: &str, planned: &[(String, u32)]| {
             let known = |name: &String| budgets.get(&(scope.to_owned(), name.clone()));
@@ -92,8 +93,8 @@ async fn save_entry(
     let revision: u32 = db
         .query_one_raw(sql(
             "INSERT INTO plans (campaign_id, day, revision, seed, target, planned, shortfall)
-             SELECT ?1, ?2, coalesce(max(revision), 0) + 1, ?3, ?4, ?5, ?4 - ?5 FROM plans
-             WHERE campaign_id = ?1 AND day = ?2 RETURNING revision",
+             SELECT $1, $2, coalesce(max(revision), 0) + 1, $3, $4, $5, $4 - $5 FROM plans
+             WHERE campaign_id = $1 AND day = $2 RETURNING revision",
             [
                 entry.campaign_id.into(),
                 day.into(),
@@ -104,11 +105,11 @@ async fn save_entry(
         ))
         .await?
         .ok_or_else(|| StoreError::Inconsistent("a plan was not written".to_owned()))?
-        .try_get("", "revision")?;
+        .read("revision")?;
     for (why, count, cure) in &entry.shortfalls {
         db.execute_raw(sql(
             "INSERT INTO shortfalls (campaign_id, day, revision, why, count, cure)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+             VALUES ($1, $2, $3, $4, $5, $6)",
             [
                 entry.campaign_id.into(),
                 day.into(),
@@ -125,7 +126,7 @@ async fn save_entry(
         entry.planned, entry.target
     );
     db.execute_raw(sql(
-        "INSERT INTO events (at, kind, campaign_id, data) VALUES (?1, 'planned', ?2, ?3)",
+        "INSERT INTO events (at, kind, campaign_id, data) VALUES ($1, 'planned', $2, $3)",
         [plan.now.into(), entry.campaign_id.into(), data.into()],
     ))
     .await?;
@@ -140,9 +141,9 @@ async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool
     for message in known {
         let moved = db
             .execute_raw(sql(
-                "UPDATE messages SET mailbox_id = ?2, plan_day = ?3, due_at = ?4, closes_at = ?5,
+                "UPDATE messages SET mailbox_id = $2, plan_day = $3, due_at = $4, closes_at = $5,
                     why = NULL
-                 WHERE id = ?1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < ?3)",
+                 WHERE id = $1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < $3)",
                 [
                     message.message_id.into(),
                     message.mailbox_id.into(),
@@ -181,7 +182,7 @@ async fn is_still_planned(
     db: &impl ConnectionTrait,
     message: Option<i64>,
 ) -> Result<bool, StoreError> {
-    let query = sql("SELECT 1 FROM messages WHERE id = ?1 AND state = 'planned'", [message.into()]);
+    let query = sql("SELECT 1 FROM messages WHERE id = $1 AND state = 'planned'", [message.into()]);
     Ok(db.query_one_raw(query).await?.is_some())
 }
 
@@ -193,18 +194,20 @@ const BATCH: usize = 500;
 const NEW_MESSAGES: &str = "
     INSERT INTO messages (enrolment_id, campaign_id, position, mailbox_id, due_at, closes_at, plan_day,
                           changed_at)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2, ?3
-    FROM json_each(?1) j
-    WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = j.value ->> 0
-                      AND m.position = j.value ->> 2)";
+    SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT),
+           CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), CAST(value ->> 5 AS BIGINT), $2, $3
+    FROM json_each($1) j
+    WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = CAST(j.value ->> 0 AS BIGINT)
+                      AND m.position = CAST(j.value ->> 2 AS BIGINT))";
 
 /// The day's allowance is what the day is judged by: a pause or a probe takes room away, and makes no
 /// warm day of one that was barely used.
 const SAVE_MAILBOX_DAY: &str = "
     INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
-    VALUES (?1, ?2, max(?3, ?4), ?4, ?5, ?6, ?7)
+    VALUES ($1, $2, max($3, $4), $4, $5, $6, $7)
     ON CONFLICT (mailbox_id, day) DO UPDATE SET
-        cap = max(excluded.cap, attempted),
-        allowance = min(max(allowance, excluded.allowance), max(excluded.cap, attempted)),
+        cap = max(excluded.cap, mailbox_days.attempted),
+        allowance = min(max(mailbox_days.allowance, excluded.allowance),
+                        max(excluded.cap, mailbox_days.attempted)),
         ceiling = excluded.ceiling, allotted = excluded.allotted,
         warm_days = excluded.warm_days";

@@ -4,14 +4,15 @@
 //! mailboxes share one. Should one of them fail, the group is undone and each is written alone:
 //! a refused claim undoes nobody else's.
 //!
+//! In PostgreSQL the groups of several daemons work beside one another (see [`crate::postgres`]).
+//!
 //! Runs as a task of its own, so a caller that is dropped in mid-wait cannot cancel a commit.
 
 use sea_orm::DatabaseTransaction;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::StoreError;
 use crate::db::Db;
-use crate::{Claim, Settlement, claim, settle};
+use crate::{Claim, Settlement, StoreError, claim, postgres, settle};
 
 /// One thing to write.
 #[derive(Clone, Debug)]
@@ -19,6 +20,17 @@ pub(crate) enum Entry {
     Claim(Box<Claim>),
     Dot { message: i64, epoch: i64, now: i64 },
     Settle(Box<Settlement>),
+}
+
+impl Entry {
+    /// The message whose budgets, person or campaign it moves. A dot moves none.
+    fn counts_on(&self) -> Option<i64> {
+        match self {
+            Self::Claim(claim) => Some(claim.message),
+            Self::Dot { .. } => None,
+            Self::Settle(settlement) => Some(settlement.message),
+        }
+    }
 }
 
 /// What came of it: whether the row was still in the state that the entry supposes.
@@ -52,12 +64,16 @@ impl Scribe {
 }
 
 async fn write_groups(db: Db, mut inbox: mpsc::Receiver<Request>) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
-    while inbox.recv_many(&mut group, GROUP_MAX).await > 0 {
+    let at_most = if db.is_shared() { postgres::GROUP_MAX } else { GROUP_MAX };
+    let mut group = Vec::with_capacity(at_most);
+    while inbox.recv_many(&mut group, at_most).await > 0 {
         let entries: Vec<&Entry> = group.iter().map(|request| &request.entry).collect();
         let written: Vec<Written> = match write_together(&db, &entries).await {
             Ok(written) => written.into_iter().map(Ok).collect(),
-            Err(error) if group.len() == 1 => vec![Err(error)],
+            // Each alone would be told the same, and much later.
+            Err(error) if group.len() == 1 || matches!(error, StoreError::Unreachable) => {
+                vec![Err(error); group.len()]
+            }
             Err(_) => {
                 let mut alone = Vec::with_capacity(group.len());
                 for entry in entries {
@@ -75,11 +91,27 @@ async fn write_groups(db: Db, mut inbox: mpsc::Receiver<Request>) {
     }
 }
 
+/// Settlements come last: a campaign, which all of its mailboxes share, is then held for the
+/// shortest time.
 async fn write_together(db: &Db, entries: &[&Entry]) -> Result<Vec<bool>, StoreError> {
-    let transaction = db.begin().await?;
-    let mut written = Vec::with_capacity(entries.len());
-    for entry in entries {
-        written.push(write_one(&transaction, entry).await?);
+    let (settling, others): (Vec<usize>, Vec<usize>) =
+        (0..entries.len()).partition(|&n| matches!(entries[n], Entry::Settle(_)));
+    let messages = |of: &[usize]| of.iter().filter_map(|&n| entries[n].counts_on()).collect();
+    let transaction = db.begin_unlocked().await?;
+    if db.is_shared() {
+        let all: Vec<i64> = messages(&[others.as_slice(), settling.as_slice()].concat());
+        postgres::wait_beside(&transaction, &all).await?;
+    }
+    let mut written = vec![false; entries.len()];
+    for n in others {
+        written[n] = write_one(&transaction, entries[n]).await?;
+    }
+    if db.is_shared() {
+        let settled: Vec<i64> = messages(&settling);
+        postgres::wait_for_campaigns(&transaction, &settled).await?;
+    }
+    for n in settling {
+        written[n] = write_one(&transaction, entries[n]).await?;
     }
     transaction.commit().await?;
     Ok(written)

@@ -5,11 +5,12 @@ use warmfront_core::health::Blow;
 use warmfront_core::span::Span;
 
 use crate::db::sql;
+use crate::row::{Row as _, columns};
 use crate::scribe::Entry;
 use crate::{Store, StoreError};
 
 /// A message that is due, with all that its text needs.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueMessage {
     /// Its row.
     pub id: i64,
@@ -42,6 +43,24 @@ pub struct DueMessage {
     /// The prospect's zone, as the enrolment has it.
     pub zone: String,
 }
+
+columns!(DueMessage {
+    id,
+    enrolment_id,
+    campaign_id,
+    campaign_slug,
+    position,
+    due_at,
+    closes_at,
+    attempts,
+    first_attempt_at,
+    rfc_message_id,
+    unsubscribe_token,
+    revision_id,
+    address,
+    attributes,
+    zone,
+});
 
 /// A message accepted earlier in the same thread.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -163,9 +182,9 @@ impl Store {
              JOIN enrolments e ON e.id = m.enrolment_id
              JOIN prospects p ON p.id = e.prospect_id
              JOIN campaigns c ON c.id = m.campaign_id
-             WHERE m.mailbox_id = ?1 AND m.plan_day = ?2 AND m.due_at <= ?3
+             WHERE m.mailbox_id = $1 AND m.plan_day = $2 AND m.due_at <= $3
                AND m.state = 'planned' AND p.address IS NOT NULL
-             ORDER BY m.due_at, m.id LIMIT ?4",
+             ORDER BY m.due_at, m.id LIMIT $4",
             [mailbox.into(), day.into(), now.into(), limit.into()],
         );
         Ok(DueMessage::find_by_statement(query).all(&self.db.read).await?)
@@ -180,18 +199,18 @@ impl Store {
     ) -> Result<Option<i64>, StoreError> {
         let query = sql(
             "SELECT min(due_at) AS due_at FROM messages
-             WHERE mailbox_id = ?1 AND plan_day = ?2 AND state = 'planned' AND due_at > ?3",
+             WHERE mailbox_id = $1 AND plan_day = $2 AND state = 'planned' AND due_at > $3",
             [mailbox.into(), day.into(), after.into()],
         );
         let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.try_get("", "due_at")).transpose()?.flatten())
+        Ok(row.map(|row| row.read("due_at")).transpose()?.flatten())
     }
 
     /// What was accepted of this thread before `position`, in order.
     pub async fn thread(&self, enrolment: i64, position: u32) -> Result<Vec<InThread>, StoreError> {
         let query = sql(
             "SELECT rfc_message_id, final_message_id, subject FROM messages
-             WHERE enrolment_id = ?1 AND position < ?2 AND state IN ('accepted', 'in_doubt')
+             WHERE enrolment_id = $1 AND position < $2 AND state IN ('accepted', 'in_doubt')
              ORDER BY position",
             [enrolment.into(), position.into()],
         );
@@ -225,9 +244,9 @@ impl Store {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE messages SET due_at = coalesce(?2, due_at), closes_at = coalesce(?4, closes_at),
-                        why = ?3, plan_day = CASE WHEN ?2 IS NULL THEN NULL ELSE plan_day END
-                 WHERE id = ?1 AND state = 'planned'",
+                "UPDATE messages SET due_at = coalesce($2, due_at), closes_at = coalesce($4, closes_at),
+                        why = $3, plan_day = CASE WHEN $2 IS NULL THEN NULL ELSE plan_day END
+                 WHERE id = $1 AND state = 'planned'",
                 [
                     message.into(),
                     hours.map(Span::start).into(),
@@ -244,7 +263,7 @@ impl Store {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE messages SET why = ?2 WHERE id = ?1 AND state = 'planned' AND why IS NOT ?2",
+                "UPDATE messages SET why = $2 WHERE id = $1 AND state = 'planned' AND why IS DISTINCT FROM $2",
                 [message.into(), why.into()],
             ))
             .await?;
@@ -269,14 +288,14 @@ impl Store {
         let transaction = self.db.begin().await?;
         transaction
             .execute_raw(sql(
-                "UPDATE enrolments SET state = 'blocked', because = ?2
-                 WHERE id = ?1 AND state = 'active'",
+                "UPDATE enrolments SET state = 'blocked', because = $2
+                 WHERE id = $1 AND state = 'active'",
                 [enrolment.into(), why.into()],
             ))
             .await?;
         transaction
             .execute_raw(sql(
-                "UPDATE messages SET plan_day = NULL, why = ?2 WHERE id = ?1 AND state = 'planned'",
+                "UPDATE messages SET plan_day = NULL, why = $2 WHERE id = $1 AND state = 'planned'",
                 [message.into(), format!("blocked: {why}").into()],
             ))
             .await?;

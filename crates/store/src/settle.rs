@@ -3,6 +3,7 @@
 use sea_orm::ConnectionTrait;
 
 use crate::db::sql;
+use crate::row::Row as _;
 use crate::{Fate, Settlement, StoreError, health};
 
 pub(crate) async fn settle(
@@ -25,7 +26,7 @@ pub(crate) async fn settle(
                 row.final_message_id.into(),
                 row.retry_at.into(),
                 row.closes_at.into(),
-                row.gives_back.into(),
+                i64::from(row.gives_back).into(),
             ],
         ))
         .await?;
@@ -94,15 +95,15 @@ async fn advance_enrolment(
     settlement: &Settlement,
 ) -> Result<(), StoreError> {
     let message = settlement.message;
-    let enrolment = "(SELECT enrolment_id FROM messages WHERE id = ?1)";
+    let enrolment = "(SELECT enrolment_id FROM messages WHERE id = $1)";
     let statement = match &settlement.fate {
         Fate::Accepted { next: Some((step, at)), .. } => sql(
-            &format!("UPDATE enrolments SET next_step = ?2, next_at = ?3 WHERE id = {enrolment}"),
+            &format!("UPDATE enrolments SET next_step = $2, next_at = $3 WHERE id = {enrolment}"),
             [message.into(), (*step).into(), (*at).into()],
         ),
         Fate::Accepted { next: None, .. } => sql(
             &format!(
-                "UPDATE enrolments SET state = 'finished', ended_at = ?2
+                "UPDATE enrolments SET state = 'finished', ended_at = $2
                  WHERE id = {enrolment} AND state IN ('active', 'held')"
             ),
             [message.into(), settlement.now.into()],
@@ -111,7 +112,7 @@ async fn advance_enrolment(
             let state = if *verdict == "hard_bounce" { "bounced" } else { "rejected" };
             sql(
                 &format!(
-                    "UPDATE enrolments SET state = ?2, because = ?3, ended_at = ?4
+                    "UPDATE enrolments SET state = $2, because = $3, ended_at = $4
                      WHERE id = {enrolment} AND ended_at IS NULL"
                 ),
                 [message.into(), state.into(), why.as_str().into(), settlement.now.into()],
@@ -119,7 +120,7 @@ async fn advance_enrolment(
         }
         // What is given back forgets its first attempt, unless that is how its age is known.
         Fate::NotSent { since: Some(since), .. } => sql(
-            "UPDATE messages SET first_attempt_at = ?2 WHERE id = ?1",
+            "UPDATE messages SET first_attempt_at = $2 WHERE id = $1",
             [message.into(), (*since).into()],
         ),
         Fate::GivenUp { why } => return give_up(db, message, why, settlement.now).await,
@@ -141,16 +142,16 @@ pub(crate) async fn give_up(
 ) -> Result<(), StoreError> {
     let given_up = db
         .execute_raw(sql(
-            "UPDATE messages SET state = 'rejected', verdict = 'message', why = ?2,
-                    settled_at = ?3, changed_at = ?3
-             WHERE id = ?1 AND state = 'planned'",
+            "UPDATE messages SET state = 'rejected', verdict = 'message', why = $2,
+                    settled_at = $3, changed_at = $3
+             WHERE id = $1 AND state = 'planned'",
             [message.into(), why.into(), now.into()],
         ))
         .await?;
     if given_up.rows_affected() == 1 {
         db.execute_raw(sql(
-            "UPDATE enrolments SET state = 'rejected', because = ?2, ended_at = ?3
-             WHERE id = (SELECT enrolment_id FROM messages WHERE id = ?1) AND ended_at IS NULL",
+            "UPDATE enrolments SET state = 'rejected', because = $2, ended_at = $3
+             WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL",
             [message.into(), why.into(), now.into()],
         ))
         .await?;
@@ -166,11 +167,11 @@ async fn suppress_recipient(
     let address = db
         .query_one_raw(sql(
             "SELECT p.address FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
-             JOIN prospects p ON p.id = e.prospect_id WHERE m.id = ?1",
+             JOIN prospects p ON p.id = e.prospect_id WHERE m.id = $1",
             [settlement.message.into()],
         ))
         .await?
-        .map(|row| row.try_get::<Option<String>>("", "address"))
+        .map(|row| row.read::<Option<String>>("address"))
         .transpose()?
         .flatten();
     if let Some(address) = address {
@@ -188,11 +189,11 @@ async fn suppress_recipient(
 
 const SETTLE: &str = "
     UPDATE messages SET
-        state = ?4, changed_at = ?3, verdict = ?5, why = ?6, smtp_code = ?7, enhanced_status = ?8,
-        final_message_id = coalesce(?9, final_message_id),
-        settled_at = CASE WHEN ?4 = 'planned' THEN NULL ELSE ?3 END,
-        due_at = coalesce(?10, due_at),
-        closes_at = coalesce(?11, closes_at),
-        plan_day = CASE WHEN ?4 = 'planned' AND ?11 IS NULL THEN NULL ELSE plan_day END,
-        attempts = attempts - ?12
-    WHERE id = ?1 AND state = 'sending' AND lease_epoch = ?2";
+        state = $4, changed_at = $3, verdict = $5, why = $6, smtp_code = $7, enhanced_status = $8,
+        final_message_id = coalesce($9, final_message_id),
+        settled_at = CASE WHEN $4 = 'planned' THEN NULL ELSE $3 END,
+        due_at = coalesce($10, due_at),
+        closes_at = coalesce($11, closes_at),
+        plan_day = CASE WHEN $4 = 'planned' AND $11 IS NULL THEN NULL ELSE plan_day END,
+        attempts = attempts - $12
+    WHERE id = $1 AND state = 'sending' AND lease_epoch = $2";

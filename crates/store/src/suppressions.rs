@@ -76,14 +76,14 @@ impl Store {
         let transaction = self.db.begin().await?;
         let gone = transaction
             .execute_raw(sql(
-                "DELETE FROM suppressions WHERE scope = ?1 AND value = ?2",
+                "DELETE FROM suppressions WHERE scope = $1 AND value = $2",
                 [scope.as_str().into(), value.to_lowercase().into()],
             ))
             .await?;
         if gone.rows_affected() == 1 {
             transaction
                 .execute_raw(sql(
-                    "INSERT INTO events (at, kind, data) VALUES (?1, 'unsuppressed', '{}')",
+                    "INSERT INTO events (at, kind, data) VALUES ($1, 'unsuppressed', '{}')",
                     [now.into()],
                 ))
                 .await?;
@@ -111,7 +111,7 @@ pub(crate) async fn add(
     let value = value.to_lowercase();
     let new = db
         .execute_raw(sql(
-            "INSERT INTO suppressions (scope, value, reason, created_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO suppressions (scope, value, reason, created_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
             [scope.as_str().into(), value.as_str().into(), reason.into(), now.into()],
         ))
@@ -120,12 +120,12 @@ pub(crate) async fn add(
         return Ok(false);
     }
     let whom = match scope {
-        Scope::Address => "address = ?1",
-        Scope::Domain => "domain = ?1 OR company = ?1",
+        Scope::Address => "address = $1",
+        Scope::Domain => "domain = $1 OR company = $1",
     };
     db.execute_raw(sql(
         &format!(
-            "UPDATE enrolments SET state = 'suppressed', because = ?2, ended_at = ?3
+            "UPDATE enrolments SET state = 'suppressed', because = $2, ended_at = $3
              WHERE ended_at IS NULL AND prospect_id IN (SELECT id FROM prospects WHERE {whom})"
         ),
         [value.into(), reason.into(), now.into()],

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use sea_orm::ConnectionTrait as _;
 
 use crate::db::sql;
+use crate::row::Row as _;
 use crate::{Store, StoreError};
 
 /// The file that remembers how far each set of books has come.
@@ -58,7 +59,8 @@ impl Watermark {
         for (name, epoch) in marks {
             writeln!(text, "{name} {epoch}").map_err(io::Error::other)?;
         }
-        let beside = self.file.with_extension("epochs.new");
+        // Daemons that share the books may share this folder too.
+        let beside = self.file.with_extension(format!("epochs.{}", std::process::id()));
         let mut file = File::create(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -108,5 +110,5 @@ impl Store {
 
 fn mark(row: Option<sea_orm::QueryResult>) -> Result<Mark, StoreError> {
     let row = row.ok_or_else(|| StoreError::Inconsistent("they have no name".to_owned()))?;
-    Ok(Mark { name: row.try_get("", "name")?, epoch: row.try_get("", "epoch")? })
+    Ok(Mark { name: row.read("name")?, epoch: row.read("epoch")? })
 }

@@ -95,6 +95,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::InUse { .. }
+            | StoreError::TooOld { .. }
+            | StoreError::Forgetful { .. }
+            | StoreError::WrongClock { .. }
             | StoreError::Restored { .. }
             | StoreError::Watermark { .. }
             | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),

@@ -19,6 +19,7 @@ use super::folder as files;
 use super::record::Log;
 use super::scenario::{Event, PAUSED_BECAUSE, Scenario, zone};
 use super::seams::{Gate, WatchedInbox, WatchedOut};
+use crate::postgres::Cluster;
 
 /// The engine as a play has it.
 pub type Engine = Loops<WatchedOut, WatchedInbox>;
@@ -45,6 +46,8 @@ pub struct Play {
     engines: u32,
     events: usize,
     folders: TempDir,
+    /// The PostgreSQL database that keeps the books, where one does.
+    database: Option<String>,
 }
 
 impl Play {
@@ -57,6 +60,14 @@ impl Play {
     /// and a query that is dropped half-way costs its connection.
     pub async fn begin_on_disk(scenario: Scenario, folder: &Path) -> Self {
         Self::begin_with(scenario, &format!("sqlite://{}/books.db", folder.display())).await
+    }
+
+    /// The same with books in PostgreSQL.
+    pub async fn begin_on_postgres(scenario: Scenario) -> Self {
+        let cluster = Cluster::shared();
+        let name = cluster.database(None);
+        let play = Self::begin_with(scenario, &cluster.url(&name)).await;
+        Self { database: Some(name), ..play }
     }
 
     async fn begin_with(scenario: Scenario, url: &str) -> Self {
@@ -84,6 +95,7 @@ impl Play {
             events: 0,
             scenario: Arc::new(scenario),
             folders,
+            database: None,
             store,
             fleet,
         };
@@ -150,6 +162,11 @@ impl Play {
 
     /// What follows an engine's end: nobody holds a lease any more.
     pub async fn bury(&self) {
+        if let Some(database) = &self.database {
+            // There a lock proves nothing, so only somebody past the store knows that all are gone.
+            let free = "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL";
+            Cluster::shared().run_sql(database, &[free.to_owned()]);
+        }
         let lock = self.store.lock_for_daemon("the undertaker").expect("books in memory");
         self.store.end_all_leases(&lock).await.expect("leases end");
     }

@@ -16,7 +16,10 @@ struct Told {
 }
 
 async fn play(seed: u64, sizes: Sizes) -> Told {
-    let mut play = Play::begin(draw(seed, sizes)).await;
+    prove_to_its_end(Play::begin(draw(seed, sizes)).await).await
+}
+
+async fn prove_to_its_end(mut play: Play) -> Told {
     let scenario = Arc::clone(&play.scenario);
     let (world, log) = (play.world.clone(), play.log.clone());
     let mut oracle = Oracle::new(scenario, world, log, play.start);
@@ -84,6 +87,17 @@ fn the_same_seed_tells_the_same_story() {
 }
 
 /// Minutes long, so only on request.
+#[test]
+fn either_database_tells_the_same_story() {
+    on_every_core(0..number("WARMFRONT_SEEDS_ON_POSTGRES").unwrap_or(6), |&seed| {
+        let in_sqlite = block_on(play(seed, Sizes::SMALL)).ledger;
+        let scenario = draw(seed, Sizes::SMALL);
+        let in_postgres = async { prove_to_its_end(Play::begin_on_postgres(scenario).await).await };
+        assert_eq!(in_sqlite, block_on(in_postgres).ledger, "seed {seed}");
+        true
+    });
+}
+
 #[test]
 fn a_year_of_a_whole_fleet() {
     let Some(years) = number("WARMFRONT_YEAR") else {

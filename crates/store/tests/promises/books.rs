@@ -9,14 +9,17 @@ use sea_orm::{
 use tempfile::TempDir;
 use warmfront_store::{Durability, Settings, Store};
 
+use crate::postgres::Cluster;
+
 /// A database that can keep the books. Another one is another variant here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Database {
     SqliteInMemory,
     SqliteFile,
+    Postgres,
 }
 
-const EACH: [Database; 2] = [Database::SqliteInMemory, Database::SqliteFile];
+const EACH: [Database; 3] = [Database::SqliteInMemory, Database::SqliteFile, Database::Postgres];
 
 /// Runs a promise against empty books in each database.
 pub(crate) async fn for_each_database(promise: impl AsyncFn(Books)) {
@@ -29,6 +32,7 @@ pub(crate) async fn for_each_database(promise: impl AsyncFn(Books)) {
 pub(crate) struct Books {
     pub(crate) store: Store,
     pub(crate) url: String,
+    database: Database,
     raw: DatabaseConnection,
     _folder: TempDir,
 }
@@ -41,8 +45,43 @@ pub(crate) const MINUTE: i64 = 60_000;
 pub(crate) const HOUR: i64 = 60 * MINUTE;
 pub(crate) const DAY: i64 = 24 * HOUR;
 
+/// A database with its schema and nothing else, to be copied: faster than migrating each anew.
+async fn migrated() -> &'static str {
+    static NAME: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+    let migrate = async || {
+        let name = Cluster::shared().database(None);
+        Store::open(&Cluster::shared().url(&name), Durability::None)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        name
+    };
+    NAME.get_or_init(migrate).await
+}
+
+/// What SQLite says of a constraint without a name of its own, and the name PostgreSQL has for it.
+const NAMES: [(&str, &str); 12] = [
+    ("UNIQUE constraint failed: messages.rfc_message_id", "messages_rfc_message_id_key"),
+    ("UNIQUE constraint failed: messages.mailbox_id", "one_in_flight_per_mailbox"),
+    ("UNIQUE constraint failed: import_rows.enrolment_id", "an_enrolment_comes_from_one_row"),
+    (
+        "UNIQUE constraint failed: enrolments.campaign_id, enrolments.prospect_id",
+        "enrolments_campaign_id_prospect_id_key",
+    ),
+    ("UNIQUE constraint failed: plans", "plans_pkey"),
+    ("CHECK constraint failed: attempts BETWEEN 0 AND 5", "messages_attempts_check"),
+    ("CHECK constraint failed", "violates check constraint"),
+    ("refused by the books: CHECK", "refused by the books: new row"),
+    ("refused by the books: FOREIGN KEY", "violates foreign key constraint"),
+    ("ease_percent", "mailboxes_ease_percent_check"),
+    ("lower(address)", "mailboxes_address_check"),
+    ("lower(value)", "suppressions_value_check"),
+];
+
 impl Books {
-    async fn open(database: Database) -> Self {
+    pub(crate) async fn open(database: Database) -> Self {
         static OPENED: AtomicU32 = AtomicU32::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
         let folder = tempfile::tempdir().unwrap();
@@ -50,6 +89,10 @@ impl Books {
             // A name of its own lets the second connection find it.
             Database::SqliteInMemory => format!("sqlite:file:promises-{number}?mode=memory"),
             Database::SqliteFile => format!("sqlite://{}/books.db", folder.path().display()),
+            Database::Postgres => {
+                let cluster = Cluster::shared();
+                cluster.url(&cluster.database(Some(migrated().await)))
+            }
         };
         let store = Store::open(&url, Durability::None).await.unwrap();
         let settings = Settings {
@@ -63,7 +106,12 @@ impl Books {
         let mut options = ConnectOptions::new(&url);
         options.max_connections(1).sqlx_logging(false);
         let raw = Connector::connect(options).await.unwrap();
-        Self { store, url, raw, _folder: folder }
+        Self { store, url, database, raw, _folder: folder }
+    }
+
+    /// What is so in only one kind of database.
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.database, Database::Postgres)
     }
 
     /// Writes past the store; says how many rows.
@@ -78,9 +126,17 @@ impl Books {
             Ok(written) => panic!("allowed ({} rows): {text}", written.rows_affected()),
             Err(error) => {
                 let error = error.to_string();
-                assert!(error.contains(words), "{text}\nwanted: {words}\nsaid: {error}");
+                assert!(self.says(&error, words), "{text}\nwanted: {words}\nsaid: {error}");
             }
         }
+    }
+
+    /// Whether a refusal says these words, or what stands for them in the other database: there a
+    /// constraint speaks by its name.
+    pub(crate) fn says(&self, error: &str, words: &str) -> bool {
+        let named = NAMES.iter().find(|(sqlite, _)| *sqlite == words);
+        let words = named.filter(|_| self.is_postgres()).map_or(words, |(_, name)| name);
+        error.contains(words) || error.replace('_', " ").contains(words)
     }
 
     /// Whether these statements may be written, one after the other; undoes them again.
@@ -137,6 +193,16 @@ impl Books {
         assert_eq!(audit.imbalances, []);
         for (slug, rows, accepted, rejected, duplicates, enrolments) in audit.campaigns {
             assert_eq!((rows, accepted), (accepted + rejected + duplicates, enrolments), "{slug}");
+        }
+    }
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        if self.is_postgres()
+            && let Some((_, name)) = self.url.rsplit_once('/')
+        {
+            Cluster::shared().drop_later(name);
         }
     }
 }

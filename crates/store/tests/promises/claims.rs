@@ -146,11 +146,12 @@ async fn a_follow_up_needs_a_fresh_reading_of_the_inbox() {
     for (read_at, may) in rows {
         for_each_database(async |books| {
             let scene = Scene::begin(books).await;
+            let on = if scene.books.is_postgres() { "ON messages" } else { "" };
             scene
                 .books
                 .write(&format!(
                     "UPDATE mailboxes SET inbox_read_at = {read_at};
-                     DROP TRIGGER messages_keep_their_step; UPDATE messages SET position = 2"
+                     DROP TRIGGER messages_keep_their_step {on}; UPDATE messages SET position = 2"
                 ))
                 .await;
             assert_eq!(scene.claim(0, NOW).await, may, "{read_at}");

@@ -106,7 +106,7 @@ async fn an_operators_pause_costs_nothing_and_clears_no_probe() {
         let scene = Scene::begin(books).await;
         let (store, ann) = (&scene.books.store, scene.mailboxes[0]);
         for probe in [false, true] {
-            let set = format!("UPDATE mailboxes SET probe = {probe}");
+            let set = format!("UPDATE mailboxes SET probe = {}", i64::from(probe));
             scene.books.write(&set).await;
             store.pause_mailbox(ann, "on holiday", NOW).await.unwrap();
             assert!(!scene.claim(0, NOW).await);

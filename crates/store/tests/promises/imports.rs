@@ -63,7 +63,7 @@ async fn an_address_that_was_not_normalised_is_refused_with_the_whole_list() {
         sender.send(Some(vec![row(0, "ada@acme.test"), row(1, "Bob@acme.test")])).await.unwrap();
         sender.send(None).await.unwrap();
         let refused = books.store.import(&campaign("spring", 1), receiver, NOW).await.unwrap_err();
-        assert!(refused.to_string().contains("refused by the books: CHECK"), "{refused}");
+        assert!(books.says(&refused.to_string(), "refused by the books: CHECK"), "{refused}");
         nothing_is_left(&books).await;
     })
     .await;
@@ -98,9 +98,9 @@ async fn more_rows_than_a_batch_arrive_in_order() {
         let people: Vec<&str> = people.iter().map(String::as_str).collect();
         let imported = books.import("spring", 1, &people).await;
         assert_eq!(imported.summary, summary(1_234, 1_234, 0, 0));
-        let query = "SELECT count(*) FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
-                     WHERE p.address = printf('p%04d@c%04d.test', e.id - 1, e.id - 1)";
-        assert_eq!(books.number(query).await, 1_234);
+        let query = "SELECT p.address FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                     ORDER BY e.id";
+        assert_eq!(books.rows(query).await, people);
         books.add_up().await;
     })
     .await;

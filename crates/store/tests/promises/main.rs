@@ -16,5 +16,10 @@ mod imports;
 mod leases;
 mod opening;
 mod plans;
+#[path = "../../../../tests/src/postgres.rs"]
+#[expect(unreachable_pub, reason = "the package of tests publishes it")]
+mod postgres;
 mod rows;
 mod scene;
+mod server;
+mod sharing;

@@ -1,11 +1,14 @@
 //! What a row may say: keys, checks, and what is kept for ever.
 
-use crate::books::{Books, NOW, TODAY, for_each_database};
+use crate::books::{Books, Database, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// A scene with one message sent, and one planned; `{m}` is the first's row.
 async fn check(promise: &str, statement: &str, words: &str) {
     for_each_database(async |books| {
+        if books.is_postgres() && statement.contains("OR REPLACE") {
+            return; // SQLite's alone: it deletes without a word to any trigger.
+        }
         let scene = sent(books).await;
         let statement = statement.replace("{m}", &scene.messages[0].to_string());
         let before = scene.books.rows("SELECT * FROM messages ORDER BY id").await;
@@ -91,6 +94,23 @@ async fn messages_events_revisions_evidence_and_counted_days_are_kept() {
         scene.books.refuse("UPDATE evidence SET kind = 'absence'", "evidence is kept").await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_kept_is_not_emptied_at_a_stroke_either() {
+    let scene = sent(Books::open(Database::Postgres).await).await;
+    let kept = ["messages", "events", "step_revisions", "evidence", "mailbox_days", "budget_days"];
+    for table in kept {
+        let words = match table {
+            "messages" => "messages are never deleted",
+            "events" => "events are append-only",
+            "step_revisions" => "a step revision never changes",
+            "evidence" => "evidence is kept",
+            _ => "a day that was counted is kept",
+        };
+        // On PostgreSQL alone: TRUNCATE asks no trigger on rows.
+        scene.books.refuse(&format!("TRUNCATE {table} CASCADE"), words).await;
+    }
 }
 
 #[tokio::test]
@@ -212,7 +232,8 @@ async fn a_sent_message_names_a_revision_that_exists() {
         let mut claim = scene.claim_of(0, NOW);
         claim.revision = 999;
         let refused = scene.books.store.claim(claim).await.unwrap_err();
-        assert!(refused.to_string().contains("refused by the books: FOREIGN KEY"), "{refused}");
+        let words = "refused by the books: FOREIGN KEY";
+        assert!(scene.books.says(&refused.to_string(), words), "{refused}");
         assert_eq!(scene.state(0).await, "planned");
     })
     .await;

@@ -25,7 +25,8 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
         return Err(Failure::Problems(missing));
     }
     let owner = wiring::owner(app.now());
-    // One daemon a database: the lock also proves that no earlier holder of a lease lives.
+    app.store.refuse_a_wrong_clock(app.now()).await?;
+    // One daemon a file: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
     let ways = wiring::ways(&app.config);

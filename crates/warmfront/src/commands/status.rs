@@ -15,6 +15,7 @@ pub(crate) async fn status(global: &Global) -> Done {
     let mailboxes = app.store.mailboxes().await?;
     let days = app.store.mailbox_days(&today).await?;
     let daemon = app.store.daemon()?;
+    let workers = app.store.workers(app.now()).await?;
     let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
     let allowance: u32 = days.iter().map(|(_, allowance, ..)| allowance).sum();
@@ -25,6 +26,9 @@ pub(crate) async fn status(global: &Global) -> Done {
         print::say_json(&json!({
             "day": today,
             "daemon": daemon,
+            "workers": workers.iter().map(|(owner, held)| json!({
+                "owner": owner, "mailboxes": held,
+            })).collect::<Vec<_>>(),
             "accepted_today": accepted,
             "allowance_today": allowance,
             "planned_today": planned_today,
@@ -42,10 +46,7 @@ pub(crate) async fn status(global: &Global) -> Done {
         }));
         return Ok(());
     }
-    print::say(match daemon {
-        Some(owner) => format!("running: {owner}"),
-        None => "no daemon is running; `warmfront run` starts one".to_owned(),
-    });
+    say_who_runs(daemon, &workers);
     print::say(format!(
         "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
     ));
@@ -72,3 +73,19 @@ pub(crate) async fn status(global: &Global) -> Done {
 
 /// How the books begin to say that a message could not leave.
 const SERVER_TROUBLE: &str = "its server cannot be used";
+
+/// Daemons that share one database hold no lock, only mailboxes.
+fn say_who_runs(daemon: Option<String>, workers: &[(String, u64)]) {
+    match daemon {
+        Some(owner) => print::say(format!("running: {owner}")),
+        None if workers.is_empty() => {
+            print::say("no daemon is running; `warmfront run` starts one");
+        }
+        None => {
+            for (owner, held) in workers {
+                let mailboxes = if *held == 1 { "mailbox" } else { "mailboxes" };
+                print::say(format!("running: {owner}, with {held} {mailboxes}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Books in PostgreSQL, which several daemons share.
+//!
+//! # Why nothing passes a limit here
+//!
+//! The schema refuses by itself, whoever writes: the triggers of a claim move each counter by an
+//! `UPDATE`, which waits for whoever has the row and then sees what they left, and compare-and-set
+//! the person's and the mailbox's last attempt (see `migrations/postgres`).
+//!
+//! That alone would let writers wait for one another in circles, and would tell them of a full
+//! budget by an error in the midst of a transaction. So whoever writes more than one row also says
+//! beside whom they may work, by one lock of the database that ends with the transaction:
+//!
+//! - **Alone** ([`wait_to_be_alone`], [`Db::begin`]): leases, plans, what came in, suppressions,
+//!   pauses, the turn of the day. What holds in SQLite because it has one writer holds for these
+//!   here: what they read first is still so when they write.
+//! - **Beside one another** ([`wait_beside`], the scribe): groups of claims, dots and settlements.
+//!   They differ only in whom they may meet, so each first takes a lock on every sending domain,
+//!   tenant, company and person of its messages, all in one order, and on their campaigns in the
+//!   same order before it settles. Two groups that share one of these follow each other, the facts
+//!   that a claim reads stand still, and nobody waits in a circle. Daemons whose mailboxes and
+//!   campaigns are apart never wait.
+//! - **Imports** ([`wait_to_import`]) are long, so one works beside everybody, on rows that nobody
+//!   sees yet. Only its last part is alone: who was suppressed or has answered meanwhile is found
+//!   there.
+//!
+//! A statement that writes one row and reads no other needs no lock. A daemon that stops in the midst
+//! of a transaction loses it, and its locks, after [`IDLE_MAX`]. Should somebody past the store close
+//! a circle all the same, PostgreSQL undoes one transaction, which is [`StoreError::Locked`]: wait and
+//! try again.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, SqlxPostgresConnector};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+
+use crate::db::{Db, migrate, sql, without_password};
+use crate::row::Row as _;
+use crate::sqlite::STATEMENTS_KEPT;
+use crate::{Durability, Store, StoreError};
+
+/// Opens the books; refuses a server that would not keep them.
+pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreError> {
+    let failed = |error: sqlx::Error| StoreError::Open {
+        url: without_password(url),
+        why: match error {
+            sqlx::Error::Database(answer) => answer.message().to_owned(),
+            other => other.to_string(),
+        },
+    };
+    let options = options(url, durability).map_err(failed)?;
+    // A connection of its own: it fails at once where a pool would wait, and keeps the lock that
+    // several daemons starting on an empty database need; sea-orm-migration takes none.
+    let mut first = options.connect().await.map_err(failed)?;
+    refuse_what_loses_commits(&mut first, durability).await?;
+    let lock = format!("SELECT pg_advisory_lock({OURS}, {MIGRATIONS})");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut first).await.map_err(failed)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .min_connections(1)
+        .acquire_timeout(WAIT_MAX)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+    migrate(&pool).await?;
+    first.close().await.map_err(failed)?;
+    Ok(Db { read: pool.clone(), write: pool })
+}
+
+fn options(url: &str, durability: Durability) -> Result<PgConnectOptions, sqlx::Error> {
+    let millis = |time: Duration| time.as_millis().to_string();
+    let options = PgConnectOptions::from_str(url)?
+        .application_name("warmfront")
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .options([
+            ("idle_in_transaction_session_timeout", millis(IDLE_MAX)),
+            ("lock_timeout", millis(WAIT_MAX)),
+            // No statement here is long enough to be worth compiling.
+            ("jit", "off".to_owned()),
+        ])
+        .disable_statement_logging();
+    Ok(match durability {
+        Durability::Full => options,
+        Durability::None => options.options([("synchronous_commit", "off")]),
+    })
+}
+
+/// A server that is too old, or forgets at a power cut what it said was committed.
+async fn refuse_what_loses_commits(
+    server: &mut PgConnection,
+    durability: Durability,
+) -> Result<(), StoreError> {
+    let mut setting = async |name: &str| -> Result<String, StoreError> {
+        let query = sqlx::query("SELECT current_setting($1)").bind(name.to_owned());
+        Ok(query.fetch_one(&mut *server).await?.get(0))
+    };
+    let version = setting("server_version_num").await?;
+    if version.parse::<u32>().is_ok_and(|number| number < OLDEST) {
+        return Err(StoreError::TooOld { version: setting("server_version").await? });
+    }
+    if durability == Durability::None {
+        return Ok(());
+    }
+    for name in ["fsync", "synchronous_commit"] {
+        if setting(name).await? == "off" {
+            return Err(StoreError::Forgetful { setting: name });
+        }
+    }
+    Ok(())
+}
+
+/// Waits until no other transaction of the store writes; the others then wait for this one.
+pub(crate) async fn wait_to_be_alone(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    run(transaction, &format!("SELECT pg_advisory_xact_lock({OURS}, {BOOKS})")).await
+}
+
+/// Waits for whoever is alone, and for the groups that share a sending domain, tenant, company or
+/// person with these messages.
+pub(crate) async fn wait_beside(
+    transaction: &DatabaseTransaction,
+    messages: &[i64],
+) -> Result<(), StoreError> {
+    run(transaction, &format!("SELECT pg_advisory_xact_lock_shared({OURS}, {BOOKS})")).await?;
+    wait_for(transaction, LOCK_WHAT_IS_SHARED, messages).await
+}
+
+/// Waits for the groups that settle messages of the same campaigns.
+pub(crate) async fn wait_for_campaigns(
+    transaction: &DatabaseTransaction,
+    messages: &[i64],
+) -> Result<(), StoreError> {
+    wait_for(transaction, LOCK_CAMPAIGNS, messages).await
+}
+
+async fn wait_for(
+    transaction: &DatabaseTransaction,
+    text: &str,
+    messages: &[i64],
+) -> Result<(), StoreError> {
+    if !messages.is_empty() {
+        let ids: Vec<String> = messages.iter().map(i64::to_string).collect();
+        let ids = format!("[{}]", ids.join(","));
+        transaction.query_all_raw(sql(text, [ids.into()])).await?;
+    }
+    Ok(())
+}
+
+/// Waits until no other import is under way. It may rest between two batches for longer than others.
+pub(crate) async fn wait_to_import(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+    let rest = IMPORT_IDLE_MAX.as_millis();
+    run(transaction, &format!("SET LOCAL idle_in_transaction_session_timeout = {rest}")).await?;
+    run(transaction, "SET LOCAL lock_timeout = 0").await?;
+    run(transaction, &format!("SELECT pg_advisory_xact_lock({OURS}, {IMPORTS})")).await
+}
+
+async fn run(transaction: &DatabaseTransaction, text: &str) -> Result<(), StoreError> {
+    transaction.execute_raw(sql(text, [])).await?;
+    Ok(())
+}
+
+impl Store {
+    /// Refuses a machine whose clock differs from the database's: daemons that share books must
+    /// agree when a lease ends. `now` is this machine's.
+    pub async fn refuse_a_wrong_clock(&self, now: i64) -> Result<(), StoreError> {
+        if !self.db.is_shared() {
+            return Ok(());
+        }
+        let row = self.db.read.query_one_raw(sql(DATABASE_CLOCK, [])).await?;
+        let theirs = row.map_or(Ok(now), |row| row.read("now"))?;
+        let ahead_ms = now - theirs;
+        if ahead_ms.abs() > CLOCK_TOLERANCE_MS {
+            return Err(StoreError::WrongClock { ahead_ms });
+        }
+        Ok(())
+    }
+}
+
+const DATABASE_CLOCK: &str =
+    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
+
+/// Keys of 64 bits are another space than our numbered locks. Two that fall on one key wait for
+/// each other without need, and nothing worse.
+const LOCK_WHAT_IS_SHARED: &str = "
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT DISTINCT hashtextextended(what, 0) AS key
+        FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value AS BIGINT)
+        JOIN mailboxes b ON b.id = m.mailbox_id
+        JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+        CROSS JOIN LATERAL (VALUES ('domain ' || b.domain), ('tenant ' || b.tenant),
+                                   ('company ' || p.company), ('person ' || p.id)) w (what)
+        WHERE what IS NOT NULL ORDER BY key) AS keys";
+
+const LOCK_CAMPAIGNS: &str = "
+    SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT DISTINCT hashtextextended('campaign ' || m.campaign_id, 0) AS key
+        FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value AS BIGINT)
+        ORDER BY key) AS keys";
+
+/// Marks our locks among those of other programs in the database: `WARM` in ASCII.
+const OURS: i32 = 0x5741_524d;
+const MIGRATIONS: i32 = 1;
+const BOOKS: i32 = 2;
+const IMPORTS: i32 = 3;
+
+/// The oldest server: the oldest that its makers supported when this was written.
+const OLDEST: u32 = 150_000;
+
+/// Connections of one process. More would not write faster: a commit waits for the disk.
+const CONNECTIONS: u32 = 16;
+
+/// The most entries of one commit: each takes up to four locks, and the server has room for 6,400
+/// in all as it comes (`max_locks_per_transaction` for each of a hundred connections).
+pub(crate) const GROUP_MAX: usize = 64;
+
+/// How long a caller waits for a connection or a lock. A server that restarts is back by then.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long a process may hold a transaction and do nothing: one that was stopped must not stop
+/// the others.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// The same for an import, which waits for whoever reads the list.
+const IMPORT_IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// Clocks kept by NTP are within milliseconds of each other.
+const CLOCK_TOLERANCE_MS: i64 = 5_000;
