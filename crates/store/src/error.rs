@@ -27,6 +27,15 @@ pub enum StoreError {
         /// Where that is written.
         file: std::path::PathBuf,
     },
+    /// New books where others have sent before.
+    #[error(
+        "these books are new and know of nobody who was written to, and others have sent from here before ({}). If that database is lost, restore it; if its name is mistyped in `[store]`, mend that. To begin anew on purpose, remove that file: whoever is imported again will be written to again",
+        file.display()
+    )]
+    Replaced {
+        /// Where the others are remembered.
+        file: std::path::PathBuf,
+    },
     /// The file that remembers epochs cannot be used.
     #[error("{}: {why}", file.display())]
     Watermark {

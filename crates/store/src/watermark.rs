@@ -81,11 +81,16 @@ impl Watermark {
 }
 
 impl Store {
-    /// Refuses books that are older than the watermark remembers. Books it has never seen are new.
+    /// Refuses books that are older than the watermark remembers, and new ones where it remembers
+    /// others: a lost file, or a mistyped name, would write to everybody again.
     pub async fn refuse_if_restored(&self, watermark: &Watermark) -> Result<(), StoreError> {
         let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
         let mark = mark(row)?;
-        match watermark.read()?.get(&mark.name) {
+        let known = watermark.read()?;
+        match known.get(&mark.name) {
+            None if !known.is_empty() && mark.epoch == 0 => {
+                Err(StoreError::Replaced { file: watermark.file.clone() })
+            }
             Some(&seen) if seen > mark.epoch => {
                 Err(StoreError::Restored { found: mark.epoch, seen, file: watermark.file.clone() })
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use warmfront_campaigns::folder::Sender;
 use warmfront_core::calendar;
-use warmfront_core::problem::Problem;
+use warmfront_core::problem::{self, Problem};
 use warmfront_core::span::Millis;
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::Fleet;
@@ -50,6 +50,33 @@ impl App {
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
         let config = configuration(global)?;
         note_warnings(&config);
+        let app = Self::on_books(global, config).await?;
+        app.write_configuration().await?;
+        Ok(app)
+    }
+
+    /// The books, whatever else is wrong with the configuration: whoever wants to look, or to stop
+    /// something, must not have to mend a file first.
+    pub(crate) async fn open_anyway(global: &Global) -> Result<Self, Failure> {
+        let (config, problems) = config::load_all(&global.config);
+        let Some(config) = config.filter(|_| problem::any_error(&problems)) else {
+            return Self::open(global).await;
+        };
+        problems.iter().for_each(print::note);
+        print::note(
+            "going on with what the books hold; nothing of the configuration is taken over",
+        );
+        let mut app = Self::on_books(global, config).await?;
+        if let Some(settings) = app.store.settings().await?
+            && let Ok(zone) = calendar::zone(&settings.zone)
+        {
+            let fleet = Fleet::clone(&app.fleet);
+            app.fleet = Arc::new(Fleet { timezone: zone, timezone_name: settings.zone, ..fleet });
+        }
+        Ok(app)
+    }
+
+    async fn on_books(global: &Global, config: Config) -> Result<Self, Failure> {
         let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
         let fresh = Store::file(&config.store_url)
             .filter(|file| file.metadata().map_or(true, |known| known.len() == 0));
@@ -60,9 +87,7 @@ impl App {
         }
         // The first ones opened are the only ones: a command opens its books once.
         let store = global.books.get_or_init(|| store).clone();
-        let app = Self { config, fleet, store, json: global.json, clock: Clock::Wall };
-        app.write_configuration().await?;
-        Ok(app)
+        Ok(Self { config, fleet, store, json: global.json, clock: Clock::Wall })
     }
 
     /// The present moment.

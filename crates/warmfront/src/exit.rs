@@ -99,6 +99,7 @@ impl From<StoreError> for Failure {
             | StoreError::Forgetful { .. }
             | StoreError::WrongClock { .. }
             | StoreError::Restored { .. }
+            | StoreError::Replaced { .. }
             | StoreError::Watermark { .. }
             | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),

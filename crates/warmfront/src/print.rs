@@ -10,8 +10,8 @@ use warmfront_core::span::Millis;
 /// One line of the answer.
 pub(crate) fn say(line: impl std::fmt::Display) {
     match writeln!(anstream::stdout().lock(), "{line}") {
-        // Whoever reads has seen enough (`| head`); there is nobody to tell.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        // Whoever reads has seen enough (`| head`); how it ends is told all the same.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         // An answer that was not written is no answer.
         Err(error) => {
             note(format!("error: the answer cannot be written: {error}"));

@@ -179,6 +179,20 @@ fn a_restored_backup_is_refused_until_the_newer_books_are_back() {
 }
 
 #[test]
+fn new_books_where_others_have_sent_are_refused_until_somebody_says_so() {
+    let scene = begun();
+    let _ = run(&scene, "run --until-idle").done();
+    std::fs::remove_file(scene.installation.file(BOOKS)).expect("lost");
+    let _ = run(&scene, "campaign import campaigns/spring").done();
+    let _ = run(&scene, "campaign start spring").done();
+    let _ = run(&scene, "run --until-idle").said(3, &["these books are new", "warmfront.epochs"]);
+    assert_eq!(scene.sink.accepted_count(), 3, "nobody is written to twice");
+    std::fs::remove_file(scene.installation.file("warmfront.epochs")).expect("on purpose");
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(scene.sink.accepted_count(), 6);
+}
+
+#[test]
 fn a_file_that_is_not_ours_is_named_and_left_as_it_is() {
     #[track_caller]
     fn check(bytes: &[u8], word: &str) {

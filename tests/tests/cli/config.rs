@@ -36,7 +36,36 @@ fn what_only_a_safety_rule_forbids_is_refused() {
     check("override = true", "", 3, &["warmfront.toml:13:", "`cap`", most]);
     check("cap = 500", "cap = 501", 3, &["warmfront.toml:13:", "no override"]);
     check("[defaults]", "[limits]\ncompany_per_day = 3\n[defaults]", 3, &["company_per_day"]);
+    let open = "[web]\nlisten = \"0.0.0.0:8025\"\n[defaults]";
+    check("[defaults]", open, 3, &["warmfront.toml:6:", "`listen`", "127.0.0.1"]);
     check("override = true\ncap = 500", "cap = 50", 3, &["warmup", "gap", "pace", "window"]);
+}
+
+#[test]
+fn whoever_looks_or_stops_something_need_not_mend_the_configuration_first() {
+    let scene = spring(2);
+    let _ = run(&scene, "campaign import campaigns/spring").done();
+    let _ = run(&scene, "campaign start spring").done();
+    edit(&scene, FILE, "cap = ", "capp = ");
+    for line in [
+        "suppress add p0@company0.example",
+        "mailbox pause ann@sender1.example",
+        "campaign pause spring",
+        "status",
+        "mailbox list",
+        "campaign list",
+        "ledger",
+        "audit",
+    ] {
+        let said = run(&scene, line).done();
+        assert!(said.err.contains("warmfront.toml:13:"), "{line}: {said}");
+    }
+    for line in ["campaign start spring", "mailbox resume ann@sender1.example", "run"] {
+        let _ = run(&scene, line).said(1, &["warmfront.toml:13:", "`capp`"]);
+    }
+    edit(&scene, FILE, "capp = ", "cap = ");
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(scene.sink.accepted_count(), 0, "what was stopped stays stopped");
 }
 
 #[test]

@@ -184,6 +184,15 @@ fn a_list_of_suppressions_is_read_like_any_list_and_one_bad_line_loses_no_other(
 }
 
 #[test]
+fn a_mistyped_entry_keeps_nobody_else_off_the_list() {
+    let scene = spring(1);
+    let _ = run(&scene, "suppress add ann@acme.example nonsense brix.example")
+        .said(2, &["2 added", "`nonsense`"]);
+    let listed = run(&scene, "suppress list").done();
+    assert!(listed.out.contains("ann@acme.example") && listed.out.contains("brix.example"));
+}
+
+#[test]
 fn an_import_says_what_became_of_a_changed_manifest_and_what_to_do_with_rejected_rows() {
     let scene = spring(1);
     scene.installation.write(LIST, "email,first_name\nnobody,Ann\nbob@acme.example,Bob\n");

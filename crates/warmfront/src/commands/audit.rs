@@ -8,7 +8,7 @@ use crate::exit::{Done, Failure};
 use crate::print;
 
 pub(crate) async fn audit(global: &Global) -> Done {
-    let app = App::open(global).await?;
+    let app = App::open_anyway(global).await?;
     let audit = app.store.audit().await?;
     let mut lines = Vec::new();
     let mut campaigns = Vec::new();

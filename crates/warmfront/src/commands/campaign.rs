@@ -14,7 +14,12 @@ use crate::exit::{Done, Failure, code_of};
 use crate::print;
 
 pub(crate) async fn campaign(global: &Global, command: Campaign) -> Done {
-    let app = App::open(global).await?;
+    let app = match &command {
+        Campaign::Import { .. } | Campaign::Start { .. } => App::open(global).await?,
+        Campaign::Pause { .. } | Campaign::List | Campaign::Status { .. } => {
+            App::open_anyway(global).await?
+        }
+    };
     match command {
         Campaign::Import { dir, dry_run, update, encoding } => {
             import_folder(&app, &dir, dry_run, update, encoding.as_deref()).await
@@ -144,7 +149,7 @@ fn tell_import(app: &App, request: &Request<'_>, outcome: &Outcome) {
     let left = campaign.dir.join("rejected.csv");
     match &outcome.rejected_file {
         Some(file) => print::say(format!(
-            "mend {}, move it over {} and import {folder} again",
+            "keep a copy of your list, mend {}, move it over {} and import {folder} again",
             file.display(),
             list.display()
         )),

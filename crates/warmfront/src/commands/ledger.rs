@@ -10,7 +10,7 @@ use crate::exit::Done;
 use crate::print;
 
 pub(crate) async fn ledger(global: &Global, campaign: Option<&str>) -> Done {
-    let app = App::open(global).await?;
+    let app = App::open_anyway(global).await?;
     let slug = match campaign {
         Some(name) => Some(app.campaign(name).await?.slug),
         None => None,

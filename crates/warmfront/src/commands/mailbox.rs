@@ -9,7 +9,10 @@ use crate::exit::{Done, Failure};
 use crate::print;
 
 pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
-    let app = App::open(global).await?;
+    let app = match &command {
+        Mailbox::Resume { .. } => App::open(global).await?,
+        Mailbox::List | Mailbox::Pause { .. } => App::open_anyway(global).await?,
+    };
     match command {
         Mailbox::List => list(&app).await,
         Mailbox::Pause { address, because } => {

@@ -8,7 +8,7 @@ use crate::exit::Done;
 use crate::print;
 
 pub(crate) async fn status(global: &Global) -> Done {
-    let app = App::open(global).await?;
+    let app = App::open_anyway(global).await?;
     let today = app.today().to_string();
     let (by_state, planned_today) = app.store.message_counts(&today).await?;
     let campaigns = app.store.campaigns().await?;
@@ -18,7 +18,9 @@ pub(crate) async fn status(global: &Global) -> Done {
     let workers = app.store.workers(app.now()).await?;
     let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
-    let allowance: u32 = days.iter().map(|(_, allowance, ..)| allowance).sum();
+    let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
+    let allowance: u32 =
+        days.iter().filter(|day| is_active(day.0)).map(|(_, allowance, ..)| allowance).sum();
     let paused: Vec<_> = mailboxes.iter().filter(|m| m.state == "paused").collect();
     if app.json {
         let by_state: serde_json::Map<_, _> =

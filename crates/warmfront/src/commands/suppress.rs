@@ -16,12 +16,20 @@ use crate::exit::{Done, Failure};
 use crate::print;
 
 pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
-    let app = App::open(global).await?;
+    let app = App::open_anyway(global).await?;
     match command {
         Suppress::Add { entries, reason } => {
-            let entries = parsed(&entries)?;
+            let (good, bad): (Vec<_>, Vec<_>) =
+                entries.iter().map(|entry| parse(entry)).partition(Result::is_ok);
+            let entries: Vec<_> = good.into_iter().flatten().collect();
             let new = app.store.suppress_all(&entries, &reason, app.now()).await?;
-            told(&app, "added", new, entries.len() - new)
+            let wrong: Vec<String> = bad.into_iter().filter_map(Result::err).collect();
+            if wrong.is_empty() {
+                return told(&app, "added", new, entries.len() - new);
+            }
+            // Whoever can be put on the list is on it, whatever else was mistyped.
+            print::note(format!("{new} added, {} as they were", entries.len() - new));
+            Err(Failure::Usage(wrong.join("; ")))
         }
         Suppress::Remove { entries } => {
             let mut gone = 0;

@@ -199,6 +199,14 @@ fn web(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Web> {
                     only over https";
         problems.push(warning(&section, url.line, what));
     }
+    let open = listen.as_ref().filter(|listen| !listen.value.ip().is_loopback());
+    if let Some(listen) = open {
+        let what = "`listen` in [web] is not an address of this machine alone, and the console asks \
+                    nobody who they are; write \"127.0.0.1:8025\", and reach it through ssh or a \
+                    proxy that asks";
+        let problem = section.problem(listen.line, what);
+        problems.push(Problem { severity: Severity::Refusal, ..problem });
+    }
     section.finish(problems);
     let listen = listen.map_or(LISTEN, |listen| listen.value);
     Some(Web { listen, public_url: public_url.map(|url| url.value) })
