@@ -9,6 +9,7 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Value,
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
+use sqlx::SqlitePool;
 
 use crate::row::Row as _;
 use crate::{StoreError, postgres, sqlite};
@@ -49,6 +50,11 @@ impl Db {
         self.write.get_database_backend() == DbBackend::Postgres
     }
 
+    /// The writing connection where SQLite keeps the books.
+    pub(crate) fn sqlite(&self) -> Option<&SqlitePool> {
+        (!self.is_shared()).then(|| self.write.get_sqlite_connection_pool())
+    }
+
     /// A write transaction, with nobody else's beside it.
     pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
         let transaction = self.begin_unlocked().await?;
@@ -75,6 +81,11 @@ impl Db {
         };
         Ok(self.write.begin_with_options(options).await?)
     }
+}
+
+/// Any number of rows as one bound value, which `json_each` takes apart.
+pub(crate) fn json_array(rows: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
 }
 
 /// A column of JSON text as one whose fields `->>` reads.

@@ -303,10 +303,6 @@ async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<()
     tell(db, campaign, "imported", &data, now).await
 }
 
-pub(crate) fn json(rows: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
-}
-
 /// Why a row brings nobody new.
 pub(crate) const ABOVE: &str = "the address stands above in the same list";
 pub(crate) const BEFORE: &str = "the address was imported before";

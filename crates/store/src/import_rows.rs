@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ConnectionTrait as _, QueryResult};
 
-use crate::db::sql;
-use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written, json};
+use crate::db::{json_array, sql};
+use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written};
 use crate::row::Row as _;
 use crate::{ImportRow, StoreError};
 
@@ -37,7 +37,7 @@ struct Batch<'a> {
 impl Batch<'_> {
     async fn write(&mut self, rows: &[ImportRow]) -> Result<(), StoreError> {
         let Import { db, campaign, now, update, .. } = *self.import;
-        let prospects = json(&rows.iter().filter_map(prospect_fields).collect::<Vec<_>>())?;
+        let prospects = json_array(&rows.iter().filter_map(prospect_fields).collect::<Vec<_>>())?;
         db.execute_raw(sql(NEW_PROSPECTS, [prospects.as_str().into()])).await?;
         let enrolled =
             db.query_all_raw(sql(ENROLLED, [campaign.into(), prospects.as_str().into()])).await?;
@@ -108,7 +108,7 @@ impl Batch<'_> {
         let Import { db, campaign, import, .. } = *self.import;
         db.execute_raw(sql(
             NEW_IMPORT_ROWS,
-            [import.into(), campaign.into(), json(&outcomes)?.into()],
+            [import.into(), campaign.into(), json_array(&outcomes)?.into()],
         ))
         .await?;
         Ok(())

@@ -6,8 +6,8 @@
 
 use sea_orm::ConnectionTrait as _;
 
-use crate::db::sql;
-use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written, json};
+use crate::db::{json_array, sql};
+use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written};
 use crate::row::Row as _;
 use crate::{ImportRow, ImportSummary, StoreError, postgres};
 
@@ -66,7 +66,7 @@ pub(crate) async fn write(
 
 async fn stage(import: &Import<'_>, rows: &[ImportRow]) -> Result<(), StoreError> {
     let rows: Vec<Staged<'_>> = rows.iter().map(staged).collect();
-    import.db.execute_raw(sql(STAGE, [json(&rows)?.into()])).await?;
+    import.db.execute_raw(sql(STAGE, [json_array(&rows)?.into()])).await?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod fleet;
 mod foreign;
+mod group;
 mod health;
 mod import;
 mod import_rows;

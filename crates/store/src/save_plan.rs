@@ -1,10 +1,10 @@
 //! A plan, or a revision of one, written down: whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
 
-use crate::db::sql;
+use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
@@ -136,41 +136,23 @@ async fn save_entry(
 /// Saves the messages. `false`: another planner has placed one of them. One whose enrolment has
 /// ended since the plan's snapshot is none of those; the books cancel it.
 async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool, StoreError> {
-    let (known, new): (Vec<&NewMessage>, Vec<&NewMessage>) =
+    let (known, mut new): (Vec<&NewMessage>, Vec<&NewMessage>) =
         plan.messages.iter().partition(|m| m.message_id.is_some());
-    for message in known {
-        let moved = db
-            .execute_raw(sql(
-                "UPDATE messages SET mailbox_id = $2, plan_day = $3, due_at = $4, closes_at = $5,
-                    why = NULL
-                 WHERE id = $1 AND state = 'planned' AND (plan_day IS NULL OR plan_day < $3)",
-                [
-                    message.message_id.into(),
-                    message.mailbox_id.into(),
-                    plan.day.as_str().into(),
-                    message.due_at.into(),
-                    message.closes_at.into(),
-                ],
-            ))
-            .await?;
-        if moved.rows_affected() == 0 && is_still_planned(db, message.message_id).await? {
+    for batch in known.chunks(BATCH) {
+        if !move_messages(db, batch, &plan.day).await? {
             return Ok(false);
         }
     }
+    // What leaves together stands together: a commit then writes fewer pages.
+    new.sort_by_key(|m| (m.due_at, m.enrolment_id));
     // One JSON array a batch: one bound value, whatever the rows.
     for batch in new.chunks(BATCH) {
         let rows: Vec<_> = batch
             .iter()
             .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at, m.closes_at))
             .collect();
-        let rows = serde_json::to_string(&rows)
-            .map_err(|error| StoreError::Inconsistent(error.to_string()))?;
-        let made = db
-            .execute_raw(sql(
-                NEW_MESSAGES,
-                [rows.into(), plan.day.as_str().into(), plan.now.into()],
-            ))
-            .await?;
+        let values = [json_array(&rows)?.into(), plan.day.as_str().into(), plan.now.into()];
+        let made = db.execute_raw(sql(NEW_MESSAGES, values)).await?;
         if made.rows_affected() < batch.len() as u64 {
             return Ok(false);
         }
@@ -178,16 +160,41 @@ async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool
     Ok(true)
 }
 
-async fn is_still_planned(
+/// Gives messages that an earlier day left over their place. `false`: another planner was faster.
+async fn move_messages(
     db: &impl ConnectionTrait,
-    message: Option<i64>,
+    messages: &[&NewMessage],
+    day: &str,
 ) -> Result<bool, StoreError> {
-    let query = sql("SELECT 1 FROM messages WHERE id = $1 AND state = 'planned'", [message.into()]);
-    Ok(db.query_one_raw(query).await?.is_some())
+    let rows: Vec<_> =
+        messages.iter().map(|m| (m.message_id, m.mailbox_id, m.due_at, m.closes_at)).collect();
+    let moved =
+        db.query_all_raw(sql(MOVE_MESSAGES, [json_array(&rows)?.into(), day.into()])).await?;
+    if moved.len() == messages.len() {
+        return Ok(true);
+    }
+    let moved: BTreeSet<i64> = moved.iter().map(|row| row.read("id")).collect::<Result<_, _>>()?;
+    let ids = messages.iter().filter_map(|m| m.message_id);
+    let left: Vec<i64> = ids.filter(|id| !moved.contains(id)).collect();
+    let still_planned = sql(
+        "SELECT 1 FROM messages m JOIN json_each($1) j ON m.id = CAST(j.value AS BIGINT)
+         WHERE m.state = 'planned' LIMIT 1",
+        [json_array(&left)?.into()],
+    );
+    Ok(db.query_one_raw(still_planned).await?.is_none())
 }
 
 /// Rows of one statement; larger ones are no faster.
 const BATCH: usize = 500;
+
+const MOVE_MESSAGES: &str = "
+    UPDATE messages SET mailbox_id = n.mailbox_id, plan_day = $2, due_at = n.due_at,
+                        closes_at = n.closes_at, why = NULL
+    FROM (SELECT CAST(value ->> 0 AS BIGINT) AS message_id, CAST(value ->> 1 AS BIGINT) AS mailbox_id,
+                 CAST(value ->> 2 AS BIGINT) AS due_at, CAST(value ->> 3 AS BIGINT) AS closes_at
+          FROM json_each($1)) AS n
+    WHERE messages.id = n.message_id AND state = 'planned' AND (plan_day IS NULL OR plan_day < $2)
+    RETURNING id";
 
 /// Makes no row twice, so that a second planner with the same idea sees that it came late; behind
 /// it stands UNIQUE (enrolment_id, position).

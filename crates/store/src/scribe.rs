@@ -8,30 +8,13 @@
 //!
 //! Runs as a task of its own, so a caller that is dropped in mid-wait cannot cancel a commit.
 
-use sea_orm::DatabaseTransaction;
+use std::collections::BTreeSet;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::db::Db;
-use crate::{Claim, Settlement, StoreError, claim, postgres, settle};
-
-/// One thing to write.
-#[derive(Clone, Debug)]
-pub(crate) enum Entry {
-    Claim(Box<Claim>),
-    Dot { message: i64, epoch: i64, now: i64 },
-    Settle(Box<Settlement>),
-}
-
-impl Entry {
-    /// The message whose budgets, person or campaign it moves. A dot moves none.
-    fn counts_on(&self) -> Option<i64> {
-        match self {
-            Self::Claim(claim) => Some(claim.message),
-            Self::Dot { .. } => None,
-            Self::Settle(settlement) => Some(settlement.message),
-        }
-    }
-}
+use crate::group::{self, Entry};
+use crate::{StoreError, postgres};
 
 /// What came of it: whether the row was still in the state that the entry supposes.
 type Written = Result<bool, StoreError>;
@@ -67,63 +50,42 @@ async fn write_groups(db: Db, mut inbox: mpsc::Receiver<Request>) {
     let at_most = if db.is_shared() { postgres::GROUP_MAX } else { GROUP_MAX };
     let mut group = Vec::with_capacity(at_most);
     while inbox.recv_many(&mut group, at_most).await > 0 {
-        let entries: Vec<&Entry> = group.iter().map(|request| &request.entry).collect();
-        let written: Vec<Written> = match write_together(&db, &entries).await {
-            Ok(written) => written.into_iter().map(Ok).collect(),
-            // Each alone would be told the same, and much later.
-            Err(error) if group.len() == 1 || matches!(error, StoreError::Unreachable) => {
-                vec![Err(error); group.len()]
-            }
-            Err(_) => {
-                let mut alone = Vec::with_capacity(group.len());
-                for entry in entries {
-                    let written = write_together(&db, &[entry]).await;
-                    alone.push(written.map(|mut one| one.pop().unwrap_or(false)));
-                }
-                alone
-            }
-        };
-        for (request, written) in group.drain(..).zip(written) {
-            // Nobody waits for it any more: the entry stands all the same, and whoever next leases
-            // the mailbox finds it.
-            let _ = request.reply.send(written);
+        while !group.is_empty() {
+            let repeated = take_repeated(&mut group);
+            write_group(&db, &group).await.into_iter().zip(group.drain(..)).for_each(
+                // Where nobody waits for it any more the entry stands all the same, and whoever
+                // next leases the mailbox finds it.
+                |(written, request)| drop(request.reply.send(written)),
+            );
+            group = repeated;
         }
     }
 }
 
-/// Settlements come last: a campaign, which all of its mailboxes share, is then held for the
-/// shortest time.
-async fn write_together(db: &Db, entries: &[&Entry]) -> Result<Vec<bool>, StoreError> {
-    let (settling, others): (Vec<usize>, Vec<usize>) =
-        (0..entries.len()).partition(|&n| matches!(entries[n], Entry::Settle(_)));
-    let messages = |of: &[usize]| of.iter().filter_map(|&n| entries[n].counts_on()).collect();
-    let transaction = db.begin_unlocked().await?;
-    if db.is_shared() {
-        let all: Vec<i64> = messages(&[others.as_slice(), settling.as_slice()].concat());
-        postgres::wait_beside(&transaction, &all).await?;
-    }
-    let mut written = vec![false; entries.len()];
-    for n in others {
-        written[n] = write_one(&transaction, entries[n]).await?;
-    }
-    if db.is_shared() {
-        let settled: Vec<i64> = messages(&settling);
-        postgres::wait_for_campaigns(&transaction, &settled).await?;
-    }
-    for n in settling {
-        written[n] = write_one(&transaction, entries[n]).await?;
-    }
-    transaction.commit().await?;
-    Ok(written)
+/// Of several that want something of one message the first has its turn now; the others are taken
+/// out for the next group.
+fn take_repeated(group: &mut Vec<Request>) -> Vec<Request> {
+    let mut seen = BTreeSet::new();
+    group.extract_if(.., |request| !seen.insert(request.entry.message())).collect()
 }
 
-async fn write_one(transaction: &DatabaseTransaction, entry: &Entry) -> Written {
-    match entry {
-        Entry::Claim(claim) => claim::claim(transaction, claim).await,
-        Entry::Dot { message, epoch, now } => {
-            claim::mark_dot(transaction, *message, *epoch, *now).await
+async fn write_group(db: &Db, group: &[Request]) -> Vec<Written> {
+    let entries: Vec<&Entry> = group.iter().map(|request| &request.entry).collect();
+    let told = |written: &BTreeSet<i64>, entry: &Entry| Ok(written.contains(&entry.message()));
+    match group::write(db, &entries).await {
+        Ok(written) => entries.iter().map(|entry| told(&written, entry)).collect(),
+        // Each alone would be told the same, and much later.
+        Err(error) if entries.len() == 1 || matches!(error, StoreError::Unreachable) => {
+            vec![Err(error); entries.len()]
         }
-        Entry::Settle(settlement) => settle::settle(transaction, settlement).await,
+        Err(_) => {
+            let mut alone = Vec::with_capacity(entries.len());
+            for entry in entries {
+                let written = group::write(db, &[entry]).await;
+                alone.push(written.and_then(|written| told(&written, entry)));
+            }
+            alone
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::Blow;
 use warmfront_core::span::Span;
 
+use crate::claim::Dot;
 use crate::db::sql;
+use crate::group::Entry;
 use crate::row::{Row as _, columns};
-use crate::scribe::Entry;
 use crate::{Store, StoreError};
 
 /// A message that is due, with all that its text needs.
@@ -74,7 +75,7 @@ pub struct InThread {
 }
 
 /// What a claim says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Claim {
     /// The message.
     pub message: i64,
@@ -226,7 +227,7 @@ impl Store {
     /// Says durably that the final dot is about to leave. `false`: the lease is lost, and it must
     /// not.
     pub async fn mark_dot(&self, message: i64, epoch: i64, now: i64) -> Result<bool, StoreError> {
-        self.scribe.write(Entry::Dot { message, epoch, now }).await
+        self.scribe.write(Entry::Dot(Dot { message, epoch, now })).await
     }
 
     /// Records what became of an attempt. `false`: somebody else has settled it.

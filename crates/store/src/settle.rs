@@ -1,65 +1,106 @@
 //! What became of an attempt, written down with all that follows from it.
 
-use sea_orm::ConnectionTrait;
+use std::collections::BTreeSet;
 
+use sea_orm::ConnectionTrait;
+use serde::Serialize;
+
+use crate::claim::written_by;
 use crate::db::sql;
 use crate::row::Row as _;
 use crate::{Fate, Settlement, StoreError, health};
 
+/// Settles messages, each at most once in `settlements`; says which were settled.
 pub(crate) async fn settle(
     db: &impl ConnectionTrait,
-    settlement: &Settlement,
-) -> Result<bool, StoreError> {
-    let row = row_after(settlement);
-    let written = db
-        .execute_raw(sql(
-            SETTLE,
-            [
-                settlement.message.into(),
-                settlement.epoch.into(),
-                settlement.now.into(),
-                row.state.into(),
-                row.verdict.into(),
-                row.why.into(),
-                settlement.smtp_code.map(i64::from).into(),
-                settlement.enhanced_status.as_deref().into(),
-                row.final_message_id.into(),
-                row.retry_at.into(),
-                row.closes_at.into(),
-                i64::from(row.gives_back).into(),
-            ],
-        ))
-        .await?;
-    if written.rows_affected() == 0 {
-        return Ok(false);
+    settlements: &[&Settlement],
+) -> Result<BTreeSet<i64>, StoreError> {
+    let settled = written_by(db, SETTLE, &rows_after(settlements)).await?;
+    let (advanced, finished) = advances(settlements);
+    for (text, rows) in [(ADVANCE, advanced), (FINISH, finished)] {
+        if !rows.is_empty() {
+            written_by(db, text, &rows).await?;
+        }
     }
-    advance_enrolment(db, settlement).await?;
-    if let Some(blow) = settlement.blow {
-        health::strike(db, settlement.message, blow, settlement.now).await?;
+    for settlement in settlements.iter().filter(|one| settled.contains(&one.message)) {
+        follow_up(db, settlement).await?;
+        if let Some(blow) = settlement.blow {
+            health::strike(db, settlement.message, blow, settlement.now).await?;
+        }
     }
-    Ok(true)
+    Ok(settled)
+}
+
+/// Whether nothing follows from any of them but that its person goes on to the next step.
+pub(crate) fn is_plain(settlements: &[&Settlement]) -> bool {
+    let is_plain = |fate: &Fate| match fate {
+        Fate::Accepted { .. } | Fate::Deferred { .. } | Fate::InDoubt { .. } => true,
+        Fate::NotSent { since, .. } => since.is_none(),
+        Fate::Rejected { .. } | Fate::GivenUp { .. } => false,
+    };
+    settlements.iter().all(|settlement| settlement.blow.is_none() && is_plain(&settlement.fate))
+}
+
+/// The rows for [`SETTLE`].
+pub(crate) fn rows_after<'a>(settlements: &[&'a Settlement]) -> Vec<RowAfter<'a>> {
+    settlements.iter().map(|settlement| row_after(settlement)).collect()
+}
+
+/// Whoever was written to goes on to the next step ([`ADVANCE`]), or has had the last ([`FINISH`]).
+pub(crate) fn advances(settlements: &[&Settlement]) -> (Vec<Advance>, Vec<Advance>) {
+    let (mut advanced, mut finished) = (Vec::new(), Vec::new());
+    for settlement in settlements {
+        let Fate::Accepted { next, .. } = settlement.fate else { continue };
+        let (message, epoch, now) = (settlement.message, settlement.epoch, settlement.now);
+        let next_step = next.map(|(step, _)| step);
+        let next_at = next.map(|(_, at)| at);
+        let to = if next.is_some() { &mut advanced } else { &mut finished };
+        to.push(Advance { message, epoch, now, next_step, next_at });
+    }
+    (advanced, finished)
+}
+
+/// Where a message that was accepted leaves its person. Nowhere, should it be settled already.
+#[derive(Serialize)]
+pub(crate) struct Advance {
+    message: i64,
+    epoch: i64,
+    now: i64,
+    next_step: Option<u32>,
+    next_at: Option<i64>,
 }
 
 /// How the message's row looks after a settlement.
-struct RowAfter<'a> {
+#[derive(Serialize)]
+pub(crate) struct RowAfter<'a> {
+    message: i64,
+    epoch: i64,
+    now: i64,
     state: &'static str,
     verdict: Option<&'static str>,
     why: Option<&'a str>,
+    smtp_code: Option<u16>,
+    enhanced_status: Option<&'a str>,
     final_message_id: Option<&'a str>,
     retry_at: Option<i64>,
     closes_at: Option<i64>,
-    gives_back: bool,
+    gives_back: u8,
 }
 
 fn row_after(settlement: &Settlement) -> RowAfter<'_> {
     let row = RowAfter {
+        message: settlement.message,
+        epoch: settlement.epoch,
+        now: settlement.now,
         state: "planned",
         verdict: None,
         why: None,
+        smtp_code: settlement.smtp_code,
+        enhanced_status: settlement.enhanced_status.as_deref(),
         final_message_id: None,
         retry_at: None,
         closes_at: None,
-        gives_back: false,
+        gives_back: 0,
     };
     match &settlement.fate {
         Fate::Accepted { final_message_id, .. } => RowAfter {
@@ -82,39 +123,23 @@ fn row_after(settlement: &Settlement) -> RowAfter<'_> {
             why: Some(why),
             retry_at: Some(*retry_at),
             closes_at: *closes_at,
-            gives_back: true,
+            gives_back: 1,
             ..row
         },
-        Fate::GivenUp { why } => RowAfter { why: Some(why), gives_back: true, ..row },
+        Fate::GivenUp { why } => RowAfter { why: Some(why), gives_back: 1, ..row },
         Fate::InDoubt { why } => RowAfter { state: "in_doubt", why: Some(why), ..row },
     }
 }
 
-async fn advance_enrolment(
-    db: &impl ConnectionTrait,
-    settlement: &Settlement,
-) -> Result<(), StoreError> {
+/// What else follows for the person, or for the message.
+async fn follow_up(db: &impl ConnectionTrait, settlement: &Settlement) -> Result<(), StoreError> {
     let message = settlement.message;
-    let enrolment = "(SELECT enrolment_id FROM messages WHERE id = $1)";
     let statement = match &settlement.fate {
-        Fate::Accepted { next: Some((step, at)), .. } => sql(
-            &format!("UPDATE enrolments SET next_step = $2, next_at = $3 WHERE id = {enrolment}"),
-            [message.into(), (*step).into(), (*at).into()],
-        ),
-        Fate::Accepted { next: None, .. } => sql(
-            &format!(
-                "UPDATE enrolments SET state = 'finished', ended_at = $2
-                 WHERE id = {enrolment} AND state IN ('active', 'held')"
-            ),
-            [message.into(), settlement.now.into()],
-        ),
         Fate::Rejected { verdict, why } => {
             let state = if *verdict == "hard_bounce" { "bounced" } else { "rejected" };
             sql(
-                &format!(
-                    "UPDATE enrolments SET state = $2, because = $3, ended_at = $4
-                     WHERE id = {enrolment} AND ended_at IS NULL"
-                ),
+                "UPDATE enrolments SET state = $2, because = $3, ended_at = $4
+                 WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL",
                 [message.into(), state.into(), why.as_str().into(), settlement.now.into()],
             )
         }
@@ -124,7 +149,10 @@ async fn advance_enrolment(
             [message.into(), (*since).into()],
         ),
         Fate::GivenUp { why } => return give_up(db, message, why, settlement.now).await,
-        Fate::Deferred { .. } | Fate::NotSent { .. } | Fate::InDoubt { .. } => return Ok(()),
+        Fate::Accepted { .. }
+        | Fate::Deferred { .. }
+        | Fate::NotSent { .. }
+        | Fate::InDoubt { .. } => return Ok(()),
     };
     db.execute_raw(statement).await?;
     if matches!(settlement.fate, Fate::Rejected { verdict: "hard_bounce", .. }) {
@@ -187,13 +215,42 @@ async fn suppress_recipient(
     Ok(())
 }
 
-const SETTLE: &str = "
+pub(crate) const SETTLE: &str = "
     UPDATE messages SET
-        state = $4, changed_at = $3, verdict = $5, why = $6, smtp_code = $7, enhanced_status = $8,
-        final_message_id = coalesce($9, final_message_id),
-        settled_at = CASE WHEN $4 = 'planned' THEN NULL ELSE $3 END,
-        due_at = coalesce($10, due_at),
-        closes_at = coalesce($11, closes_at),
-        plan_day = CASE WHEN $4 = 'planned' AND $11 IS NULL THEN NULL ELSE plan_day END,
-        attempts = attempts - $12
-    WHERE id = $1 AND state = 'sending' AND lease_epoch = $2";
+        state = s.state, changed_at = s.now, verdict = s.verdict, why = s.why,
+        smtp_code = s.smtp_code, enhanced_status = s.enhanced_status,
+        final_message_id = coalesce(s.final_message_id, messages.final_message_id),
+        settled_at = CASE WHEN s.state = 'planned' THEN NULL ELSE s.now END,
+        due_at = coalesce(s.retry_at, due_at),
+        closes_at = coalesce(s.closes_at, messages.closes_at),
+        plan_day = CASE WHEN s.state = 'planned' AND s.closes_at IS NULL THEN NULL ELSE plan_day END,
+        attempts = attempts - s.gives_back
+    FROM (SELECT CAST(value ->> 'message' AS BIGINT) AS message,
+                 CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'now' AS BIGINT) AS now,
+                 value ->> 'state' AS state, value ->> 'verdict' AS verdict, value ->> 'why' AS why,
+                 CAST(value ->> 'smtp_code' AS BIGINT) AS smtp_code,
+                 value ->> 'enhanced_status' AS enhanced_status,
+                 value ->> 'final_message_id' AS final_message_id,
+                 CAST(value ->> 'retry_at' AS BIGINT) AS retry_at,
+                 CAST(value ->> 'closes_at' AS BIGINT) AS closes_at,
+                 CAST(value ->> 'gives_back' AS BIGINT) AS gives_back
+          FROM json_each($1)) AS s
+    WHERE messages.id = s.message AND messages.state = 'sending' AND lease_epoch = s.epoch
+    RETURNING id";
+
+pub(crate) const ADVANCE: &str = "
+    UPDATE enrolments SET next_step = a.next_step, next_at = a.next_at
+    FROM (SELECT m.enrolment_id, CAST(value ->> 'next_step' AS BIGINT) AS next_step,
+                 CAST(value ->> 'next_at' AS BIGINT) AS next_at
+          FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value ->> 'message' AS BIGINT)
+          WHERE m.state = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
+            AND m.settled_at = CAST(j.value ->> 'now' AS BIGINT)) AS a
+    WHERE enrolments.id = a.enrolment_id";
+
+pub(crate) const FINISH: &str = "
+    UPDATE enrolments SET state = 'finished', ended_at = a.now
+    FROM (SELECT m.enrolment_id, CAST(value ->> 'now' AS BIGINT) AS now
+          FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value ->> 'message' AS BIGINT)
+          WHERE m.state = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
+            AND m.settled_at = CAST(j.value ->> 'now' AS BIGINT)) AS a
+    WHERE enrolments.id = a.enrolment_id AND state IN ('active', 'held')";

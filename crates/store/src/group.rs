@@ -1,0 +1,127 @@
+//! Claims, dots and settlements that are written by one commit, each kind by one statement.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use sea_orm::ConnectionTrait;
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+
+use crate::claim::{self, CLAIM, Dot, MARK_DOT};
+use crate::db::{Db, json_array};
+use crate::settle::{self, ADVANCE, FINISH, SETTLE};
+use crate::{Claim, Settlement, StoreError, postgres};
+
+/// One thing to write.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Claim(Box<Claim>),
+    Dot(Dot),
+    Settle(Box<Settlement>),
+}
+
+impl Entry {
+    pub(crate) fn message(&self) -> i64 {
+        match self {
+            Self::Claim(claim) => claim.message,
+            Self::Dot(dot) => dot.message,
+            Self::Settle(settlement) => settlement.message,
+        }
+    }
+}
+
+/// Writes entries of different messages by one commit, all of them or none; gives the messages that
+/// were in the state that their entry supposes.
+pub(crate) async fn write(db: &Db, entries: &[&Entry]) -> Result<BTreeSet<i64>, StoreError> {
+    let group = Group::of(entries);
+    if let Some(pool) = db.sqlite().filter(|_| settle::is_plain(&group.settlements)) {
+        return group.write_at_once(pool).await;
+    }
+    let transaction = db.begin_unlocked().await?;
+    if db.is_shared() {
+        postgres::wait_beside(&transaction, &group.counting()).await?;
+    }
+    let mut written = group.begin(&transaction).await?;
+    if !group.settlements.is_empty() {
+        // They come last: a campaign, which all of its mailboxes share, is then held for the
+        // shortest time.
+        if db.is_shared() {
+            postgres::wait_for_campaigns(&transaction, &group.settling()).await?;
+        }
+        written.extend(settle::settle(&transaction, &group.settlements).await?);
+    }
+    transaction.commit().await?;
+    Ok(written)
+}
+
+/// Entries by kind.
+#[derive(Default)]
+struct Group<'a> {
+    claims: Vec<&'a Claim>,
+    dots: Vec<&'a Dot>,
+    settlements: Vec<&'a Settlement>,
+}
+
+impl<'a> Group<'a> {
+    fn of(entries: &[&'a Entry]) -> Self {
+        let mut group = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::Claim(claim) => group.claims.push(claim),
+                Entry::Dot(dot) => group.dots.push(dot),
+                Entry::Settle(settlement) => group.settlements.push(settlement),
+            }
+        }
+        group
+    }
+
+    /// Hands the whole transaction over to SQLite's thread as one text: to wake it and to be woken
+    /// costs as much as a statement.
+    async fn write_at_once(&self, pool: &SqlitePool) -> Result<BTreeSet<i64>, StoreError> {
+        let (advanced, finished) = settle::advances(&self.settlements);
+        let query = sqlx::query(AssertSqlSafe(AT_ONCE.as_str()))
+            .bind(json_array(&self.claims)?)
+            .bind(json_array(&self.dots)?)
+            .bind(json_array(&settle::rows_after(&self.settlements))?)
+            .bind(json_array(&advanced)?)
+            .bind(json_array(&finished)?);
+        let mut connection = pool.acquire().await?;
+        match query.fetch_all(&mut *connection).await {
+            Ok(rows) => Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?),
+            Err(error) => {
+                // Where it failed before it began there is nothing to undo, and this says so.
+                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Writes the claims and the dots.
+    async fn begin(&self, db: &impl ConnectionTrait) -> Result<BTreeSet<i64>, StoreError> {
+        let mut written = BTreeSet::new();
+        if !self.claims.is_empty() {
+            written.extend(claim::claim(db, &self.claims).await?);
+        }
+        if !self.dots.is_empty() {
+            written.extend(claim::mark_dots(db, &self.dots).await?);
+        }
+        Ok(written)
+    }
+
+    fn settling(&self) -> Vec<i64> {
+        self.settlements.iter().map(|settlement| settlement.message).collect()
+    }
+
+    /// The messages whose budgets, person or campaign are moved. A dot moves none.
+    fn counting(&self) -> Vec<i64> {
+        let claimed = self.claims.iter().map(|claim| claim.message);
+        claimed.chain(self.settling()).collect()
+    }
+}
+
+/// A transaction of every statement, each with a list of its own that may be empty. Of the rows that
+/// come back each is a message that was written.
+static AT_ONCE: LazyLock<String> = LazyLock::new(|| {
+    let texts = [CLAIM, MARK_DOT, SETTLE, ADVANCE, FINISH];
+    let numbered = (1..).zip(texts).map(|(n, text)| text.replace("$1", &format!("${n}")) + ";");
+    format!("BEGIN IMMEDIATE; {} COMMIT", numbered.collect::<String>())
+});
