@@ -30,6 +30,8 @@ pub struct Lane<O> {
     lease: Lease,
     out: O,
     queue: VecDeque<DueMessage>,
+    /// When the first is due that the queue was too early for.
+    next_due: Option<Millis>,
     /// The day the queue was read for.
     day: String,
     /// Messages that are due and may not leave, and when to look at them again.
@@ -54,7 +56,7 @@ impl<O: Submit> Lane<O> {
     #[must_use]
     pub fn new(office: Office, mailbox: Mailbox, lease: Lease, out: O) -> Self {
         let (queue, day, held) = (VecDeque::new(), String::new(), BTreeMap::new());
-        Self { office, mailbox, lease, out, queue, day, held, failures: 0 }
+        Self { office, mailbox, lease, out, queue, next_due: None, day, held, failures: 0 }
     }
 
     /// The lease it works under.
@@ -88,9 +90,8 @@ impl<O: Submit> Lane<O> {
             self.refill(now).await?;
         }
         let Some(due) = self.queue.pop_front() else {
-            let next = self.office.store.next_due(self.lease.mailbox, &self.day, now).await?;
             let again = self.held.values().min().copied();
-            return Ok(next.into_iter().chain(again).min().map_or(Next::Done, Next::At));
+            return Ok(self.next_due.into_iter().chain(again).min().map_or(Next::Done, Next::At));
         };
         let roster = self.office.roster();
         let Some(campaign) = roster.get(due.campaign_id) else {
@@ -104,7 +105,9 @@ impl<O: Submit> Lane<O> {
         self.held.retain(|_, until| *until > now);
         let ahead = AHEAD + u32::try_from(self.held.len()).unwrap_or(u32::MAX);
         let due = self.office.store.due(self.lease.mailbox, &self.day, now, ahead).await?;
-        self.queue.extend(due.into_iter().filter(|due| !self.held.contains_key(&due.id)));
+        self.next_due = due.last().map(|due| due.due_at).filter(|at| *at > now);
+        let due = due.into_iter().filter(|due| due.due_at <= now);
+        self.queue.extend(due.filter(|due| !self.held.contains_key(&due.id)));
         Ok(())
     }
 
@@ -158,7 +161,9 @@ impl<O: Submit> Lane<O> {
             return Ok(next.unwrap_or(Next::Done));
         }
         self.submit_and_settle(campaign, &due, &composed, now).await?;
-        Ok(Next::At(now + self.mailbox.spacing()))
+        let rested = now + self.mailbox.spacing();
+        let next = if self.queue.is_empty() && self.held.is_empty() { self.next_due } else { None };
+        Ok(Next::At(next.map_or(rested, |due| due.max(rested))))
     }
 
     async fn submit_and_settle(

@@ -7,7 +7,7 @@ use warmfront_core::span::Span;
 use crate::claim::Dot;
 use crate::db::sql;
 use crate::group::Entry;
-use crate::row::{Row as _, columns};
+use crate::row::columns;
 use crate::{Store, StoreError};
 
 /// A message that is due, with all that its text needs.
@@ -167,7 +167,7 @@ pub struct Settlement {
 }
 
 impl Store {
-    /// The messages of a mailbox due on `day` by `now`, soonest first.
+    /// The messages of a mailbox due on `day` by `now`, soonest first, and the next one after them.
     pub async fn due(
         &self,
         mailbox: i64,
@@ -183,28 +183,15 @@ impl Store {
              JOIN enrolments e ON e.id = m.enrolment_id
              JOIN prospects p ON p.id = e.prospect_id
              JOIN campaigns c ON c.id = m.campaign_id
-             WHERE m.mailbox_id = $1 AND m.plan_day = $2 AND m.due_at <= $3
-               AND m.state = 'planned' AND p.address IS NOT NULL
+             WHERE m.mailbox_id = $1 AND m.plan_day = $2 AND m.state = 'planned'
+               AND m.due_at <= coalesce(
+                   (SELECT min(n.due_at) FROM messages n WHERE n.mailbox_id = $1
+                    AND n.plan_day = $2 AND n.state = 'planned' AND n.due_at > $3), $3)
+               AND p.address IS NOT NULL
              ORDER BY m.due_at, m.id LIMIT $4",
             [mailbox.into(), day.into(), now.into(), limit.into()],
         );
         Ok(DueMessage::find_by_statement(query).all(&self.db.read).await?)
-    }
-
-    /// When the next message of a mailbox is due on `day`, later than `after`.
-    pub async fn next_due(
-        &self,
-        mailbox: i64,
-        day: &str,
-        after: i64,
-    ) -> Result<Option<i64>, StoreError> {
-        let query = sql(
-            "SELECT min(due_at) AS due_at FROM messages
-             WHERE mailbox_id = $1 AND plan_day = $2 AND state = 'planned' AND due_at > $3",
-            [mailbox.into(), day.into(), after.into()],
-        );
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.read("due_at")).transpose()?.flatten())
     }
 
     /// What was accepted of this thread before `position`, in order.
