@@ -87,7 +87,7 @@ pub fn is_root() -> bool {
 /// With all that it said, if it fails.
 pub fn run(command: &mut Command) {
     if let Err(why) = try_run(command) {
-        panic!("{why}");
+        panic!("{why}\n{command:?}");
     }
 }
 
@@ -102,5 +102,6 @@ fn try_run(command: &mut Command) -> Result<(), String> {
     }
     let mut text = String::new();
     let _ = std::io::Seek::rewind(&mut said).and_then(|()| said.read_to_string(&mut text));
-    Err(format!("{command:?}: {status:?}\n{text}"))
+    let ended = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    Err(format!("{}: {ended}\n{text}", command.get_program().display()))
 }

@@ -60,8 +60,9 @@ impl Postfix {
         let memory = PathBuf::from("/dev/shm");
         let home = if memory.is_dir() { memory } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("warmfront-mta-").tempdir_in(home);
-        let folder = folder.expect("a folder").keep();
-        let watchdog = watchdog(&folder);
+        let folder = folder.expect("a folder");
+        let watchdog = watchdog(folder.path());
+        let folder = folder.keep();
         let ports = free_ports(Door::ALL.len());
         let papers = certificate::papers();
         let etc = folder.join("etc");
@@ -146,7 +147,8 @@ impl Postfix {
 /// A shell that waits for its standard input to end; in a group of its own, so that what ends the
 /// tests from the keyboard leaves it to its work.
 fn watchdog(folder: &Path) -> Child {
-    let stop = "cat; postfix -c \"$1/etc\" abort; rm -rf \"$1\"";
+    // What is ending may still write while its folder goes.
+    let stop = "cat; postfix -c \"$1/etc\" abort; rm -rf \"$1\" || { sleep 1; rm -rf \"$1\"; }";
     as_root("sh")
         .args(["-c", stop, "watchdog"])
         .arg(folder)

@@ -1,8 +1,10 @@
 //! What Postfix refuses, and what the books make of it.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 
-use warmfront_tests::postfix::Door;
+use warmfront_tests::postfix::{Door, Postfix};
 
 use crate::accounts::balance;
 use crate::scene::{Mailbox, Scene, people};
@@ -89,6 +91,35 @@ fn whoever_writes_as_somebody_else_is_refused_as_a_sender() {
     let why = line.why.as_deref().unwrap_or_default();
     assert!(why.contains("not owned by user eve.at.other.example"), "{why}");
     scene.stands("ann@other.example", "paused", "the server refused the sender 1 times of 3");
+}
+
+/// What the tests around rely on: a client that is careless with line ends, or does not wait for its
+/// turn, gets nowhere here.
+#[test]
+fn this_postfix_is_a_strict_one() {
+    let postfix = Postfix::lent();
+    let connect = || {
+        let tcp = TcpStream::connect(("127.0.0.1", postfix.port(Door::Plain)));
+        BufReader::new(tcp.expect("an open port"))
+    };
+    let say = |to: &mut BufReader<TcpStream>, line: &[u8]| {
+        to.get_mut().write_all(line).expect("somebody who listens");
+    };
+    let hear = |from: &mut BufReader<TcpStream>, want: &str| {
+        let mut said = String::new();
+        from.read_line(&mut said).expect("an answer");
+        assert!(said.starts_with(want), "{said}");
+    };
+
+    let mut early = connect();
+    hear(&mut early, "220 ");
+    say(&mut early, b"EHLO client.example\r\nNOOP\r\n");
+    hear(&mut early, "554 5.5.0 ");
+
+    let mut careless = connect();
+    hear(&mut careless, "220 ");
+    say(&mut careless, b"EHLO client.example\n");
+    hear(&mut careless, "550 5.5.2 ");
 }
 
 const STEP: &str = "Subject: A question, {{first_name}}\n\nHello {{first_name}}.\n";
