@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::MutexGuard;
 
-use warmfront_tests::binary::{Installation, LedgerLine, SENDER};
+use warmfront_tests::binary::{Answer, Installation, LedgerLine, SENDER};
 use warmfront_tests::postfix::{Door, Postfix, Received, login};
 
 pub(crate) struct Scene {
@@ -76,7 +76,10 @@ impl Scene {
         self.installation.write(&format!("{folder}/steps/1-intro.hbs"), step);
         let _ = self.installation.run(&["campaign", "import", &folder]).done();
         let _ = self.installation.run(&["campaign", "start", name]).done();
-        let _ = self.installation.run(&["run", "--until-idle"]).done();
+        // What Postfix does not understand is put off, and would be waited for until the day's end.
+        let limit = ["timeout", PATIENCE];
+        let sent = self.installation.command_by(&limit, &["run", "--until-idle"]).output();
+        let _ = Answer::from(sent.expect("the program starts")).done();
         let ledger = self.installation.ledger();
         let _ = self.installation.run(&["audit"]).done();
         Outcome { ledger, received: self.postfix.received() }
@@ -112,3 +115,6 @@ impl Mailbox {
 pub(crate) fn people(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|nr| format!("p{nr}@{name}-{nr}.example")).collect()
 }
+
+/// The longest that a day of any scene takes, in seconds, on a machine that is busy otherwise.
+const PATIENCE: &str = "120";
