@@ -1,15 +1,16 @@
 //! A PostgreSQL server of the tests' own: nobody else's data is near, and it ends with the process.
 //!
 //! Installs the server where it is missing and it may; names the line to type where it may not.
-//! Includable by itself: the store's tests cannot depend on this package.
+//! Includable by itself, with `machine.rs` beside it: the store's tests cannot depend on this package.
 
-use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
+
+use super::machine::{Software, install, is_root, provide, run};
 
 /// A running server with its files. Its commits wait for the disk, as the product asks.
 #[derive(Debug)]
@@ -145,20 +146,9 @@ fn as_server(program: &Path) -> Command {
     command
 }
 
-fn is_root() -> bool {
-    static ROOT: OnceLock<bool> = OnceLock::new();
-    *ROOT.get_or_init(|| {
-        let id = Command::new("id").arg("-u").output();
-        id.is_ok_and(|id| id.stdout == b"0\n")
-    })
-}
-
 /// The folder of the newest server's programs; installs them where there are none.
 fn programs() -> PathBuf {
-    newest().unwrap_or_else(|| {
-        install();
-        newest().unwrap_or_else(|| panic!("PostgreSQL {OLDEST} or later is missing; {BY_HAND}"))
-    })
+    provide(&POSTGRESQL, newest, install).unwrap_or_else(|why| panic!("{why}"))
 }
 
 fn newest() -> Option<PathBuf> {
@@ -175,41 +165,17 @@ fn newest() -> Option<PathBuf> {
         .filter(|folder| folder.join("initdb").exists())
 }
 
-/// With Debian's package manager, and without the server that the package would start.
-fn install() {
-    let script = "set -e
-        mkdir -p /etc/postgresql-common/createcluster.d
-        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/warmfront.conf
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get install -y --no-install-recommends postgresql \
-            || { apt-get update && apt-get install -y --no-install-recommends postgresql; }";
-    let mut command = if is_root() { Command::new("sh") } else { Command::new("sudo") };
-    if !is_root() {
-        command.args(["-n", "sh"]);
-    }
-    let installed = command.args(["-c", script]).output();
-    if !installed.is_ok_and(|output| output.status.success()) {
-        panic!("PostgreSQL is missing and cannot be installed from here; {BY_HAND}");
-    }
-}
-
-/// Runs a program and says all that it said where it fails. Not by `output`: the server would keep
-/// the pipe open for as long as it runs.
-fn run(command: &mut Command) {
-    let mut said = tempfile::tempfile().expect("a file");
-    let out = said.try_clone().and_then(|out| Ok((out, said.try_clone()?))).expect("a file");
-    let status = command.stdin(Stdio::null()).stdout(out.0).stderr(out.1).status();
-    if !status.as_ref().is_ok_and(std::process::ExitStatus::success) {
-        let mut text = String::new();
-        let _ = std::io::Seek::rewind(&mut said).and_then(|()| said.read_to_string(&mut text));
-        panic!("{command:?}: {status:?}\n{text}");
-    }
-}
-
 /// The user that Debian's package makes.
 const SERVER_USER: &str = "postgres";
 
 /// The oldest server the product takes.
 const OLDEST: u32 = 15;
 
-const BY_HAND: &str = "type: sudo apt-get install -y --no-install-recommends postgresql";
+/// Without the server that Debian's package would start.
+const POSTGRESQL: Software = Software {
+    name: "PostgreSQL 15 or later",
+    packages: "postgresql",
+    before: "mkdir -p /etc/postgresql-common/createcluster.d
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/warmfront.conf",
+    by_hand: "sudo apt-get install -y --no-install-recommends postgresql",
+};

@@ -24,8 +24,26 @@ pub enum Certificate {
     Expired,
 }
 
+/// A certificate with its key, and the CA that ought to vouch for it; all PEM.
+pub(crate) struct Papers {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    pub(crate) ca: String,
+}
+
+/// The papers of a server in good order.
+pub(crate) fn papers() -> Papers {
+    let (signed, key, ca) = issue(Certificate::Good);
+    Papers { certificate: signed.pem(), key: key.serialize_pem(), ca }
+}
+
 /// A TLS server with such a certificate, and the PEM of the CA that ought to vouch for it.
 pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
+    let (signed, key, ca) = issue(certificate);
+    (TlsAcceptor::from(Arc::new(config(vec![signed.der().clone()], &key))), ca)
+}
+
+fn issue(certificate: Certificate) -> (rcgen::Certificate, KeyPair, String) {
     let named = authority("The named CA");
     let unknown = authority("Another CA");
     let key = KeyPair::generate().expect("a key");
@@ -48,8 +66,7 @@ pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
             params.signed_by(&key, &named)
         }
     };
-    let chain = vec![signed.expect("a certificate").der().clone()];
-    (TlsAcceptor::from(Arc::new(config(chain, &key))), named.pem())
+    (signed.expect("a certificate"), key, named.pem())
 }
 
 fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> ServerConfig {

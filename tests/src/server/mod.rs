@@ -4,7 +4,7 @@
 //! it and still ask what arrived. Relays nothing, keeps everything in memory. Bare line ends never
 //! end a line or a message here: what was smuggled inside a message stays inside it.
 
-mod certificate;
+pub(crate) mod certificate;
 mod dialogue;
 mod fault;
 mod record;

@@ -14,6 +14,9 @@ mod groups;
 mod health;
 mod imports;
 mod leases;
+#[path = "../../../../tests/src/machine.rs"]
+#[expect(unreachable_pub, reason = "the package of tests publishes it")]
+mod machine;
 mod opening;
 mod plans;
 #[path = "../../../../tests/src/postgres.rs"]

@@ -1,0 +1,107 @@
+//! The machine the tests run on: who we are there, and how what is missing gets onto it.
+//!
+//! Knows Debian's package manager and nothing of what it installs. Includable by itself, beside
+//! `postgres.rs`.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// Something the tests need of the machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Software {
+    /// What people call it.
+    pub name: &'static str,
+    /// Debian's packages of it.
+    pub packages: &'static str,
+    /// What a shell must do before they are installed, as root.
+    pub before: &'static str,
+    /// What somebody types who installs it by hand.
+    pub by_hand: &'static str,
+}
+
+/// Where it is; installs it where it is not, and says what to type where that cannot be done.
+///
+/// # Errors
+///
+/// If it is not there in the end: no test may pass for want of it.
+pub fn provide<T>(
+    software: &Software,
+    find: impl Fn() -> Option<T>,
+    install: impl FnOnce(&Software) -> Result<(), String>,
+) -> Result<T, String> {
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let Software { name, by_hand, .. } = software;
+    install(software).map_err(|why| {
+        format!("{name} is missing and cannot be installed from here; type: {by_hand}\n{why}")
+    })?;
+    find().ok_or_else(|| format!("{name} was installed and is not there; type: {by_hand}"))
+}
+
+/// With Debian's package manager, as root or by `sudo` if that asks nothing.
+///
+/// # Errors
+///
+/// All that was said, if it fails.
+pub fn install(software: &Software) -> Result<(), String> {
+    let mut command = Command::new(if is_root() { "sh" } else { "sudo" });
+    if !is_root() {
+        command.args(["-n", "sh"]);
+    }
+    try_run(command.arg("-c").arg(software.script()))
+}
+
+impl Software {
+    /// Removes nothing: two mail servers, say, exclude each other, and the other one is in use.
+    fn script(&self) -> String {
+        let Self { packages, before, .. } = self;
+        format!(
+            "set -e
+            {before}
+            export DEBIAN_FRONTEND=noninteractive
+            get() {{
+                apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends --no-remove \
+                    {packages}
+            }}
+            get || {{ apt-get update && get; }}"
+        )
+    }
+}
+
+/// Whether we may do everything.
+#[must_use]
+pub fn is_root() -> bool {
+    static ROOT: OnceLock<bool> = OnceLock::new();
+    *ROOT.get_or_init(|| {
+        let id = Command::new("id").arg("-u").output();
+        id.is_ok_and(|id| id.stdout == b"0\n")
+    })
+}
+
+/// Runs a program.
+///
+/// # Panics
+///
+/// With all that it said, if it fails.
+pub fn run(command: &mut Command) {
+    if let Err(why) = try_run(command) {
+        panic!("{why}\n{command:?}");
+    }
+}
+
+/// Not by `output`: a server that the program starts would keep the pipe open for as long as it
+/// runs.
+fn try_run(command: &mut Command) -> Result<(), String> {
+    let mut said = tempfile::tempfile().expect("a file");
+    let out = said.try_clone().and_then(|out| Ok((out, said.try_clone()?))).expect("a file");
+    let status = command.stdin(Stdio::null()).stdout(out.0).stderr(out.1).status();
+    if status.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        return Ok(());
+    }
+    let mut text = String::new();
+    let _ = std::io::Seek::rewind(&mut said).and_then(|()| said.read_to_string(&mut text));
+    let ended = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+    Err(format!("{}: {ended}\n{text}", command.get_program().display()))
+}

@@ -1,0 +1,217 @@
+//! A Postfix of the tests' own: nothing of the machine's is read or written, it listens on this
+//! machine only, and it ends with the process.
+//!
+//! Stricter than Postfix is by default: a bare line feed, a command sent too early, or eight bits
+//! that were not announced are refused. Installs Postfix where it is missing and it may; names the
+//! line to type where it may not. What it received is read in `received`.
+
+mod config;
+mod passwords;
+mod received;
+
+use std::fs::Permissions;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use passwords::Passwords;
+
+pub use config::{Door, login};
+pub use received::{Delivered, LogEntry, Received};
+
+use crate::binary::wait_until;
+use crate::machine::{Software, install, is_root, provide, run};
+use crate::server::certificate;
+
+/// A running Postfix with its files.
+#[derive(Debug)]
+pub struct Postfix {
+    folder: PathBuf,
+    ports: Vec<u16>,
+    ca_pem: String,
+    passwords: Passwords,
+    /// How much of its log belongs to the past.
+    log_read: usize,
+    /// Ends it when this process does, in whatever way: its standard input closes then.
+    _watchdog: Child,
+}
+
+impl Postfix {
+    /// The one that all tests of this process share, to one of them at a time: whatever it receives
+    /// meanwhile is that test's.
+    ///
+    /// # Panics
+    ///
+    /// If there is no Postfix to be had: no test can go on then.
+    pub fn lent() -> MutexGuard<'static, Self> {
+        static SHARED: OnceLock<Mutex<Postfix>> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| Mutex::new(Self::start()));
+        let mut postfix = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        postfix.forget();
+        postfix
+    }
+
+    fn start() -> Self {
+        provide(&POSTFIX, find, install).unwrap_or_else(|why| panic!("{why}"));
+        // In memory where the machine offers it: it waits for the disk with every message.
+        let memory = PathBuf::from("/dev/shm");
+        let home = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let folder = tempfile::Builder::new().prefix("warmfront-mta-").tempdir_in(home);
+        let folder = folder.expect("a folder");
+        let watchdog = watchdog(folder.path());
+        let folder = folder.keep();
+        let ports = free_ports(Door::ALL.len());
+        let papers = certificate::papers();
+        let etc = folder.join("etc");
+        // Debian's Postfix looks for SASL's files there, whatever it is told.
+        std::fs::create_dir_all(etc.join("sasl")).expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(etc.join(name), text).expect("a file");
+        write("main.cf", &config::main(&folder));
+        write("master.cf", &config::master(&ports));
+        write("mailboxes", config::MAILBOXES);
+        write("logins", config::LOGINS);
+        write("sasl/smtpd.conf", &config::sasl(&folder, "PLAIN LOGIN"));
+        write("sasl/login.conf", &config::sasl(&folder, "LOGIN"));
+        write("certificate.pem", &papers.certificate);
+        write("key.pem", &papers.key);
+        // Its processes are of other users, and must get at what is theirs.
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).expect("our folder");
+        let passwords = Passwords::serve(&config::socket(&folder));
+        let begin = "set -e; mkdir queue data mail; chown postfix data; chown \"$1\" mail
+            exec postfix -c \"$PWD/etc\" start";
+        let owner = config::owner();
+        run(as_root("sh").args(["-c", begin, "begin", &owner]).current_dir(&folder));
+        Self { folder, ports, ca_pem: papers.ca, passwords, log_read: 0, _watchdog: watchdog }
+    }
+
+    /// The CA that vouches for it.
+    #[must_use]
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// Where a door is.
+    #[must_use]
+    pub fn port(&self, door: Door) -> u16 {
+        self.ports[door as usize]
+    }
+
+    /// Gives somebody a log-in.
+    pub fn admit(&self, login: &str, password: &str) {
+        self.passwords.admit(login, password);
+    }
+
+    /// The log-ins it has refused since it was lent.
+    #[must_use]
+    pub fn turned_away(&self) -> Vec<String> {
+        self.passwords.turned_away()
+    }
+
+    /// All it has received since it was lent, once all of it is delivered.
+    #[must_use]
+    pub fn received(&self) -> Received {
+        self.rest();
+        Received::read(&self.inbox(), &self.log()[self.log_read..])
+    }
+
+    /// Waits until nothing is on its way any more.
+    fn rest(&self) {
+        let etc = self.folder.join("etc");
+        wait_until("the queue is empty", || {
+            let asked = as_root("postqueue").arg("-c").arg(&etc).arg("-p").output();
+            asked.is_ok_and(|said| said.stdout == b"Mail queue is empty\n")
+        });
+    }
+
+    fn forget(&mut self) {
+        self.rest();
+        for mail in received::mails(&self.inbox()) {
+            std::fs::remove_file(mail).expect("a mail that is ours");
+        }
+        self.log_read = self.log().len();
+        self.passwords.forget();
+    }
+
+    fn inbox(&self) -> PathBuf {
+        self.folder.join("mail").join(config::INBOX).join("new")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).expect("its log")
+    }
+}
+
+/// A shell that waits for its standard input to end; in a group of its own, so that what ends the
+/// tests from the keyboard leaves it to its work.
+fn watchdog(folder: &Path) -> Child {
+    // What is ending may still write while its folder goes.
+    let stop = "cat; postfix -c \"$1/etc\" abort; rm -rf \"$1\" || { sleep 1; rm -rf \"$1\"; }";
+    as_root("sh")
+        .args(["-c", stop, "watchdog"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("a watchdog")
+}
+
+/// Held together until all are found, so that they differ.
+fn free_ports(count: usize) -> Vec<u16> {
+    let free: Vec<TcpListener> =
+        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
+    free.iter().map(|free| free.local_addr().expect("it is bound").port()).collect()
+}
+
+/// Postfix's master must be root, and gives its processes to others itself.
+fn as_root(program: &str) -> Command {
+    if is_root() {
+        return with_path(Command::new(program));
+    }
+    let sudo = Command::new("sudo").args(["-n", "true"]).output();
+    assert!(
+        sudo.is_ok_and(|output| output.status.success()),
+        "Postfix must be started as root, and sudo is not free here; type: sudo -v"
+    );
+    let mut command = Command::new("sudo");
+    command.args(["-n", program]);
+    with_path(command)
+}
+
+/// Where Debian keeps Postfix's programs; not everybody's path has it.
+fn with_path(mut command: Command) -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
+}
+
+/// Postfix, and the part of SASL that checks passwords.
+fn find() -> Option<()> {
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut libraries = libraries.map(|folder| folder.path().join("sasl2/libplain.so"));
+    let found = Path::new("/usr/sbin/postfix").exists() && libraries.any(|plain| plain.exists());
+    found.then_some(())
+}
+
+/// Without a configuration Debian's package starts no server. Beside that a policy forbids to start
+/// any, unless the machine has a policy already.
+const POSTFIX: Software = Software {
+    name: "Postfix",
+    packages: "postfix libsasl2-modules",
+    before:
+        "echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e $policy ]; then
+            trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+            trap 'exit 1' HUP INT TERM
+            printf '#!/bin/sh\\nexit 101\\n' >$policy
+            chmod 755 $policy
+        fi",
+    by_hand: "echo 'postfix postfix/main_mailer_type select No configuration' | \
+        sudo debconf-set-selections && sudo DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y --no-install-recommends --no-remove postfix libsasl2-modules",
+};
