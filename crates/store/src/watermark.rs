@@ -53,6 +53,17 @@ impl Watermark {
         })
     }
 
+    /// Remembers how far these books have come.
+    pub(crate) async fn remember(&self, name: String, epoch: i64) -> Result<(), StoreError> {
+        let watermark = self.clone();
+        let remember = move || {
+            let mut marks = watermark.read()?;
+            marks.insert(name, epoch);
+            watermark.write(&marks).map_err(|error| watermark.error(&error))
+        };
+        tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
+    }
+
     /// Whole or not at all, and on the disk when it returns.
     fn write(&self, marks: &BTreeMap<String, i64>) -> io::Result<()> {
         let mut text = String::new();
@@ -84,6 +95,15 @@ impl Store {
     /// Refuses books that are older than the watermark remembers, and new ones where it remembers
     /// others: a lost file, or a mistyped name, would write to everybody again.
     pub async fn refuse_if_restored(&self, watermark: &Watermark) -> Result<(), StoreError> {
+        self.refuse_if_behind(watermark, 0).await
+    }
+
+    /// The same, where the watermark may be ahead by as many epochs.
+    pub(crate) async fn refuse_if_behind(
+        &self,
+        watermark: &Watermark,
+        ahead: i64,
+    ) -> Result<(), StoreError> {
         let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
         let mark = mark(row)?;
         let known = watermark.read()?;
@@ -91,7 +111,7 @@ impl Store {
             None if !known.is_empty() && mark.epoch == 0 => {
                 Err(StoreError::Replaced { file: watermark.file.clone() })
             }
-            Some(&seen) if seen > mark.epoch => {
+            Some(&seen) if seen > mark.epoch + ahead => {
                 Err(StoreError::Restored { found: mark.epoch, seen, file: watermark.file.clone() })
             }
             _ => Ok(()),
@@ -103,13 +123,7 @@ impl Store {
     pub async fn begin_epoch(&self, watermark: &Watermark) -> Result<(), StoreError> {
         let advance = sql("UPDATE identity SET epoch = epoch + 1 RETURNING name, epoch", []);
         let mark = mark(self.db.write.query_one_raw(advance).await?)?;
-        let watermark = watermark.clone();
-        let remember = move || {
-            let mut marks = watermark.read()?;
-            marks.insert(mark.name, mark.epoch);
-            watermark.write(&marks).map_err(|error| watermark.error(&error))
-        };
-        tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
+        watermark.remember(mark.name, mark.epoch).await
     }
 }
 

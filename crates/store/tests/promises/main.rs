@@ -14,6 +14,8 @@ mod groups;
 mod health;
 mod imports;
 mod leases;
+mod moves;
+mod moves_refused;
 mod opening;
 mod plans;
 #[path = "../../../../tests/src/postgres.rs"]
