@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sea_orm::ConnectionTrait as _;
 
@@ -20,6 +22,9 @@ use crate::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Watermark {
     file: PathBuf,
+    /// The last epoch that this process has begun: where the next is no later, the server has been
+    /// replaced by an older copy under its feet.
+    begun: Arc<AtomicI64>,
 }
 
 /// Which books, and how far they have come.
@@ -33,7 +38,7 @@ impl Watermark {
     /// `warmfront.toml`.
     #[must_use]
     pub fn beside(config: &Path) -> Self {
-        Self { file: config.with_extension("epochs") }
+        Self { file: config.with_extension("epochs"), begun: Arc::new(AtomicI64::new(0)) }
     }
 
     fn read(&self) -> Result<BTreeMap<String, i64>, StoreError> {
@@ -58,7 +63,9 @@ impl Watermark {
         let watermark = self.clone();
         let remember = move || {
             let mut marks = watermark.read()?;
-            marks.insert(name, epoch);
+            // Of two daemons of one folder the later to write may have the earlier epoch.
+            let mark = marks.entry(name).or_insert(epoch);
+            *mark = epoch.max(*mark);
             watermark.write(&marks).map_err(|error| watermark.error(&error))
         };
         tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
@@ -119,10 +126,16 @@ impl Store {
     }
 
     /// Begins a new epoch and has the watermark remember it. What is sent from now on, no earlier
-    /// copy of these books can be unaware of without being found out.
+    /// copy of these books can be unaware of without being found out. Refuses books that are behind
+    /// those this process has worked on: a standby that was promoted while it ran, and lacks some.
     pub async fn begin_epoch(&self, watermark: &Watermark) -> Result<(), StoreError> {
         let advance = sql("UPDATE identity SET epoch = epoch + 1 RETURNING name, epoch", []);
         let mark = mark(self.db.write.query_one_raw(advance).await?)?;
+        let begun = watermark.begun.fetch_max(mark.epoch, Ordering::Relaxed);
+        if begun >= mark.epoch {
+            let file = watermark.file.clone();
+            return Err(StoreError::Restored { found: mark.epoch, seen: begun, file });
+        }
         watermark.remember(mark.name, mark.epoch).await
     }
 }
