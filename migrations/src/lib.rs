@@ -13,11 +13,18 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Sql {
-            name: "0001_books",
-            sqlite: include_str!("../sqlite/0001_books.sql"),
-            postgres: include_str!("../postgres/0001_books.sql"),
-        })]
+        vec![
+            Box::new(Sql {
+                name: "0001_books",
+                sqlite: include_str!("../sqlite/0001_books.sql"),
+                postgres: include_str!("../postgres/0001_books.sql"),
+            }),
+            Box::new(Sql {
+                name: "0002_moves",
+                sqlite: include_str!("../sqlite/0002_moves.sql"),
+                postgres: include_str!("../postgres/0002_moves.sql"),
+            }),
+        ]
     }
 }
 

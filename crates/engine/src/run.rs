@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use warmfront_core::span::{self, MINUTE, Millis};
 use warmfront_mail::inbox::Inbox;
 use warmfront_mail::submit::Submit;
-use warmfront_store::Lease;
+use warmfront_store::{Lease, StoreError};
 
 use crate::EngineError;
 use crate::lanes::{LaneEnd, Lanes};
@@ -154,7 +154,7 @@ where
         }
         self.latest = self.latest.max(now);
         if now - self.epoch_at >= EPOCH {
-            self.begin_epoch(now).await;
+            self.begin_epoch(now).await?;
         }
         let plan_at = self.planner.tick(now).await?;
         let (lanes, recruit_at) = self.sender.tick(now).await?;
@@ -167,13 +167,18 @@ where
         Ok(Round::Until(plan_at.min(recruit_at)))
     }
 
-    /// What cannot be written now is tried again; mail does not wait for it.
-    async fn begin_epoch(&mut self, now: Millis) {
+    /// What cannot be written now is tried again; mail does not wait for it. Older books under our
+    /// feet end the daemon.
+    async fn begin_epoch(&mut self, now: Millis) -> Result<(), EngineError> {
         self.epoch_at = now;
-        if let Some(watermark) = &self.office.watermark
-            && let Err(error) = self.office.store.begin_epoch(watermark).await
-        {
-            warn!(%error, "a copy of the database made before this could pass for the newest");
+        let Some(watermark) = &self.office.watermark else { return Ok(()) };
+        match self.office.store.begin_epoch(watermark).await {
+            Ok(()) => Ok(()),
+            Err(error @ StoreError::Restored { .. }) => Err(error.into()),
+            Err(error) => {
+                warn!(%error, "a copy of the database made before this could pass for the newest");
+                Ok(())
+            }
         }
     }
 
@@ -206,7 +211,9 @@ where
         if tokio::time::timeout(FINISH_MAX, all).await.is_err() {
             warn!("stopped with a message in flight; the next start settles it");
         }
-        self.begin_epoch(self.office.clock.now()).await;
+        if let Err(error) = self.begin_epoch(self.office.clock.now()).await {
+            warn!("{error}");
+        }
         info!("stopped");
     }
 }

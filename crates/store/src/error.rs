@@ -44,6 +44,40 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// The copy that stayed behind when the books were moved.
+    #[error(
+        "these books were moved to {place}: write that into `url` of [store]. This is the copy that stayed behind, and nothing works on it any more"
+    )]
+    Gone {
+        /// Where they are now, without a password.
+        place: String,
+    },
+    /// Half of them are still elsewhere.
+    #[error(
+        "these books are half moved here, from {place}: run `warmfront store move` again where they come from, and it goes on. Until it is done, they are still there"
+    )]
+    Arriving {
+        /// Where they come from, without a password.
+        place: String,
+    },
+    /// A database that books should be moved to, and that is not empty.
+    #[error(
+        "{url} holds {what}; nothing was moved and nothing there was touched. Name an empty database"
+    )]
+    Occupied {
+        /// Which, without a password.
+        url: String,
+        /// What it holds.
+        what: String,
+    },
+    /// A copy of the books is not what it was made of.
+    #[error(
+        "the copy differs from the books in {what}: it does not count, and the books are where they were. Run the move again; if it says so again, name another database"
+    )]
+    Miscopied {
+        /// Where.
+        what: String,
+    },
     /// Written by a later version.
     #[error(
         "the database was written by a newer Warmfront (it has the migration `{migration}`); upgrade this one, or restore the backup made before the upgrade"

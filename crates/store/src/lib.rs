@@ -22,6 +22,7 @@ mod import_staged;
 mod import_steps;
 mod inbound;
 mod lease;
+mod moving;
 mod occasions;
 mod planning;
 mod postgres;
@@ -47,6 +48,7 @@ pub use self::fleet::{MailboxRow, MailboxSpec};
 pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
+pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::planning::{
     Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
@@ -88,8 +90,15 @@ pub const FRESH_MS: i64 = 15 * 60 * 1_000;
 
 impl Store {
     /// Opens the books at `url`, brings their schema up to date, and refuses those of a newer
-    /// version.
+    /// version, and those that are moved elsewhere, or not whole yet.
     pub async fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
+        let store = Self::open_anywhere(url, durability).await?;
+        moving::refuse_on_the_move(&store.db).await?;
+        Ok(store)
+    }
+
+    /// The same wherever the books are, for whoever moves them.
+    async fn open_anywhere(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let db = Db::open(url, durability).await?;
         Ok(Self { scribe: Scribe::start(db.clone()), db, file: sqlite::path(url) })
     }

@@ -31,7 +31,7 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, SqlxPostgresConnector};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, SqlxPostgresConnector};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
@@ -42,13 +42,7 @@ use crate::{Durability, Store, StoreError};
 
 /// Opens the books; refuses a server that would not keep them.
 pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreError> {
-    let failed = |error: sqlx::Error| StoreError::Open {
-        url: without_password(url),
-        why: match error {
-            sqlx::Error::Database(answer) => answer.message().to_owned(),
-            other => other.to_string(),
-        },
-    };
+    let failed = |error| refused(url, error);
     let options = options(url, durability).map_err(failed)?;
     // A connection of its own: it fails at once where a pool would wait, and keeps the lock that
     // several daemons starting on an empty database need; sea-orm-migration takes none.
@@ -67,6 +61,15 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
     migrate(&pool).await?;
     first.close().await.map_err(failed)?;
     Ok(Db { read: pool.clone(), write: pool })
+}
+
+/// What keeps the books from being opened.
+fn refused(url: &str, error: sqlx::Error) -> StoreError {
+    let why = match error {
+        sqlx::Error::Database(answer) => answer.message().to_owned(),
+        other => other.to_string(),
+    };
+    StoreError::Open { url: without_password(url), why }
 }
 
 fn options(url: &str, durability: Durability) -> Result<PgConnectOptions, sqlx::Error> {
@@ -155,6 +158,101 @@ pub(crate) async fn wait_to_import(transaction: &DatabaseTransaction) -> Result<
     run(transaction, &format!("SELECT pg_advisory_xact_lock({OURS}, {IMPORTS})")).await
 }
 
+/// Lets nobody write to these tables until the transaction ends, however long that takes. Nothing to
+/// do in SQLite, where a write transaction is alone.
+pub(crate) async fn hold_still(
+    transaction: &DatabaseTransaction,
+    tables: &str,
+    mode: &str,
+) -> Result<(), StoreError> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    run(transaction, "SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    run(transaction, &format!("LOCK TABLE {tables} IN {mode} MODE")).await
+}
+
+/// Has the next row of each table numbered behind the last that was copied, and the planner know how
+/// many there are. SQLite needs neither.
+pub(crate) async fn be_ready(
+    transaction: &DatabaseTransaction,
+    tables: &[&str],
+) -> Result<(), StoreError> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    for row in &transaction.query_all_raw(sql(NUMBERED, [])).await? {
+        let (table, column): (String, String) = (row.read("name")?, row.read("field")?);
+        let text = format!(
+            "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'),
+                           coalesce(max(\"{column}\"), 1), max(\"{column}\") IS NOT NULL)
+             FROM \"{table}\""
+        );
+        run(transaction, &text).await?;
+    }
+    for table in tables {
+        run(transaction, &format!("ANALYZE \"{table}\"")).await?;
+    }
+    Ok(())
+}
+
+/// Keeps others from moving books into this database, until the transaction ends.
+pub(crate) async fn refuse_another_move(
+    db: &Db,
+) -> Result<Option<DatabaseTransaction>, StoreError> {
+    if !db.is_shared() {
+        return Ok(None);
+    }
+    let guard = db.begin_unlocked().await?;
+    run(&guard, "SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+    // The server takes a moment to see that a process is gone.
+    run(&guard, &format!("SET LOCAL lock_timeout = {}", GONE_MAX.as_millis())).await?;
+    match run(&guard, &format!("SELECT pg_advisory_xact_lock({OURS}, {MOVES})")).await {
+        Ok(()) => Ok(Some(guard)),
+        Err(StoreError::Locked) => {
+            Err(StoreError::InUse { owner: "another move into them".to_owned() })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Refuses books that other processes have open: a daemon without work holds no lease.
+pub(crate) async fn refuse_company(url: &str) -> Result<(), StoreError> {
+    let Some(rows) = look(url, COMPANY).await? else { return Ok(()) };
+    match rows.len() {
+        0 => Ok(()),
+        others => {
+            Err(StoreError::InUse { owner: format!("{others} other connections of Warmfront") })
+        }
+    }
+}
+
+/// Refuses a database with a table that is not `known`.
+pub(crate) async fn refuse_strangers(url: &str, known: &[&str]) -> Result<(), StoreError> {
+    let rows = look(url, TABLES).await?.unwrap_or_default();
+    match rows.iter().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(StoreError::Occupied {
+            url: without_password(url),
+            what: format!("a table `{name}` that is not ours"),
+        }),
+    }
+}
+
+/// The rows of a query, before anything is opened that would change the database. `None`: it is no
+/// PostgreSQL.
+async fn look(url: &str, query: &'static str) -> Result<Option<Vec<String>>, StoreError> {
+    if !url.starts_with("postgres") {
+        return Ok(None);
+    }
+    let failed = |error: sqlx::Error| refused(url, error);
+    let mut server =
+        options(url, Durability::Full).map_err(failed)?.connect().await.map_err(failed)?;
+    let rows = sqlx::query_scalar(query).fetch_all(&mut server).await.map_err(failed)?;
+    server.close().await.map_err(failed)?;
+    Ok(Some(rows))
+}
+
 async fn run(transaction: &DatabaseTransaction, text: &str) -> Result<(), StoreError> {
     transaction.execute_raw(sql(text, [])).await?;
     Ok(())
@@ -203,6 +301,19 @@ const OURS: i32 = 0x5741_524d;
 const MIGRATIONS: i32 = 1;
 const BOOKS: i32 = 2;
 const IMPORTS: i32 = 3;
+const MOVES: i32 = 4;
+
+/// Everybody may see who is connected under which name; no more is asked for.
+const COMPANY: &str = "SELECT CAST(pid AS TEXT) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'warmfront' AND pid <> pg_backend_pid()";
+
+const TABLES: &str = "SELECT CAST(relname AS TEXT) FROM pg_class
+    WHERE relnamespace = CAST(current_schema() AS REGNAMESPACE) AND relkind IN ('r', 'p', 'f')
+    ORDER BY 1";
+
+const NUMBERED: &str = "SELECT CAST(table_name AS TEXT) AS name, CAST(column_name AS TEXT) AS field
+    FROM information_schema.columns
+    WHERE table_schema = current_schema() AND is_identity = 'YES'";
 
 /// The oldest server: the oldest that its makers supported when this was written.
 const OLDEST: u32 = 150_000;
@@ -223,6 +334,9 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// The same for an import, which waits for whoever reads the list.
 const IMPORT_IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// How long a move waits for the end of one that was killed.
+const GONE_MAX: Duration = Duration::from_secs(5);
 
 /// Clocks kept by NTP are within milliseconds of each other.
 const CLOCK_TOLERANCE_MS: i64 = 5_000;

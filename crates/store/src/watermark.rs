@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use sea_orm::ConnectionTrait as _;
 
@@ -20,6 +22,9 @@ use crate::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Watermark {
     file: PathBuf,
+    /// The last epoch that this process has begun: where the next is no later, the server has been
+    /// replaced by an older copy under its feet.
+    begun: Arc<AtomicI64>,
 }
 
 /// Which books, and how far they have come.
@@ -33,7 +38,7 @@ impl Watermark {
     /// `warmfront.toml`.
     #[must_use]
     pub fn beside(config: &Path) -> Self {
-        Self { file: config.with_extension("epochs") }
+        Self { file: config.with_extension("epochs"), begun: Arc::new(AtomicI64::new(0)) }
     }
 
     fn read(&self) -> Result<BTreeMap<String, i64>, StoreError> {
@@ -51,6 +56,19 @@ impl Watermark {
                   if the database was not replaced by an older copy"
                 .to_owned(),
         })
+    }
+
+    /// Remembers how far these books have come.
+    pub(crate) async fn remember(&self, name: String, epoch: i64) -> Result<(), StoreError> {
+        let watermark = self.clone();
+        let remember = move || {
+            let mut marks = watermark.read()?;
+            // Of two daemons of one folder the later to write may have the earlier epoch.
+            let mark = marks.entry(name).or_insert(epoch);
+            *mark = epoch.max(*mark);
+            watermark.write(&marks).map_err(|error| watermark.error(&error))
+        };
+        tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
     }
 
     /// Whole or not at all, and on the disk when it returns.
@@ -84,6 +102,15 @@ impl Store {
     /// Refuses books that are older than the watermark remembers, and new ones where it remembers
     /// others: a lost file, or a mistyped name, would write to everybody again.
     pub async fn refuse_if_restored(&self, watermark: &Watermark) -> Result<(), StoreError> {
+        self.refuse_if_behind(watermark, 0).await
+    }
+
+    /// The same, where the watermark may be ahead by as many epochs.
+    pub(crate) async fn refuse_if_behind(
+        &self,
+        watermark: &Watermark,
+        ahead: i64,
+    ) -> Result<(), StoreError> {
         let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
         let mark = mark(row)?;
         let known = watermark.read()?;
@@ -91,7 +118,7 @@ impl Store {
             None if !known.is_empty() && mark.epoch == 0 => {
                 Err(StoreError::Replaced { file: watermark.file.clone() })
             }
-            Some(&seen) if seen > mark.epoch => {
+            Some(&seen) if seen > mark.epoch + ahead => {
                 Err(StoreError::Restored { found: mark.epoch, seen, file: watermark.file.clone() })
             }
             _ => Ok(()),
@@ -99,17 +126,17 @@ impl Store {
     }
 
     /// Begins a new epoch and has the watermark remember it. What is sent from now on, no earlier
-    /// copy of these books can be unaware of without being found out.
+    /// copy of these books can be unaware of without being found out. Refuses books that are behind
+    /// those this process has worked on: a standby that was promoted while it ran, and lacks some.
     pub async fn begin_epoch(&self, watermark: &Watermark) -> Result<(), StoreError> {
         let advance = sql("UPDATE identity SET epoch = epoch + 1 RETURNING name, epoch", []);
         let mark = mark(self.db.write.query_one_raw(advance).await?)?;
-        let watermark = watermark.clone();
-        let remember = move || {
-            let mut marks = watermark.read()?;
-            marks.insert(mark.name, mark.epoch);
-            watermark.write(&marks).map_err(|error| watermark.error(&error))
-        };
-        tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
+        let begun = watermark.begun.fetch_max(mark.epoch, Ordering::Relaxed);
+        if begun >= mark.epoch {
+            let file = watermark.file.clone();
+            return Err(StoreError::Restored { found: mark.epoch, seen: begun, file });
+        }
+        watermark.remember(mark.name, mark.epoch).await
     }
 }
 

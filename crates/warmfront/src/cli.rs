@@ -90,6 +90,9 @@ pub(crate) enum Command {
     /// Whom nobody writes to.
     #[command(subcommand)]
     Suppress(Suppress),
+    /// Move the books to another database.
+    #[command(subcommand)]
+    Store(Books),
 }
 
 fn date(text: &str) -> Result<jiff::civil::Date, &'static str> {
@@ -168,6 +171,19 @@ pub(crate) enum Campaign {
     Status {
         /// Its name: that of its folder.
         campaign: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Books {
+    /// Move the books from SQLite to PostgreSQL, or back, compare every row, and retire the old.
+    ///
+    /// Stop the daemon first. May be interrupted; the same command then goes on. The configuration
+    /// is not touched: at the end stands the line to write there.
+    Move {
+        /// An empty database, as `url` in [store] would name it; a file is taken from the
+        /// configuration's folder. No password: set PGPASSWORD, or write it into ~/.pgpass.
+        url: String,
     },
 }
 

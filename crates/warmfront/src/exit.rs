@@ -101,6 +101,9 @@ impl From<StoreError> for Failure {
             | StoreError::Restored { .. }
             | StoreError::Replaced { .. }
             | StoreError::Watermark { .. }
+            | StoreError::Gone { .. }
+            | StoreError::Arriving { .. }
+            | StoreError::Occupied { .. }
             | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),
         }

@@ -17,6 +17,8 @@ mod leases;
 #[path = "../../../../tests/src/machine.rs"]
 #[expect(unreachable_pub, reason = "the package of tests publishes it")]
 mod machine;
+mod moves;
+mod moves_refused;
 mod opening;
 mod plans;
 #[path = "../../../../tests/src/postgres.rs"]

@@ -143,6 +143,25 @@ async fn a_restored_backup_is_refused() {
 }
 
 #[tokio::test]
+async fn books_replaced_by_an_older_copy_while_a_daemon_works_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (books, backup) = (folder.path().join("books.db"), folder.path().join("backup.db"));
+    let watermark = Watermark::beside(&folder.path().join("warmfront.toml"));
+    copy(open(&url(folder.path())).await.unwrap(), &books, &backup).await;
+    let store = open(&url(folder.path())).await.unwrap();
+    for _ in 0..3 {
+        store.begin_epoch(&watermark).await.unwrap();
+    }
+    copy(store, &backup, &books).await;
+    // The same daemon: it looked at the watermark when it started.
+    let store = open(&url(folder.path())).await.unwrap();
+    let refused = store.begin_epoch(&watermark).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Restored { found: 1, seen: 3, .. }), "{refused:?}");
+    let refused = store.refuse_if_restored(&watermark).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Restored { found: 1, seen: 3, .. }), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_watermark_that_somebody_edited_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let watermark = Watermark::beside(&folder.path().join("warmfront.toml"));

@@ -10,9 +10,10 @@ mod mailbox;
 mod plan;
 mod run;
 mod status;
+mod store;
 mod suppress;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Books, Cli, Command, Global};
 use crate::exit::{Done, Failure};
 
 /// Does what was typed.
@@ -38,5 +39,6 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
         Command::Audit => audit::audit(global).await,
         Command::Suppress(command) => suppress::suppress(global, command).await,
+        Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }
 }

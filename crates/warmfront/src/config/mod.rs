@@ -28,6 +28,7 @@ use crate::secret;
 
 pub(crate) use self::auth::AuthRef;
 pub(crate) use self::server::Server;
+pub(crate) use self::top::store_url;
 
 /// A commented configuration to begin with: one mailbox at any host.
 pub(crate) const EXAMPLE: &str = include_str!("example.toml");

@@ -125,17 +125,13 @@ fn store(mut section: Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> O
     let url = section.required("url", url, problems);
     let line = url.as_ref().map_or(section.line(), |url| url.line);
     let read = url.and_then(|url| {
-        let scheme = url.value.split(':').next().unwrap_or_default();
-        match scheme {
-            "sqlite" => Some(in_folder(dir, &url.value)),
-            "postgres" | "postgresql" => Some(url.value),
-            _ => {
-                // Not quoted: a mistyped URL may hold a password.
-                let what = "`url` in [store] must begin with `sqlite://` or `postgres://`";
-                problems.push(section.problem(line, what));
-                None
-            }
+        let read = store_url(dir, &url.value);
+        if read.is_none() {
+            // Not quoted: a mistyped URL may hold a password.
+            let what = "`url` in [store] must begin with `sqlite://` or `postgres://`";
+            problems.push(section.problem(line, what));
         }
+        read
     });
     if read.as_deref().is_some_and(holds_password) {
         let what = "a password stands in `url` in [store]; leave it out and set PGPASSWORD, or \
@@ -144,6 +140,16 @@ fn store(mut section: Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> O
     }
     section.finish(problems);
     read
+}
+
+/// A URL as [store] has it, with its file where it is for whoever works by the configuration in
+/// `dir`. `None`: it names no database that can keep the books.
+pub(crate) fn store_url(dir: &Path, url: &str) -> Option<String> {
+    match url.split(':').next() {
+        Some("sqlite") => Some(in_folder(dir, url)),
+        Some("postgres" | "postgresql") => Some(url.to_owned()),
+        _ => None,
+    }
 }
 
 /// The same SQLite URL with a relative file taken from `dir`, wherever the process was started: a
