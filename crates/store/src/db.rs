@@ -6,10 +6,11 @@
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Value,
+    SqliteTransactionMode, Statement, TransactionOptions, Value,
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 
+use crate::patient::Patient;
 use crate::row::Row as _;
 use crate::{StoreError, postgres, sqlite};
 
@@ -27,9 +28,15 @@ pub enum Durability {
 /// same ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Db {
-    pub(crate) read: DatabaseConnection,
-    pub(crate) write: DatabaseConnection,
+    pub(crate) read: Connection,
+    pub(crate) write: Connection,
 }
+
+/// Connections, of which each statement takes one.
+pub(crate) type Connection = Patient<DatabaseConnection>;
+
+/// A transaction; undone unless it is committed.
+pub(crate) type Transaction = Patient<DatabaseTransaction>;
 
 impl Db {
     /// Opens the books at `url` and brings their schema up to date.
@@ -50,7 +57,7 @@ impl Db {
     }
 
     /// A write transaction, with nobody else's beside it.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let transaction = self.begin_unlocked().await?;
         if self.is_shared() {
             postgres::wait_to_be_alone(&transaction).await?;
@@ -61,7 +68,7 @@ impl Db {
     /// A write transaction. In SQLite it is alone at once: IMMEDIATE, since a deferred one that
     /// reads first fails when another writer was faster, whatever the busy timeout
     /// (SQLITE_BUSY_SNAPSHOT). In PostgreSQL the caller says beside whom it may work.
-    pub(crate) async fn begin_unlocked(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(crate) async fn begin_unlocked(&self) -> Result<Transaction, StoreError> {
         let options = if self.is_shared() {
             TransactionOptions {
                 isolation_level: Some(IsolationLevel::ReadCommitted),
@@ -73,7 +80,7 @@ impl Db {
                 ..TransactionOptions::default()
             }
         };
-        Ok(self.write.begin_with_options(options).await?)
+        Ok(self.write.begin(options).await?)
     }
 }
 

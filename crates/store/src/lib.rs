@@ -22,6 +22,7 @@ mod import_steps;
 mod inbound;
 mod lease;
 mod occasions;
+mod patient;
 mod planning;
 mod postgres;
 mod row;

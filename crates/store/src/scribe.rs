@@ -8,10 +8,9 @@
 //!
 //! Runs as a task of its own, so a caller that is dropped in mid-wait cannot cancel a commit.
 
-use sea_orm::DatabaseTransaction;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::db::Db;
+use crate::db::{Db, Transaction};
 use crate::{Claim, Settlement, StoreError, claim, postgres, settle};
 
 /// One thing to write.
@@ -117,7 +116,7 @@ async fn write_together(db: &Db, entries: &[&Entry]) -> Result<Vec<bool>, StoreE
     Ok(written)
 }
 
-async fn write_one(transaction: &DatabaseTransaction, entry: &Entry) -> Written {
+async fn write_one(transaction: &Transaction, entry: &Entry) -> Written {
     match entry {
         Entry::Claim(claim) => claim::claim(transaction, claim).await,
         Entry::Dot { message, epoch, now } => {
