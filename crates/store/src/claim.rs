@@ -35,12 +35,16 @@ pub(crate) async fn mark_dot(
             "UPDATE messages SET dot_at = $3
              WHERE id = $1 AND state = 'sending' AND lease_epoch = $2 AND dot_at IS NULL
                AND EXISTS (SELECT 1 FROM mailboxes b WHERE b.id = messages.mailbox_id
-                           AND b.lease_epoch = $2 AND b.lease_expires_at > $3)",
-            [message.into(), epoch.into(), now.into()],
+                           AND b.lease_epoch = $2 AND b.lease_expires_at > $3 + $4)",
+            [message.into(), epoch.into(), now.into(), DOT_WITHIN_MS.into()],
         ))
         .await?;
     Ok(written.rows_affected() == 1)
 }
+
+/// How long after it was asked for the dot may leave. The lease must last longer than that, so a
+/// process that was stopped in between knows by its own clock that it has lost its lease.
+pub const DOT_WITHIN_MS: i64 = 10_000;
 
 /// Everything the trigger behind it would refuse is asked here first, so that a refusal is no
 /// error and undoes nobody else's claim.

@@ -40,6 +40,7 @@ use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
 pub use self::books::{Audit, Imbalance, LedgerLine};
 pub use self::campaigns::{CampaignRow, CampaignStatus};
+pub use self::claim::DOT_WITHIN_MS;
 pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
 pub use self::error::StoreError;

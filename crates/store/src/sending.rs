@@ -223,8 +223,8 @@ impl Store {
         self.scribe.write(Entry::Claim(Box::new(claim))).await
     }
 
-    /// Says durably that the final dot is about to leave. `false`: the lease is lost, and it must
-    /// not.
+    /// Says durably that the final dot is about to leave, within [`DOT_WITHIN_MS`](crate::DOT_WITHIN_MS)
+    /// of `now`. `false`: the lease is lost or about to end, and it must not.
     pub async fn mark_dot(&self, message: i64, epoch: i64, now: i64) -> Result<bool, StoreError> {
         self.scribe.write(Entry::Dot { message, epoch, now }).await
     }
