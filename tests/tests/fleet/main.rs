@@ -16,6 +16,15 @@ mod workers;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
+/// Side by side: most of both is waiting.
+#[test]
+fn nothing_leaves_without_a_lease_or_without_the_database() {
+    std::thread::scope(|scope| {
+        scope.spawn(stops::without_a_lease);
+        scope.spawn(outage::without_the_database);
+    });
+}
+
 /// How often, as a variable says it, or unless it does.
 fn times(variable: &str, usually: u64) -> u64 {
     number(variable).unwrap_or(usually)

@@ -9,9 +9,9 @@ use crate::accounts::balance;
 use crate::pair::{Pair, UNTIL_IDLE};
 use crate::say;
 
-#[test]
-fn without_the_database_nothing_leaves_and_with_it_everything_goes_on() {
-    // Side by side: waiting is most of it.
+/// Without its database a daemon sends nothing, and with it goes on.
+#[track_caller]
+pub(crate) fn without_the_database() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             check("crashed", |cluster, away| {

@@ -16,8 +16,9 @@ use crate::accounts::balance;
 use crate::pair::{Pair, UNTIL_IDLE};
 use crate::{say, seed, times};
 
-#[test]
-fn who_sleeps_longer_than_its_lease_wakes_up_to_nothing() {
+/// Whoever sleeps longer than its lease lasts wakes up to nothing.
+#[track_caller]
+pub(crate) fn without_a_lease() {
     let (stops, seed) = (times("WARMFRONT_STOPS", STOPS), seed());
     let story = format!("WARMFRONT_STOPS={stops} WARMFRONT_SEED={seed}");
     say(&story);

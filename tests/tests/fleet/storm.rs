@@ -102,7 +102,10 @@ impl Storm {
         for one in 0..2 {
             if !self.daemons[one].is_running() {
                 let said = self.daemons[one].said();
-                assert!(said.contains("cannot open the database"), "{}: {said}", self.story);
+                let found_none = ["cannot open the database", "the database does not answer"];
+                let is_told = found_none.iter().any(|words| said.contains(words));
+                let had_begun = said.contains("run: stopped");
+                assert!(is_told && !had_begun, "{}: {said}", self.story);
                 self.daemons[one] = self.pair.one(one, &["run"]);
             }
         }
