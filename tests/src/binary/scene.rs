@@ -66,7 +66,9 @@ impl Scene {
         if let Some(url) = &fleet.store {
             writeln!(config, "[store]\nurl = \"{url}\"").expect("text takes text");
         }
-        writeln!(config, "[limits]\n{}", fleet.limits).expect("text takes text");
+        if !fleet.limits.is_empty() {
+            writeln!(config, "[limits]\n{}", fleet.limits).expect("text takes text");
+        }
         for (address, cap) in &fleet.mailboxes {
             let port = sink.addr.port();
             writeln!(config, "{}", mailbox(address, *cap, fleet.gap, port))
