@@ -74,6 +74,30 @@ impl Cluster {
         run(self.control("stop").args(["-w", "-m", "immediate"]));
     }
 
+    /// Holds every process of the server where it is, as a machine that freezes would: connections
+    /// stay open, and nobody answers. Until the guard is dropped.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen<'_> {
+        // The first, which starts all others, before them.
+        let first = std::fs::read_to_string(self.folder.join("data/postmaster.pid"));
+        let first = first.expect("a server that runs").lines().next().map(str::to_owned);
+        let first = first.expect("the number of a process");
+        self.signal("STOP", std::slice::from_ref(&first));
+        let all = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
+        let all = String::from_utf8(all.expect("a list of processes").stdout).expect("numbers");
+        let child = |line: &str| {
+            let (pid, parent) = line.trim().split_once(' ')?;
+            (parent.trim() == first).then(|| pid.to_owned())
+        };
+        let children: Vec<String> = all.lines().filter_map(child).collect();
+        self.signal("STOP", &children);
+        Frozen { cluster: self, processes: [vec![first], children].concat() }
+    }
+
+    fn signal(&self, signal: &str, processes: &[String]) {
+        run(as_server(Path::new("kill")).arg(format!("-{signal}")).args(processes));
+    }
+
     /// Makes a database, empty or as a copy of another, and gives its name.
     #[must_use]
     pub fn database(&self, template: Option<&str>) -> String {
@@ -113,6 +137,19 @@ impl Cluster {
     }
 }
 
+/// A server that stands still.
+#[derive(Debug)]
+pub struct Frozen<'a> {
+    cluster: &'a Cluster,
+    processes: Vec<String>,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.cluster.signal("CONT", &self.processes);
+    }
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         drop(self.watchdog.stdin.take());
@@ -123,7 +160,8 @@ impl Drop for Cluster {
 /// A shell that waits for its standard input to end; in a group of its own, so that what ends the
 /// tests from the keyboard leaves it to its work.
 fn watchdog(programs: &Path, folder: &Path) -> Child {
-    let stop = "cat; \"$1/pg_ctl\" stop -m immediate -D \"$2/data\"; rm -rf \"$2\"";
+    // Whoever is frozen hears nothing.
+    let stop = "cat; kill -CONT $(head -n 1 \"$2/data/postmaster.pid\"); \"$1/pg_ctl\" stop -m immediate -D \"$2/data\"; rm -rf \"$2\"";
     as_server(Path::new("/bin/sh"))
         .args(["-c", stop, "watchdog"])
         .args([programs, folder])

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tracing::{info, warn};
+use warmfront_core::span::Millis;
 use warmfront_mail::submit::{Halt, Progress, Stage};
-use warmfront_store::{Fate, Settlement, StoreError};
+use warmfront_store::{DOT_WITHIN_MS, Fate, Settlement, StoreError};
 
 use crate::EngineError;
 use crate::office::Office;
@@ -46,13 +47,27 @@ impl Progress for Marking<'_> {
                 failpoint.pass("before_dot_commit").await?;
                 let now = self.office.clock.now();
                 match self.office.store.mark_dot(self.message, self.epoch, now).await {
-                    Ok(true) => failpoint.pass("after_dot_commit").await,
+                    Ok(true) => {
+                        failpoint.pass("after_dot_commit").await?;
+                        self.trusts_its_lease_of(now)
+                    }
                     Ok(false) => Err(Halt("the lease was lost before the final dot".to_owned())),
                     Err(error) => Err(Halt(format!("the dot could not be marked: {error}"))),
                 }
             }
             Stage::DotWritten => failpoint.pass("after_dot").await,
         }
+    }
+}
+
+impl Marking<'_> {
+    /// Whoever was stopped for too long since it asked, or waited too long for the answer, may have
+    /// lost its lease: another has settled the message by now, and the dot must not leave.
+    fn trusts_its_lease_of(&self, asked_at: Millis) -> Result<(), Halt> {
+        if self.office.clock.now() - asked_at < DOT_WITHIN_MS {
+            return Ok(());
+        }
+        Err(Halt("too much time passed before the final dot to trust the lease".to_owned()))
     }
 }
 

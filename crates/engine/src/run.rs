@@ -54,7 +54,7 @@ where
     let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
     let ended = tokio::select! {
         ended = daemon.work(until) => ended,
-        () = broken(&watching) => Err(EngineError::Broken("watcher")),
+        () = broken(&watching, &stop) => Err(EngineError::Broken("watcher")),
     };
     daemon.finish().await;
     watching.abort();
@@ -218,9 +218,10 @@ where
     }
 }
 
-/// Comes back when the watcher has ended though nobody stopped it.
-async fn broken(watching: &JoinHandle<()>) {
-    while !watching.is_finished() {
+/// Comes back when the watcher has ended though nobody stopped it. Where somebody did, the round that
+/// is under way may take longer to end than the watcher does.
+async fn broken(watching: &JoinHandle<()>, stop: &CancellationToken) {
+    while !watching.is_finished() || stop.is_cancelled() {
         tokio::time::sleep(LOOKS_AFTER).await;
     }
 }

@@ -68,7 +68,8 @@ impl<O: Submit, I> Sender<O, I> {
     async fn renew(&mut self, now: Millis) -> Result<(), EngineError> {
         let fresh = self.renewed_at.is_some_and(|at| now - at < self.office.lease_ttl / 2);
         if !self.busy.is_empty() && !fresh {
-            self.office.store.renew_all(&self.office.owner, now, self.office.lease_ttl).await?;
+            let (office, busy) = (&self.office, self.busy.iter().copied());
+            office.store.renew_all(&office.owner, busy, now, office.lease_ttl).await?;
             self.renewed_at = Some(now);
         }
         Ok(())

@@ -15,6 +15,8 @@ pub(crate) struct Dot {
     pub(crate) message: i64,
     pub(crate) epoch: i64,
     pub(crate) now: i64,
+    /// The lease must last longer than that.
+    pub(crate) until: i64,
 }
 
 /// Claims messages, each at most once in `claims`; says which were claimed.
@@ -42,6 +44,10 @@ pub(crate) async fn written_by(
     let written = db.query_all_raw(sql(text, [json_array(&rows)?.into()])).await?;
     Ok(written.iter().map(|row| row.read("id")).collect::<Result<_, _>>()?)
 }
+
+/// How long after it was asked for the dot may leave. The lease must last longer than that, so a
+/// process that was stopped in between knows by its own clock that it has lost its lease.
+pub const DOT_WITHIN_MS: i64 = 10_000;
 
 /// Everything the trigger behind it would refuse is asked here first, so that a refusal is no
 /// error and undoes nobody else's claim. What two claims of one group race for only the trigger
@@ -83,9 +89,10 @@ pub(crate) const CLAIM: &str = "
 pub(crate) const MARK_DOT: &str = "
     UPDATE messages SET dot_at = d.now
     FROM (SELECT CAST(value ->> 'message' AS BIGINT) AS message,
-                 CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'now' AS BIGINT) AS now
+                 CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'now' AS BIGINT) AS now,
+                 CAST(value ->> 'until' AS BIGINT) AS until
           FROM json_each($1)) AS d
     WHERE messages.id = d.message AND state = 'sending' AND lease_epoch = d.epoch AND dot_at IS NULL
       AND EXISTS (SELECT 1 FROM mailboxes b WHERE b.id = messages.mailbox_id
-                  AND b.lease_epoch = d.epoch AND b.lease_expires_at > d.now)
+                  AND b.lease_epoch = d.epoch AND b.lease_expires_at > d.until)
     RETURNING id";

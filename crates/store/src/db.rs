@@ -6,11 +6,12 @@
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, Value,
+    SqliteTransactionMode, Statement, TransactionOptions, Value,
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use sqlx::SqlitePool;
 
+use crate::patient::Patient;
 use crate::row::Row as _;
 use crate::{StoreError, postgres, sqlite};
 
@@ -28,9 +29,15 @@ pub enum Durability {
 /// same ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Db {
-    pub(crate) read: DatabaseConnection,
-    pub(crate) write: DatabaseConnection,
+    pub(crate) read: Connection,
+    pub(crate) write: Connection,
 }
+
+/// Connections, of which each statement takes one.
+pub(crate) type Connection = Patient<DatabaseConnection>;
+
+/// A transaction; undone unless it is committed.
+pub(crate) type Transaction = Patient<DatabaseTransaction>;
 
 impl Db {
     /// Opens the books at `url` and brings their schema up to date.
@@ -52,11 +59,11 @@ impl Db {
 
     /// The writing connection where SQLite keeps the books.
     pub(crate) fn sqlite(&self) -> Option<&SqlitePool> {
-        (!self.is_shared()).then(|| self.write.get_sqlite_connection_pool())
+        (!self.is_shared()).then(|| self.write.way().get_sqlite_connection_pool())
     }
 
     /// A write transaction, with nobody else's beside it.
-    pub(crate) async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Transaction, StoreError> {
         let transaction = self.begin_unlocked().await?;
         if self.is_shared() {
             postgres::wait_to_be_alone(&transaction).await?;
@@ -67,7 +74,7 @@ impl Db {
     /// A write transaction. In SQLite it is alone at once: IMMEDIATE, since a deferred one that
     /// reads first fails when another writer was faster, whatever the busy timeout
     /// (SQLITE_BUSY_SNAPSHOT). In PostgreSQL the caller says beside whom it may work.
-    pub(crate) async fn begin_unlocked(&self) -> Result<DatabaseTransaction, StoreError> {
+    pub(crate) async fn begin_unlocked(&self) -> Result<Transaction, StoreError> {
         let options = if self.is_shared() {
             TransactionOptions {
                 isolation_level: Some(IsolationLevel::ReadCommitted),
@@ -79,7 +86,7 @@ impl Db {
                 ..TransactionOptions::default()
             }
         };
-        Ok(self.write.begin_with_options(options).await?)
+        Ok(self.write.begin(options).await?)
     }
 }
 

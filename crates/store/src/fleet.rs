@@ -70,8 +70,10 @@ pub struct MailboxRow {
     pub last_attempt_at: Option<i64>,
     /// When its inbox was last read.
     pub inbox_read_at: Option<i64>,
-    /// Who holds its lease.
+    /// Who holds its lease, or held it last and did not give it back.
     pub lease_owner: Option<String>,
+    /// When that lease ends, or ended.
+    pub lease_expires_at: Option<i64>,
 }
 
 columns!(MailboxRow {
@@ -96,11 +98,13 @@ columns!(MailboxRow {
     last_attempt_at,
     inbox_read_at,
     lease_owner,
+    lease_expires_at,
 });
 
 const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
-    probe, last_attempt_at, inbox_read_at, lease_owner";
+    probe, last_attempt_at, inbox_read_at, lease_owner,
+    lease_expires_at";
 
 impl Store {
     /// Takes the fleet over from the configuration. A mailbox that is gone from it is disabled; a

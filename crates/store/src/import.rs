@@ -1,10 +1,10 @@
 //! A campaign folder becomes rows, all of them or none.
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::mpsc;
 
 use crate::campaigns::tell;
-use crate::db::sql;
+use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres};
@@ -161,11 +161,8 @@ impl Store {
 
     /// An import works on rows that nobody sees yet, beside all others; one that changes what is
     /// there is alone from the first.
-    async fn begin_import(
-        &self,
-        campaign: &NewCampaign,
-    ) -> Result<DatabaseTransaction, StoreError> {
-        let transaction = self.db.begin_unlocked().await?;
+    async fn begin_import(&self, campaign: &NewCampaign) -> Result<Transaction, StoreError> {
+        let transaction = self.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
         if self.db.is_shared() {
             postgres::wait_to_import(&transaction).await?;
             if campaign.update {
@@ -193,7 +190,7 @@ pub(crate) const REASONS_MAX: usize = 20;
 /// An import under way.
 #[derive(Clone, Copy)]
 pub(crate) struct Import<'a> {
-    pub(crate) db: &'a DatabaseTransaction,
+    pub(crate) db: &'a Transaction,
     pub(crate) campaign: i64,
     pub(crate) import: i64,
     pub(crate) update: bool,
@@ -201,7 +198,7 @@ pub(crate) struct Import<'a> {
 }
 
 async fn write(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     campaign: &NewCampaign,
     rows: Rows,
     now: i64,

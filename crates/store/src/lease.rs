@@ -3,6 +3,8 @@
 //! The epoch grows with every new holder and fences the old one out: whatever it still wants to
 //! write names an epoch that is over.
 
+use std::collections::BTreeMap;
+
 use sea_orm::ConnectionTrait as _;
 
 use crate::db::sql;
@@ -99,34 +101,49 @@ impl Store {
         Ok(())
     }
 
-    /// Prolongs every lease of an owner.
-    pub async fn renew_all(&self, owner: &str, now: i64, ttl: i64) -> Result<(), StoreError> {
+    /// Prolongs an owner's leases of these mailboxes. Of no others: one that the books gave it and
+    /// it never learnt of, or could not give back, because they fell silent at that moment, has
+    /// nobody at work and must end.
+    pub async fn renew_all(
+        &self,
+        owner: &str,
+        mailboxes: impl IntoIterator<Item = i64>,
+        now: i64,
+        ttl: i64,
+    ) -> Result<(), StoreError> {
+        let mailboxes: Vec<String> = mailboxes.into_iter().map(|id| id.to_string()).collect();
+        let mailboxes = format!("[{}]", mailboxes.join(","));
         let transaction = self.db.begin().await?;
         transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_expires_at = $2 WHERE lease_owner = $1",
-                [owner.into(), (now + ttl).into()],
+                "UPDATE mailboxes SET lease_expires_at = $2 WHERE lease_owner = $1
+                 AND id IN (SELECT CAST(j.value AS BIGINT) FROM json_each($3) j)",
+                [owner.into(), (now + ttl).into(), mailboxes.into()],
             ))
             .await?;
         Ok(transaction.commit().await?)
     }
 
-    /// The daemons that share these books at `now`, by the leases they hold, and how many mailboxes
-    /// each. Of a file's one daemon its lock tells (see [`Store::daemon`]).
-    pub async fn workers(&self, now: i64) -> Result<Vec<(String, u64)>, StoreError> {
+    /// The daemons that share these books at `now`, by the leases they hold, and the addresses of
+    /// those mailboxes. Of a file's one daemon its lock tells (see [`Store::daemon`]).
+    pub async fn workers(&self, now: i64) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+        let mut workers: BTreeMap<String, Vec<String>> = BTreeMap::new();
         if !self.db.is_shared() {
-            return Ok(Vec::new());
+            return Ok(workers);
         }
         let rows = self
             .db
             .read
             .query_all_raw(sql(
-                "SELECT lease_owner AS owner, count(*) AS n FROM mailboxes
-                 WHERE lease_expires_at > $1 GROUP BY 1 ORDER BY 1",
+                "SELECT lease_owner AS owner, address FROM mailboxes
+                 WHERE lease_expires_at > $1 ORDER BY address",
                 [now.into()],
             ))
             .await?;
-        rows.iter().map(|r| Ok((r.read("owner")?, r.read::<i64>("n")?.unsigned_abs()))).collect()
+        for row in &rows {
+            workers.entry(row.read("owner")?).or_default().push(row.read("address")?);
+        }
+        Ok(workers)
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor

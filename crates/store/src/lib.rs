@@ -24,6 +24,7 @@ mod inbound;
 mod lease;
 mod moving;
 mod occasions;
+mod patient;
 mod planning;
 mod postgres;
 mod row;
@@ -41,6 +42,7 @@ use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
 pub use self::books::{Audit, Imbalance, LedgerLine};
 pub use self::campaigns::{CampaignRow, CampaignStatus};
+pub use self::claim::DOT_WITHIN_MS;
 pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
 pub use self::error::StoreError;

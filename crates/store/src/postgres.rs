@@ -31,11 +31,13 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, SqlxPostgresConnector};
+use sea_orm::{ConnectionTrait, DbBackend, SqlxPostgresConnector};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use tokio::time::timeout;
 
-use crate::db::{Db, migrate, sql, without_password};
+use crate::db::{Db, Transaction, migrate, sql, without_password};
+use crate::patient::Patient;
 use crate::row::Row as _;
 use crate::sqlite::STATEMENTS_KEPT;
 use crate::{Durability, Store, StoreError};
@@ -44,29 +46,43 @@ use crate::{Durability, Store, StoreError};
 pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreError> {
     let failed = |error| refused(url, error);
     let options = options(url, durability).map_err(failed)?;
+    let silent = |_| failed(sqlx::Error::PoolTimedOut);
     // A connection of its own: it fails at once where a pool would wait, and keeps the lock that
     // several daemons starting on an empty database need; sea-orm-migration takes none.
-    let mut first = options.connect().await.map_err(failed)?;
-    refuse_what_loses_commits(&mut first, durability).await?;
-    let lock = format!("SELECT pg_advisory_lock({OURS}, {MIGRATIONS})");
-    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut first).await.map_err(failed)?;
+    let first = async {
+        let mut first = options.connect().await.map_err(failed)?;
+        refuse_what_loses_commits(&mut first, durability).await?;
+        let lock = format!("SELECT pg_advisory_lock({OURS}, {MIGRATIONS})");
+        sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut first).await.map_err(failed)?;
+        Ok::<_, StoreError>(first)
+    };
+    let first = timeout(ANSWER_MAX, first).await.map_err(silent)??;
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .min_connections(1)
         .acquire_timeout(WAIT_MAX)
+        .after_release(|connection, _| Box::pin(async { Ok(is_alive(connection).await) }))
         .connect_with(options)
         .await
         .map_err(failed)?;
     let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    migrate(&pool).await?;
+    timeout(IMPORT_MAX, migrate(&pool)).await.map_err(silent)??;
     first.close().await.map_err(failed)?;
+    let pool = Patient::new(pool, Some(ANSWER_MAX));
     Ok(Db { read: pool.clone(), write: pool })
+}
+
+/// Whether a connection that was given back still serves. The driver asks that too, and waits for
+/// the answer as long as TCP does: all connections could be spent on a server that fell silent.
+async fn is_alive(connection: &mut PgConnection) -> bool {
+    timeout(PING_MAX, connection.ping()).await.is_ok_and(|pong| pong.is_ok())
 }
 
 /// What keeps the books from being opened.
 fn refused(url: &str, error: sqlx::Error) -> StoreError {
     let why = match error {
         sqlx::Error::Database(answer) => answer.message().to_owned(),
+        sqlx::Error::PoolTimedOut => "it does not answer".to_owned(),
         other => other.to_string(),
     };
     StoreError::Open { url: without_password(url), why }
@@ -115,14 +131,14 @@ async fn refuse_what_loses_commits(
 }
 
 /// Waits until no other transaction of the store writes; the others then wait for this one.
-pub(crate) async fn wait_to_be_alone(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+pub(crate) async fn wait_to_be_alone(transaction: &Transaction) -> Result<(), StoreError> {
     run(transaction, &format!("SELECT pg_advisory_xact_lock({OURS}, {BOOKS})")).await
 }
 
 /// Waits for whoever is alone, and for the groups that share a sending domain, tenant, company or
 /// person with these messages.
 pub(crate) async fn wait_beside(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     messages: &[i64],
 ) -> Result<(), StoreError> {
     run(transaction, &format!("SELECT pg_advisory_xact_lock_shared({OURS}, {BOOKS})")).await?;
@@ -131,14 +147,14 @@ pub(crate) async fn wait_beside(
 
 /// Waits for the groups that settle messages of the same campaigns.
 pub(crate) async fn wait_for_campaigns(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     messages: &[i64],
 ) -> Result<(), StoreError> {
     wait_for(transaction, LOCK_CAMPAIGNS, messages).await
 }
 
 async fn wait_for(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     text: &str,
     messages: &[i64],
 ) -> Result<(), StoreError> {
@@ -151,7 +167,7 @@ async fn wait_for(
 }
 
 /// Waits until no other import is under way. It may rest between two batches for longer than others.
-pub(crate) async fn wait_to_import(transaction: &DatabaseTransaction) -> Result<(), StoreError> {
+pub(crate) async fn wait_to_import(transaction: &Transaction) -> Result<(), StoreError> {
     let rest = IMPORT_IDLE_MAX.as_millis();
     run(transaction, &format!("SET LOCAL idle_in_transaction_session_timeout = {rest}")).await?;
     run(transaction, "SET LOCAL lock_timeout = 0").await?;
@@ -161,7 +177,7 @@ pub(crate) async fn wait_to_import(transaction: &DatabaseTransaction) -> Result<
 /// Lets nobody write to these tables until the transaction ends, however long that takes. Nothing to
 /// do in SQLite, where a write transaction is alone.
 pub(crate) async fn hold_still(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     tables: &str,
     mode: &str,
 ) -> Result<(), StoreError> {
@@ -174,10 +190,7 @@ pub(crate) async fn hold_still(
 
 /// Has the next row of each table numbered behind the last that was copied, and the planner know how
 /// many there are. SQLite needs neither.
-pub(crate) async fn be_ready(
-    transaction: &DatabaseTransaction,
-    tables: &[&str],
-) -> Result<(), StoreError> {
+pub(crate) async fn be_ready(transaction: &Transaction, tables: &[&str]) -> Result<(), StoreError> {
     if transaction.get_database_backend() != DbBackend::Postgres {
         return Ok(());
     }
@@ -197,9 +210,7 @@ pub(crate) async fn be_ready(
 }
 
 /// Keeps others from moving books into this database, until the transaction ends.
-pub(crate) async fn refuse_another_move(
-    db: &Db,
-) -> Result<Option<DatabaseTransaction>, StoreError> {
+pub(crate) async fn refuse_another_move(db: &Db) -> Result<Option<Transaction>, StoreError> {
     if !db.is_shared() {
         return Ok(None);
     }
@@ -253,7 +264,7 @@ async fn look(url: &str, query: &'static str) -> Result<Option<Vec<String>>, Sto
     Ok(Some(rows))
 }
 
-async fn run(transaction: &DatabaseTransaction, text: &str) -> Result<(), StoreError> {
+async fn run(transaction: &Transaction, text: &str) -> Result<(), StoreError> {
     transaction.execute_raw(sql(text, [])).await?;
     Ok(())
 }
@@ -327,6 +338,17 @@ pub(crate) const GROUP_MAX: usize = 64;
 
 /// How long a caller waits for a connection or a lock. A server that restarts is back by then.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long anybody waits for one answer. The server itself gives up waiting for a lock before that,
+/// and says so.
+const ANSWER_MAX: Duration = Duration::from_secs(45);
+
+/// The same in an import, some of whose statements write a whole list or wait for another import,
+/// and of a migration.
+pub(crate) const IMPORT_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// How long a connection that is given back may take to show that it lives.
+const PING_MAX: Duration = Duration::from_secs(5);
 
 /// How long a process may hold a transaction and do nothing: one that was stopped must not stop
 /// the others.

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::Blow;
 use warmfront_core::span::Span;
 
-use crate::claim::Dot;
+use crate::claim::{DOT_WITHIN_MS, Dot};
 use crate::db::sql;
 use crate::group::Entry;
 use crate::row::columns;
@@ -211,10 +211,10 @@ impl Store {
         self.scribe.write(Entry::Claim(Box::new(claim))).await
     }
 
-    /// Says durably that the final dot is about to leave. `false`: the lease is lost, and it must
-    /// not.
+    /// Says durably that the final dot is about to leave, within [`DOT_WITHIN_MS`](crate::DOT_WITHIN_MS)
+    /// of `now`. `false`: the lease is lost or about to end, and it must not.
     pub async fn mark_dot(&self, message: i64, epoch: i64, now: i64) -> Result<bool, StoreError> {
-        self.scribe.write(Entry::Dot(Dot { message, epoch, now })).await
+        self.scribe.write(Entry::Dot(Dot { message, epoch, now, until: now + DOT_WITHIN_MS })).await
     }
 
     /// Records what became of an attempt. `false`: somebody else has settled it.

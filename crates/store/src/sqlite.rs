@@ -10,6 +10,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use crate::daemon::{side_file, side_file_error};
 use crate::db::{Db, migrate, open_error};
 use crate::foreign::refuse_foreign;
+use crate::patient::Patient;
 use crate::{Durability, StoreError};
 
 /// Opens the books, and makes the file where there is none.
@@ -21,6 +22,7 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
     let Some(path) = path(url) else {
         let both = open(1, Access::Write).await?;
         migrate(&both).await?;
+        let both = Patient::new(both, None);
         return Ok(Db { read: both.clone(), write: both });
     };
     refuse_foreign(&path).await?;
@@ -34,7 +36,7 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
         // read as soon as another writes.
         Durability::None => write.clone(),
     };
-    Ok(Db { read, write })
+    Ok(Db { read: Patient::new(read, None), write: Patient::new(write, None) })
 }
 
 enum Access {

@@ -21,6 +21,21 @@ pub(crate) fn say(line: impl std::fmt::Display) {
     }
 }
 
+/// Words behind a beginning, with commas between them, in lines of at most the terminal's width.
+pub(crate) fn say_list(begin: &str, words: &[String]) {
+    let mut line = begin.to_owned();
+    for (nr, word) in words.iter().enumerate() {
+        let comma = if nr + 1 < words.len() { "," } else { "" };
+        if line.chars().count() + word.chars().count() + 2 > usize::from(width()) {
+            say(&line);
+            " ".repeat(begin.len() - begin.trim_start().len() + 2).clone_into(&mut line);
+            line.pop();
+        }
+        line = format!("{line} {word}{comma}");
+    }
+    say(&line);
+}
+
 /// One JSON value on a line of its own.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {

@@ -1,5 +1,6 @@
 //! The real program in a folder of its own: command in, text out.
 
+mod daemon;
 mod ledger;
 mod program;
 mod scene;
@@ -13,9 +14,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tempfile::TempDir;
 
+pub use daemon::Daemon;
 pub use ledger::LedgerLine;
 pub use program::program;
-pub use scene::{PASSWORD, SENDER, Scene};
+pub use scene::{Fleet, PASSWORD, SENDER, Scene};
 
 /// A folder with a configuration, campaigns and books, and the secrets they refer to.
 #[derive(Debug)]
@@ -191,7 +193,11 @@ impl std::fmt::Display for Answer {
 ///
 /// If there is no such process.
 pub fn terminate(child: &Child) {
-    let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
+    signal(child, "TERM");
+}
+
+fn signal(child: &Child, name: &str) {
+    let asked = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", child.id())).status();
     assert!(asked.expect("a shell").success(), "nobody to be asked");
 }
 
@@ -201,9 +207,19 @@ pub fn terminate(child: &Child) {
 ///
 /// If it is not so within [`PATIENCE`].
 #[track_caller]
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, is_so: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, is_so);
+}
+
+/// The same, within a time of the caller's.
+///
+/// # Panics
+///
+/// If it is not so within that time.
+#[track_caller]
+pub fn wait_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let pause = Duration::from_millis(5);
-    for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
+    for _ in 0..patience.as_millis() / pause.as_millis() {
         if is_so() {
             return;
         }

@@ -36,6 +36,13 @@ impl Attempt {
         }
     }
 
+    /// Whether the engine was asked for the dot and withheld it: the books may say that it left, if
+    /// the lease was lost meanwhile and another engine had to settle the message.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.end == Some(End::NotSent) && self.dot == Dot::Asked
+    }
+
     /// Whether the engine vanished while it was asked for the dot: the books may say that it left,
     /// and it did not.
     #[must_use]

@@ -11,11 +11,12 @@ use warmfront_tests::simulation::Play;
 
 use crate::{block_on, little};
 
-/// Lets the clock go on from `from` by minutes, each long enough for whatever is due.
+/// Lets the clock go on from `from` by minutes, each long enough for whatever is due: what the clock
+/// overtakes between the mark of a dot and the dot is not sent.
 async fn pass(clock: &Clock, from: i64, minutes: i64) -> i64 {
     for minute in 1..=minutes {
         clock.set(from + minute * MINUTE);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     from + minutes * MINUTE
 }

@@ -23,13 +23,13 @@ mod rows;
 mod tables;
 
 use futures_util::TryStreamExt as _;
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction};
+use sea_orm::ConnectionTrait as _;
 
 pub(crate) use self::marks::refuse_on_the_move;
 use self::marks::{Whereabouts, whereabouts};
 use self::rows::{Writer, listed, rows};
 use self::tables::Table;
-use crate::db::{sql, without_password};
+use crate::db::{Transaction, sql, without_password};
 use crate::row::Row as _;
 use crate::{Durability, Store, StoreError, Watermark, postgres};
 
@@ -91,7 +91,7 @@ impl Move<'_> {
         let is_gone = self.refuse_elsewhere(&source).await?;
         source.refuse_if_behind(self.watermark, i64::from(is_gone)).await?;
         source.end_all_leases(&lock).await?;
-        let held = source.db.begin_unlocked().await?;
+        let held = source.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
         let tables = tables::tables(&held).await?;
         postgres::hold_still(&held, &listed(&tables), "SHARE").await?;
         self.refuse_leased(&source).await?;
@@ -122,7 +122,7 @@ impl Move<'_> {
         if workers.is_empty() {
             return Ok(());
         }
-        let owners: Vec<String> = workers.into_iter().map(|(owner, _)| owner).collect();
+        let owners: Vec<String> = workers.into_keys().collect();
         Err(StoreError::InUse { owner: owners.join(" and ") })
     }
 }
@@ -132,7 +132,7 @@ struct Passage<'a> {
     order: Move<'a>,
     source: &'a Store,
     /// Keeps the source as it is.
-    held: DatabaseTransaction,
+    held: Transaction,
     target: &'a Store,
     tables: Vec<Table>,
     identity: Identity,
@@ -149,7 +149,8 @@ impl Passage<'_> {
         }
         if !self.copy(told).await? {
             told(Progress::Anew);
-            let transaction = self.target.db.begin_unlocked().await?;
+            let transaction =
+                self.target.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
             rows::empty(&transaction, &self.tables).await?;
             transaction.commit().await?;
             if !self.copy(told).await? {
@@ -202,7 +203,8 @@ impl Passage<'_> {
                 return Err(self.occupied(&format!("rows in `{}`", table.name)));
             }
         }
-        let transaction = self.target.db.begin_unlocked().await?;
+        let transaction =
+            self.target.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
         let from = without_password(self.order.from);
         marks::mark_arriving(&transaction, &self.identity.name, &from).await?;
         rows::empty(&transaction, &self.tables).await?;
@@ -243,7 +245,7 @@ impl Passage<'_> {
 
     /// Proves that the copy is whole, and makes it the one that counts.
     async fn seal(self, is_gone: bool, told: Told<'_>) -> Result<Moved, StoreError> {
-        let there = self.target.db.begin_unlocked().await?;
+        let there = self.target.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
         postgres::hold_still(&there, &listed(&self.tables), "SHARE ROW EXCLUSIVE").await?;
         let tables = proof::compare(&self.held, &there, &self.tables, told).await?;
         proof::refuse_other_sums(self.source, self.target).await?;

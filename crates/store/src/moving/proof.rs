@@ -1,21 +1,21 @@
 //! The proof that a copy is whole: read back from both sides, row by row, sum by sum.
 
 use futures_util::TryStreamExt as _;
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait as _, DbBackend};
 
 use super::rows::rows;
 use super::tables::Table;
 use super::{Progress, Told};
 use crate::books::Audit;
-use crate::db::sql;
+use crate::db::{Transaction, sql};
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
 /// Compares all rows of all tables; gives each table with how many there are. Stronger than a sum
 /// over each table, and it can name the row.
 pub(super) async fn compare(
-    source: &DatabaseTransaction,
-    target: &DatabaseTransaction,
+    source: &Transaction,
+    target: &Transaction,
     tables: &[Table],
     told: Told<'_>,
 ) -> Result<Vec<(String, u64)>, StoreError> {
@@ -57,9 +57,7 @@ pub(super) async fn refuse_other_sums(source: &Store, target: &Store) -> Result<
 }
 
 /// Whether every constraint holds and every trigger is awake.
-pub(super) async fn refuse_what_does_not_hold(
-    target: &DatabaseTransaction,
-) -> Result<(), StoreError> {
+pub(super) async fn refuse_what_does_not_hold(target: &Transaction) -> Result<(), StoreError> {
     let query = match target.get_database_backend() {
         DbBackend::Postgres => POSTGRES_UNSOUND,
         _ => SQLITE_UNSOUND,

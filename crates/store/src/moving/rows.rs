@@ -3,21 +3,23 @@
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Value};
+use sea_orm::{ConnectionTrait, DbBackend, StreamTrait, Value};
 
 use super::tables::Table;
 use crate::StoreError;
-use crate::db::{Db, sql};
+use crate::db::{Db, Transaction, sql};
+use crate::patient::Patient;
 use crate::row::Row as _;
 
 /// A row, its columns in the order of the table it comes from.
 pub(super) type Row = Vec<Value>;
 
 /// All rows of a table, in the order of its key, few of them in memory at a time.
-pub(super) async fn rows<'a, C: sea_orm::StreamTrait>(
-    db: &'a C,
+pub(super) async fn rows<'a, C: StreamTrait>(
+    db: &'a Patient<C>,
     table: &'a Table,
 ) -> Result<BoxStream<'a, Result<Row, StoreError>>, StoreError> {
+    let db = db.way();
     let text = table.select(db.get_database_backend());
     let rows = db.stream_raw(sql(&text, [])).await?;
     Ok(rows.map(move |row| table.row(&row?)).boxed())
@@ -35,7 +37,7 @@ pub(super) struct Writer<'a> {
 
 /// What becomes of a commit.
 struct Group {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     triggers: Vec<String>,
     rows: usize,
 }
@@ -95,10 +97,7 @@ impl Group {
 }
 
 /// Takes all rows out of the tables.
-pub(super) async fn empty(
-    transaction: &DatabaseTransaction,
-    tables: &[Table],
-) -> Result<(), StoreError> {
+pub(super) async fn empty(transaction: &Transaction, tables: &[Table]) -> Result<(), StoreError> {
     let mut triggers = Vec::new();
     for table in tables {
         triggers.extend(silence(transaction, &table.name).await?);
@@ -126,10 +125,7 @@ pub(super) fn listed(tables: &[Table]) -> String {
 /// again. Whatever ends the transaction before they are run undoes the silence too. The owner of a
 /// table may do this, where `session_replication_role` asks for a superuser; constraints, foreign
 /// keys among them, hold all the while.
-async fn silence(
-    transaction: &DatabaseTransaction,
-    table: &str,
-) -> Result<Vec<String>, StoreError> {
+async fn silence(transaction: &Transaction, table: &str) -> Result<Vec<String>, StoreError> {
     if transaction.get_database_backend() == DbBackend::Postgres {
         let text = format!("ALTER TABLE \"{table}\" DISABLE TRIGGER USER");
         transaction.execute_unprepared(&text).await?;
@@ -145,7 +141,7 @@ async fn silence(
     Ok(texts)
 }
 
-async fn restore(transaction: &DatabaseTransaction, texts: &[String]) -> Result<(), StoreError> {
+async fn restore(transaction: &Transaction, texts: &[String]) -> Result<(), StoreError> {
     for text in texts {
         transaction.execute_unprepared(text).await?;
     }

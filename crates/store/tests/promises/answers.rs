@@ -1,6 +1,6 @@
 //! What a claim counts and what becomes of it: five budgets, each counted once.
 
-use warmfront_store::Fate;
+use warmfront_store::{DOT_WITHIN_MS, Fate};
 
 use crate::books::{Books, DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred, finished, in_doubt, not_sent, rejected};
@@ -272,6 +272,8 @@ async fn a_dot_is_marked_once_and_under_a_living_lease() {
         assert!(!store.mark_dot(id, epoch - 1, NOW).await.unwrap());
         let ends = scene.leases[0].expires_at;
         assert!(!store.mark_dot(id, epoch, ends).await.unwrap(), "the lease is over");
+        let too_late = ends - DOT_WITHIN_MS;
+        assert!(!store.mark_dot(id, epoch, too_late).await.unwrap(), "it would be over too soon");
         assert!(store.mark_dot(id, epoch, NOW + 1).await.unwrap());
         assert!(!store.mark_dot(id, epoch, NOW + 2).await.unwrap(), "once");
     })

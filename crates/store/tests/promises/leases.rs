@@ -145,18 +145,21 @@ async fn the_daemon_ends_every_lease_and_their_orphans_are_still_found() {
 }
 
 #[tokio::test]
-async fn an_owner_prolongs_its_own_leases_and_no_others() {
+async fn an_owner_prolongs_the_leases_it_works_by_and_no_others() {
     for_each_database(async |books| {
-        books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
+        books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test", "dan@one.test"]).await;
         let (store, mailboxes) = (&books.store, books.mailboxes().await);
         let mine = store.lease(mailboxes[0], "mine", NOW, 100).await.unwrap().unwrap();
         store.lease(mailboxes[1], "yours", NOW, 100).await.unwrap().unwrap();
-        store.renew_all("mine", NOW + 50, 100).await.unwrap();
+        // Nobody works by this one: it could not be given back when the books were away.
+        store.lease(mailboxes[2], "mine", NOW, 100).await.unwrap().unwrap();
+        let at_work = [mailboxes[0], mailboxes[1], mailboxes[3]];
+        store.renew_all("mine", at_work, NOW + 50, 100).await.unwrap();
         let query = format!("SELECT lease_expires_at - {NOW} FROM mailboxes ORDER BY id");
-        assert_eq!(books.rows(&query).await, ["150", "100", "-"]);
+        assert_eq!(books.rows(&query).await, ["150", "100", "100", "-"]);
         store.release(mine).await.unwrap();
-        store.renew_all("mine", NOW + 60, 100).await.unwrap();
-        assert_eq!(books.rows(&query).await, ["-", "100", "-"]);
+        store.renew_all("mine", at_work, NOW + 60, 100).await.unwrap();
+        assert_eq!(books.rows(&query).await, ["-", "100", "100", "-"]);
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! The PostgreSQL server itself: opened by many, lost and back again, refused where it would forget.
 
 use futures_util::future::{join, join_all};
-use warmfront_store::{Durability, Store, StoreError};
+use warmfront_store::{Durability, Scope, Store, StoreError};
 
 use crate::books::{Books, Database, NOW};
 use crate::postgres::Cluster;
@@ -99,11 +99,47 @@ async fn a_connection_lost_in_the_midst_of_a_claim_is_told_and_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_a_server_that_falls_silent_is_told_and_it_passes() {
+    let cluster = Cluster::start();
+    let url = cluster.url(&cluster.database(None));
+    let store = Store::open(&url, Durability::Full).await.unwrap();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    let lock = sqlx::query("SELECT pg_advisory_xact_lock(1463898701, 2)");
+    lock.execute(&mut *holder).await.unwrap();
+    // More of them than there are connections; each waits for an answer or for a connection.
+    let asking: Vec<_> = (0..20)
+        .map(|n| {
+            let store = store.clone();
+            let what = format!("asked{n}.test");
+            tokio::spawn(async move { store.suppress(Scope::Domain, &what, "asked", NOW).await })
+        })
+        .collect();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&pool).await.unwrap() < 16 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let frozen = cluster.freeze();
+    let (told, opened) = join(join_all(asking), Store::open(&url, Durability::Full)).await;
+    for told in told {
+        assert!(matches!(told.as_ref().unwrap(), Err(StoreError::Unreachable)), "{told:?}");
+    }
+    let opened = opened.unwrap_err().to_string();
+    assert!(opened.contains("it does not answer"), "{opened}");
+    drop(frozen);
+    holder.rollback().await.unwrap();
+    assert_eq!(store.suppressions().await.unwrap(), []);
+    store.suppress(Scope::Domain, "acme.test", "asked", NOW).await.unwrap();
+    assert_eq!(store.suppressions().await.unwrap().len(), 1);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_crashes_and_comes_back_has_what_was_committed() {
     let cluster = Cluster::start();
     let name = cluster.database(None);
     let store = Store::open(&cluster.url(&name), Durability::Full).await.unwrap();
-    store.suppress(warmfront_store::Scope::Domain, "acme.test", "asked", NOW).await.unwrap();
+    store.suppress(Scope::Domain, "acme.test", "asked", NOW).await.unwrap();
     cluster.crash();
     // Asked while it is away: waits for it, or says that it is.
     let asked = store.suppressions();

@@ -133,9 +133,17 @@ async fn daemons_are_known_by_the_leases_they_hold() {
     for (n, owner) in ["one", "two", "two"].into_iter().enumerate() {
         other.lease(mailboxes[n], owner, NOW, HOUR + n as i64).await.unwrap().unwrap();
     }
-    let both = [("one".to_owned(), 1), ("two".to_owned(), 2)];
-    assert_eq!(books.store.workers(NOW).await.unwrap(), both);
-    assert_eq!(books.store.workers(NOW + HOUR).await.unwrap(), both[1..]);
+    let known = async |now| {
+        let workers = books.store.workers(now).await.unwrap();
+        workers
+            .into_iter()
+            .map(|(owner, holds)| format!("{owner}: {}", holds.join(" ")))
+            .collect::<Vec<_>>()
+    };
+    let both = ["one: ann@one.test", "two: bea@one.test cas@one.test"];
+    assert_eq!(known(NOW).await, both);
+    assert_eq!(known(NOW + HOUR).await, both[1..]);
+    assert_eq!(known(NOW + HOUR + 2).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `status`: how everything stands.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::app::App;
@@ -9,13 +11,14 @@ use crate::print;
 
 pub(crate) async fn status(global: &Global) -> Done {
     let app = App::open_anyway(global).await?;
+    let now = app.now();
     let today = app.today().to_string();
     let (by_state, planned_today) = app.store.message_counts(&today).await?;
     let campaigns = app.store.campaigns().await?;
     let mailboxes = app.store.mailboxes().await?;
     let days = app.store.mailbox_days(&today).await?;
     let daemon = app.store.daemon()?;
-    let workers = app.store.workers(app.now()).await?;
+    let workers = app.store.workers(now).await?;
     let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
     let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
@@ -28,8 +31,8 @@ pub(crate) async fn status(global: &Global) -> Done {
         print::say_json(&json!({
             "day": today,
             "daemon": daemon,
-            "workers": workers.iter().map(|(owner, held)| json!({
-                "owner": owner, "mailboxes": held,
+            "workers": workers.iter().map(|(owner, holds)| json!({
+                "owner": owner, "mailboxes": holds.len(), "holds": holds,
             })).collect::<Vec<_>>(),
             "accepted_today": accepted,
             "allowance_today": allowance,
@@ -38,7 +41,7 @@ pub(crate) async fn status(global: &Global) -> Done {
             "mailboxes": mailboxes.iter().map(|m| json!({
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
-                "held_by": m.lease_owner,
+                "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
                 "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
                     .map(|(_, why, _)| why),
             })).collect::<Vec<_>>(),
@@ -77,16 +80,17 @@ pub(crate) async fn status(global: &Global) -> Done {
 const SERVER_TROUBLE: &str = "its server cannot be used";
 
 /// Daemons that share one database hold no lock, only mailboxes.
-fn say_who_runs(daemon: Option<String>, workers: &[(String, u64)]) {
+fn say_who_runs(daemon: Option<String>, workers: &BTreeMap<String, Vec<String>>) {
     match daemon {
         Some(owner) => print::say(format!("running: {owner}")),
         None if workers.is_empty() => {
             print::say("no daemon is running; `warmfront run` starts one");
         }
         None => {
-            for (owner, held) in workers {
-                let mailboxes = if *held == 1 { "mailbox" } else { "mailboxes" };
-                print::say(format!("running: {owner}, with {held} {mailboxes}"));
+            for (owner, holds) in workers {
+                print::say(format!("running: {owner}"));
+                let mailboxes = print::counted(holds.len() as u64, "mailbox");
+                print::say_list(&format!("  with {mailboxes}:"), holds);
             }
         }
     }

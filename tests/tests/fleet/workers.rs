@@ -1,0 +1,80 @@
+//! What `status` tells of daemons that share a database.
+
+use std::collections::BTreeSet;
+
+use warmfront_tests::binary::{Answer, Daemon, Fleet, wait_until};
+use warmfront_tests::postgres::Cluster;
+
+use crate::pair::{Pair, terminate_all};
+
+#[test]
+fn status_tells_who_works_and_what_each_holds_in_eighty_columns() {
+    let cluster = Cluster::start();
+    let pair = Pair::new(&cluster, Fleet { gap: "3s", ..Fleet::of(MAILBOXES) });
+    let scene = &pair.scene;
+    scene.begin("workers", 50 * MAILBOXES);
+    let status = |words: &[&str]| scene.installation.run(words).done();
+    let nobody = "no daemon is running; `warmfront run` starts one";
+    assert!(status(&["status"]).out.contains(nobody));
+    let mut daemons = both_at_work(&pair);
+
+    let json = status(&["status", "--json"]).json();
+    let mut seen = BTreeSet::new();
+    for worker in json["workers"].as_array().expect("both") {
+        let owner = worker["owner"].as_str().expect("a name");
+        let holds = worker["holds"].as_array().expect("addresses");
+        assert_eq!(worker["mailboxes"], holds.len());
+        for address in holds {
+            assert!(seen.insert(address.as_str().expect("an address").to_owned()));
+            let row = json["mailboxes"].as_array().into_iter().flatten();
+            let row = row.clone().find(|row| row["address"] == *address);
+            assert_eq!(row.expect("it is listed")["held_by"], owner);
+        }
+    }
+    assert_eq!(seen.len(), MAILBOXES);
+    told_to_people(&status(&["status"]), &daemons, &seen);
+
+    terminate_all(&mut daemons, "asked to end");
+    assert!(status(&["status"]).out.contains(nobody));
+}
+
+/// Two daemons that have all mailboxes between them. Whoever comes too late finds none left, and then
+/// both start again.
+fn both_at_work(pair: &Pair) -> [Daemon; 2] {
+    for _ in 0..TRIES {
+        let mut daemons = pair.run(&["run"]);
+        let mut workers = Vec::new();
+        wait_until("all mailboxes are held", || {
+            let status = pair.scene.installation.run(&["status", "--json"]).done().json();
+            workers = status["workers"].as_array().cloned().unwrap_or_default();
+            workers.iter().filter_map(|worker| worker["mailboxes"].as_u64()).sum::<u64>()
+                == MAILBOXES as u64
+        });
+        if workers.len() == daemons.len() {
+            return daemons;
+        }
+        terminate_all(&mut daemons, "asked to end");
+    }
+    panic!("one of them has always been too late");
+}
+
+/// Both by the number of their process, each mailbox once, no line too long.
+#[track_caller]
+fn told_to_people(status: &Answer, daemons: &[Daemon; 2], addresses: &BTreeSet<String>) {
+    for daemon in daemons {
+        let name = format!("running: process {} on ", daemon.id());
+        assert_eq!(status.out.matches(&name).count(), 1, "{status}");
+    }
+    let words: Vec<&str> = status.out.split([' ', ',', '\n']).collect();
+    for address in addresses {
+        let times = words.iter().filter(|word| *word == address).count();
+        assert_eq!(times, 1, "{address}: {status}");
+    }
+    let long: Vec<&str> = status.out.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(long.is_empty(), "{status}");
+}
+
+const MAILBOXES: usize = 20;
+
+/// How often two daemons are started.
+const TRIES: usize = 10;
