@@ -37,12 +37,13 @@ impl<O: Submit, I> Sender<O, I> {
         let day = self.office.day(now).to_string();
         self.resting.retain(|_, until| *until > now);
         let rested = self.resting.values().min().copied();
+        let store = self.office.store.clone();
         let mut lanes = Vec::new();
         let mut wake = rested.unwrap_or(Millis::MAX).min(now + self.office.poll);
-        for mailbox in self.office.store.mailboxes_with_orphans().await? {
+        for mailbox in store.mailboxes_with_orphans(now).await? {
             lanes.extend(self.recruit(mailbox, now).await?);
         }
-        for (mailbox, due_at) in self.office.store.mailboxes_with_work(&day).await? {
+        for (mailbox, due_at) in store.mailboxes_with_work(&day, now).await? {
             if self.busy.contains(&mailbox) {
                 // Its lane knows when to go on.
             } else if due_at > now {

@@ -172,37 +172,41 @@ impl Store {
         rows.iter().map(|row| Ok(row.read("mailbox_id")?)).collect()
     }
 
-    /// The mailboxes whose last holder left something in flight.
-    pub async fn mailboxes_with_orphans(&self) -> Result<Vec<i64>, StoreError> {
-        let rows = self
-            .db
-            .read
-            .query_all_raw(sql("SELECT mailbox_id FROM messages WHERE state = 'sending'", []))
-            .await?;
+    /// The mailboxes whose last holder left something in flight; none that somebody holds.
+    pub async fn mailboxes_with_orphans(&self, now: i64) -> Result<Vec<i64>, StoreError> {
+        let text = format!(
+            "SELECT m.mailbox_id FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+             WHERE m.state = 'sending' AND {IS_FREE}"
+        );
+        let rows = self.db.read.query_all_raw(sql(&text, [now.into()])).await?;
         rows.iter().map(|row| Ok(row.read("mailbox_id")?)).collect()
     }
 
     /// The active mailboxes with something planned for `day`, and when their first may leave: when it
-    /// is due, and not before the gap is over.
-    pub async fn mailboxes_with_work(&self, day: &str) -> Result<Vec<(i64, i64)>, StoreError> {
-        let rows = self
-            .db
-            .read
-            .query_all_raw(sql(
-                "SELECT m.mailbox_id,
-                        max(min(m.due_at), coalesce(b.last_attempt_at + b.gap_ms, 0)) AS due_at
-                 FROM messages m
-                 JOIN mailboxes b ON b.id = m.mailbox_id
-                 JOIN campaigns c ON c.id = m.campaign_id
-                 WHERE m.state = 'planned' AND m.plan_day = $1
-                   AND b.state = 'active' AND c.state = 'running'
-                 GROUP BY m.mailbox_id, b.id ORDER BY m.mailbox_id",
-                [day.into()],
-            ))
-            .await?;
+    /// is due, and not before the gap is over. None that somebody holds.
+    pub async fn mailboxes_with_work(
+        &self,
+        day: &str,
+        now: i64,
+    ) -> Result<Vec<(i64, i64)>, StoreError> {
+        let text = format!(
+            "SELECT m.mailbox_id,
+                    max(min(m.due_at), coalesce(b.last_attempt_at + b.gap_ms, 0)) AS due_at
+             FROM messages m
+             JOIN mailboxes b ON b.id = m.mailbox_id
+             JOIN campaigns c ON c.id = m.campaign_id
+             WHERE m.state = 'planned' AND m.plan_day = $2
+               AND b.state = 'active' AND c.state = 'running' AND {IS_FREE}
+             GROUP BY m.mailbox_id, b.id ORDER BY m.mailbox_id"
+        );
+        let values = [now.into(), day.into()];
+        let rows = self.db.read.query_all_raw(sql(&text, values)).await?;
         rows.iter().map(|row| Ok((row.read("mailbox_id")?, row.read("due_at")?))).collect()
     }
 }
+
+/// What is held is not asked for before the lease ends: each asking holds up whoever writes.
+const IS_FREE: &str = "(b.lease_expires_at IS NULL OR b.lease_expires_at <= $1)";
 
 const CLAIMABLE_LEFT: &str = "
     SELECT count(*) AS n FROM (
