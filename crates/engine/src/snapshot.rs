@@ -55,7 +55,7 @@ pub async fn snapshot(
         let mut intake = Intake::new(wanted, day_span, now);
         if wanted > 0 {
             let taking = &mut taking;
-            store.new_enrolments(campaign.row.id, |c| intake.offer(taking, c)).await?;
+            store.new_enrolments(campaign.row.id, wanted, |c| intake.offer(taking, c)).await?;
         }
         for candidate in intake.spare {
             taking.add(candidate);

@@ -233,17 +233,22 @@ impl Store {
         Ok(work)
     }
 
-    /// New enrolments of a campaign, first come first, until `wants` has had enough of them.
+    /// New enrolments of a campaign, first come first, until `wants` has had enough of them: of
+    /// about that many.
     pub async fn new_enrolments(
         &self,
         campaign: i64,
+        about: u32,
         mut wants: impl FnMut(Candidate) -> bool,
     ) -> Result<(), StoreError> {
         let mut after = 0;
+        // Most who come first are wanted.
+        let mut looked_at = about.saturating_add(about / 4).clamp(PAGE_MIN, PAGE_MAX);
         loop {
-            let query = sql(NEW, [campaign.into(), after.into(), PAGE.into()]);
+            let query = sql(NEW, [campaign.into(), after.into(), looked_at.into()]);
             let page = Candidate::find_by_statement(query).all(&self.db.read).await?;
-            let is_last = page.len() < PAGE as usize;
+            let is_last = page.len() < looked_at as usize;
+            looked_at = PAGE_MAX;
             for candidate in page {
                 after = candidate.enrolment_id;
                 if !wants(candidate) {
@@ -382,4 +387,5 @@ const NEW: &str = "
     ORDER BY e.id LIMIT $3";
 
 /// New enrolments of one look: a plan wants some of what may be a million.
-const PAGE: u32 = 5_000;
+const PAGE_MIN: u32 = 100;
+const PAGE_MAX: u32 = 5_000;

@@ -200,7 +200,7 @@ async fn work_begun_comes_before_new_people() {
 
         let mut new = Vec::new();
         store
-            .new_enrolments(scene.campaign, |candidate| {
+            .new_enrolments(scene.campaign, 100, |candidate| {
                 new.push(candidate.enrolment_id);
                 new.len() < 2
             })
