@@ -1,0 +1,48 @@
+//! The rows, by what is measured together.
+
+mod sending;
+
+use crate::bench::Bench;
+use crate::table::Line;
+
+/// What one group came to.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) lines: Vec<Line>,
+    /// What must be known beside the figures.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Measures every row that is wanted.
+pub(crate) fn measure(bench: &Bench) -> (Vec<Line>, Vec<String>) {
+    let (mut lines, mut notes) = (Vec::new(), Vec::new());
+    for (group, measure) in GROUPS {
+        let wanted = crate::targets::TARGETS
+            .iter()
+            .filter(|target| crate::arguments::names(group, target.key) && bench.wants(target.key));
+        if wanted.count() > 0 {
+            let measured = measure(bench);
+            lines.extend(measured.lines.into_iter().filter(|line| bench.wants(line.target.key)));
+            notes.extend(measured.notes);
+        }
+    }
+    (lines, notes)
+}
+
+type Group = (&'static str, fn(&Bench) -> Measured);
+
+const GROUPS: [Group; 2] = [("send", sending::durable), ("kept", sending::kept)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_measured_by_one_group() {
+        for target in &crate::targets::TARGETS {
+            let groups =
+                GROUPS.iter().filter(|(name, _)| crate::arguments::names(name, target.key));
+            assert_eq!(groups.count(), 1, "{}", target.key);
+        }
+    }
+}
