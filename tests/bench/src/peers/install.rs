@@ -11,11 +11,6 @@ pub(crate) fn sqlite3() -> Result<PathBuf, Failure> {
     debian("sqlite3", "sqlite3")
 }
 
-/// PostgreSQL's shell.
-pub(crate) fn psql() -> Result<PathBuf, Failure> {
-    debian("psql", "postgresql-client")
-}
-
 /// What keeps a program on one core.
 pub(crate) fn taskset() -> Result<PathBuf, Failure> {
     debian("taskset", "util-linux")

@@ -20,7 +20,11 @@ pub(crate) struct SmtpSink {
 impl SmtpSink {
     /// Starts one, on one core of the machine where that is wanted.
     pub(crate) fn start(core: Option<&str>) -> Result<Self, Failure> {
-        let port = free_port()?;
+        Self::start_on(free_port()?, core)
+    }
+
+    /// Starts one on a port.
+    pub(crate) fn start_on(port: u16, core: Option<&str>) -> Result<Self, Failure> {
         let mut command = pinned(core, &debian("smtp-sink", "postfix")?)?;
         if is_root() {
             // It refuses to keep the rights of root.

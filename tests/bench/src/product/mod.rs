@@ -60,12 +60,16 @@ impl Installation {
     /// Writes a configuration into a folder of the bench.
     pub(crate) fn make(bench: &Bench, name: &str, declared: &Declared) -> Result<Self, Failure> {
         let folder = bench.work(name)?;
-        let installation = Self { program: bench.program().to_owned(), folder };
-        installation.write("warmfront.toml", &config(declared))?;
+        Self { program: bench.program().to_owned(), folder }.declare(declared)
+    }
+
+    /// Writes another configuration into the same folder.
+    pub(crate) fn declare(&self, declared: &Declared) -> Result<Self, Failure> {
+        self.write("warmfront.toml", &config(declared))?;
         if let Server::Starttls { ca_pem, .. } = &declared.server {
-            installation.write("ca.pem", ca_pem)?;
+            self.write("ca.pem", ca_pem)?;
         }
-        Ok(installation)
+        Ok(self.clone())
     }
 
     /// The same at another place, books and all. Nothing may have them open.

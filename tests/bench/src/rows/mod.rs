@@ -1,6 +1,9 @@
 //! The rows, by what is measured together.
 
+mod backlog;
+mod import;
 mod sending;
+mod workers;
 
 use crate::bench::Bench;
 use crate::table::Line;
@@ -31,7 +34,14 @@ pub(crate) fn measure(bench: &Bench) -> (Vec<Line>, Vec<String>) {
 
 type Group = (&'static str, fn(&Bench) -> Measured);
 
-const GROUPS: [Group; 2] = [("send", sending::durable), ("kept", sending::kept)];
+const GROUPS: [Group; 6] = [
+    ("send", sending::durable),
+    ("kept", sending::kept),
+    ("backlog", backlog::backlog),
+    ("postgres", workers::workers),
+    ("import", import::sqlite),
+    ("import-postgres", import::postgres),
+];
 
 #[cfg(test)]
 mod tests {
