@@ -66,18 +66,13 @@ impl Bench {
 
     /// A part of a row in a process of its own, so that it can be stopped and its memory is seen.
     /// Its answer is one JSON value.
-    pub(crate) fn probe(
-        &self,
-        words: &[&str],
-        limit: u64,
-    ) -> Result<(serde_json::Value, f64), Failure> {
+    pub(crate) fn probe(&self, words: &[&str], limit: u64) -> Result<serde_json::Value, Failure> {
         let own = std::env::current_exe().map_err(|error| Failure::of("the bench", error))?;
         let mut command = Command::new(own);
         command.arg(crate::arguments::PROBE).args(words);
         let what = words.first().copied().unwrap_or_default();
         let ended = process::run(what, &mut command, limit)?.done(what)?;
-        let value = serde_json::from_str(&ended.out).map_err(|error| Failure::of(what, error))?;
-        Ok((value, ended.peak_mib))
+        serde_json::from_str(&ended.out).map_err(|error| Failure::of(what, error))
     }
 }
 

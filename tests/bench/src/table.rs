@@ -102,7 +102,7 @@ fn side(side: &Result<Samples, Failure>, unit: Unit) -> String {
             format!("{}{}", number(samples.median()), unit.sign())
         }
         Ok(samples) => format!(
-            "{}{}\n{} - {}",
+            "{}{}\n{}-{}",
             number(samples.median()),
             unit.sign(),
             number(samples.min()),
@@ -145,7 +145,7 @@ pub(crate) fn json(line: &Line) -> Value {
     })
 }
 
-const WIDTH: u16 = 98;
+const WIDTH: u16 = 100;
 
 /// Of the columns, their margins included.
-const WIDTHS: [u16; 7] = [29, 19, 19, 8, 7, 8, 8];
+const WIDTHS: [u16; 7] = [27, 18, 18, 7, 7, 8, 9];

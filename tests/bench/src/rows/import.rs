@@ -28,7 +28,8 @@ pub(crate) fn sqlite(bench: &Bench) -> Measured {
 
 fn sqlite_rounds(bench: &Bench) -> Result<Results, Failure> {
     let (many, few) = (bench.size(1_000_000, 20_000), bench.size(100_000, 2_000));
-    let (large, small) = (installation(bench, "large", many, None)?, installation(bench, "small", few, None)?);
+    let (large, small) =
+        (installation(bench, "large", many, None)?, installation(bench, "small", few, None)?);
     let list = large.file(CAMPAIGN).join("prospects.csv");
     let bare = bench.work("bare")?;
     let sides = vec![

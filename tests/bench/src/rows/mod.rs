@@ -1,8 +1,13 @@
 //! The rows, by what is measured together.
 
 mod backlog;
+mod grid;
 mod import;
+mod plan;
+mod render;
 mod sending;
+mod standing;
+mod tls;
 mod workers;
 
 use crate::bench::Bench;
@@ -34,13 +39,21 @@ pub(crate) fn measure(bench: &Bench) -> (Vec<Line>, Vec<String>) {
 
 type Group = (&'static str, fn(&Bench) -> Measured);
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 14] = [
     ("send", sending::durable),
     ("kept", sending::kept),
+    ("tls", tls::encrypted),
     ("backlog", backlog::backlog),
     ("postgres", workers::workers),
     ("import", import::sqlite),
     ("import-postgres", import::postgres),
+    ("render", render::render),
+    ("day", grid::day),
+    ("plan", plan::plan),
+    ("idle", standing::idle),
+    ("stored", standing::stored),
+    ("session", standing::session),
+    ("demo", standing::demo),
 ];
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) fn durable(bench: &Bench) -> Measured {
         beside("send/nodemailer", NODEMAILER),
         beside("send/smtplib", SMTPLIB),
         beside("send/mailmerge", MAILMERGE),
-        Line::beside("send/listmonk", ours(RATE), "listmonk (quoted)", quoted),
+        Line::beside("send/listmonk", ours(RATE), "listmonk, quoted", quoted),
         Line::alone("send/commits", ours(COMMITS)),
         Line::alone("send/memory", ours(PEAK)),
         Line::alone("send/whole", ours(WHOLE)),

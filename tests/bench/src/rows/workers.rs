@@ -37,7 +37,8 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
     installation.begin(messages + messages / 1_000 + 1, messages)?;
     plan_only(&installation, &cluster.url(&template), messages)?;
     let _sink = SmtpSink::start_on(port, None)?;
-    let run = |daemons: usize| run_daemons(bench, (&cluster, &template), &declared, daemons, messages);
+    let run =
+        |daemons: usize| run_daemons(bench, (&cluster, &template), &declared, daemons, messages);
     let sides = vec![Side::new(TWO, || run(2)), Side::new(ONE, || run(1))];
     Ok(by_turns("postgres", bench.options.rounds, sides))
 }
@@ -71,7 +72,8 @@ fn run_daemons(
         folders.iter().take(daemons).map(make).collect::<Result<_, _>>()?;
     settle_disk();
     std::thread::scope(|scope| {
-        let start = |one| scope.spawn(move || Installation::run(one, &["run", "--until-idle"], RUN_MAX));
+        let start =
+            |one| scope.spawn(move || Installation::run(one, &["run", "--until-idle"], RUN_MAX));
         let running: Vec<_> = installations.iter().map(start).collect();
         let panicked = |_| Failure::Broken("a daemon's thread panicked".to_owned());
         running.into_iter().try_for_each(|one| one.join().map_err(panicked)?.map(|_| ()))
@@ -82,7 +84,8 @@ fn run_daemons(
     )?;
     cluster.drop_later(&database);
     let number = |text: &str| text.parse::<f64>().unwrap_or_default();
-    let (count, millis) = answer.split_once('|').map_or((0.0, 0.0), |(n, t)| (number(n), number(t)));
+    let (count, millis) =
+        answer.split_once('|').map_or((0.0, 0.0), |(n, t)| (number(n), number(t)));
     if count < messages as f64 || millis <= 0.0 {
         return Err(Failure::Broken(format!("{count} of {messages} were sent")));
     }
