@@ -1,6 +1,8 @@
 //! What every row works with: what was asked, a folder to work in, the program to measure.
 
-use std::fs;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -16,6 +18,10 @@ pub(crate) struct Bench {
     folder: PathBuf,
     /// The program, as users get it.
     program: PathBuf,
+    /// Servers that the bench started and that left its family.
+    adopted: RefCell<BTreeSet<u32>>,
+    /// Held while the bench runs: two at once would measure one another.
+    _lock: File,
 }
 
 impl Bench {
@@ -27,17 +33,28 @@ impl Bench {
             Failure::Broken("run the bench with `cargo run`: it works in cargo's folder".to_owned())
         })?;
         let folder = target.join("bench");
+        let lock = lock(&folder)?;
         let work = folder.join(WORK);
         // What an earlier run left, which may have been ended by force.
         let _ = fs::remove_dir_all(&work);
         fs::create_dir_all(&work).map_err(|error| Failure::of("a folder to work in", error))?;
         let program = build(target)?;
-        Ok(Self { options, folder, program })
+        Ok(Self { options, folder, program, adopted: RefCell::default(), _lock: lock })
     }
 
     /// The program.
     pub(crate) fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// Counts a process, and whatever descends from it, as ours.
+    pub(crate) fn adopt(&self, process: u32) {
+        self.adopted.borrow_mut().insert(process);
+    }
+
+    /// The processes that were adopted.
+    pub(crate) fn adopted(&self) -> BTreeSet<u32> {
+        self.adopted.borrow().clone()
     }
 
     /// Where what was installed is kept from one run to the next.
@@ -80,6 +97,16 @@ impl Drop for Bench {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.folder.join(WORK));
     }
+}
+
+fn lock(folder: &Path) -> Result<File, Failure> {
+    let broken = |error: std::io::Error| Failure::of("the bench's lock", error);
+    fs::create_dir_all(folder).map_err(broken)?;
+    let file = File::create(folder.join("lock")).map_err(broken)?;
+    file.try_lock().map_err(|_| {
+        Failure::Broken("another bench is at work here: wait until it has ended".to_owned())
+    })?;
+    Ok(file)
 }
 
 /// Waits until the disk has taken what was written, so that one side does not pay for the other.

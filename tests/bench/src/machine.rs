@@ -5,35 +5,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::Mutex;
 
 use crate::stopwatch::Stopwatch;
 
-/// Processes that belong to the bench though they do not descend from it.
-static ADOPTED: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Counts a process and its children as ours.
-pub(crate) fn adopt(pid: u32) {
-    ADOPTED.lock().expect("no panic in between").insert(pid);
-}
-
 /// Looks at what others use between two moments.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watch {
     begun: Stopwatch,
+    /// Processes of ours that do not descend from the bench.
+    adopted: BTreeSet<u32>,
     all: u64,
     ours: u64,
 }
 
 impl Watch {
-    pub(crate) fn begin() -> Self {
-        Self { begun: Stopwatch::start(), all: busy_ticks(), ours: our_ticks() }
+    pub(crate) fn begin(adopted: BTreeSet<u32>) -> Self {
+        let (all, ours) = (busy_ticks(), our_ticks(&adopted));
+        Self { begun: Stopwatch::start(), adopted, all, ours }
     }
 
     /// How many cores others kept busy since.
     pub(crate) fn others(self) -> f64 {
         let all = busy_ticks().saturating_sub(self.all);
-        let ours = our_ticks().saturating_sub(self.ours);
+        let ours = our_ticks(&self.adopted).saturating_sub(self.ours);
         let seconds = self.begun.seconds().max(0.001);
         all.saturating_sub(ours) as f64 / TICKS_A_SECOND / seconds
     }
@@ -53,9 +47,9 @@ struct Process {
     ticks: u64,
 }
 
-fn our_ticks() -> u64 {
-    let all: BTreeMap<u32, Process> = processes();
-    let mut ours: BTreeSet<u32> = ADOPTED.lock().expect("no panic in between").clone();
+fn our_ticks(adopted: &BTreeSet<u32>) -> u64 {
+    let all = processes();
+    let mut ours = adopted.clone();
     ours.insert(std::process::id());
     loop {
         let children = all.iter().filter(|(_, process)| ours.contains(&process.parent));
@@ -119,12 +113,12 @@ mod tests {
 
     #[test]
     fn a_busy_process_of_ours_is_nobody_elses() {
-        let before = our_ticks();
+        let before = our_ticks(&BTreeSet::new());
         let mut child = std::process::Command::new("sh");
         let ended =
             child.args(["-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"]).status();
         assert!(ended.unwrap().success());
-        assert!(our_ticks() > before);
+        assert!(our_ticks(&BTreeSet::new()) > before);
         assert!(memory_mib(std::process::id(), "VmRSS").unwrap() > 0.5);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bench::Bench;
 use crate::failure::Failure;
 use crate::machine::Watch;
 use crate::samples::Samples;
@@ -55,7 +56,8 @@ impl Results {
 
 /// Measures every side once a round. A side that fails is not tried again. A measurement during
 /// which others kept the machine busy is taken again, a limited number of times.
-pub(crate) fn by_turns(what: &str, rounds: usize, mut sides: Vec<Side<'_>>) -> Results {
+pub(crate) fn by_turns(bench: &Bench, what: &str, mut sides: Vec<Side<'_>>) -> Results {
+    let rounds = bench.options.rounds;
     let mut results = Results::default();
     let (mut repeats, mut loud, mut loudest) = (REPEATS * rounds, 0_usize, 0.0_f64);
     for round in 1..=rounds {
@@ -63,7 +65,7 @@ pub(crate) fn by_turns(what: &str, rounds: usize, mut sides: Vec<Side<'_>>) -> R
             let so_far = results.readings.entry(side.name).or_insert_with(|| Ok(Vec::new()));
             let Ok(so_far) = so_far else { continue };
             let ended = loop {
-                let watch = Watch::begin();
+                let watch = Watch::begin(bench.adopted());
                 let ended = (side.measure)();
                 let others = watch.others();
                 let told = match &ended {

@@ -6,19 +6,19 @@ use std::process::Command;
 use warmfront_tests::postgres::Cluster;
 
 use super::install::debian;
+use crate::bench::Bench;
 use crate::failure::Failure;
-use crate::machine;
 use crate::process::{self, Ended};
 
 /// Starts one; it ends with this value.
-pub(crate) fn postgres() -> Result<Cluster, Failure> {
+pub(crate) fn postgres(bench: &Bench) -> Result<Cluster, Failure> {
     // Not the bench's own folder: the server's user need not be able to reach it.
     let start = || Cluster::start_in(Path::new("/var/tmp"));
     let cluster = std::panic::catch_unwind(start).map_err(|panic| Failure::Missing {
         peer: "PostgreSQL",
         why: panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "no server".to_owned()),
     })?;
-    cluster.process().into_iter().for_each(machine::adopt);
+    cluster.process().into_iter().for_each(|process| bench.adopt(process));
     Ok(cluster)
 }
 

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::process::{self, Ended, Running};
 use crate::stopwatch;
 
-pub(crate) use books::{CommitCount, Sent, ask, sent};
+pub(crate) use books::{CommitCount, ask, sent};
 pub(crate) use list::{LIST_COLUMNS, write_list};
 
 /// What a configuration says.

@@ -36,7 +36,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
         Side::new(MANY, || stretch(&many.copy(bench, "round")?)),
         Side::new(FEW, || stretch(&few.copy(bench, "round")?)),
     ];
-    Ok(by_turns("backlog", bench.options.rounds, sides))
+    Ok(by_turns(bench, "backlog", sides))
 }
 
 /// Runs the daemon until the stretch is behind it.

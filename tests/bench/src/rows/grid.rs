@@ -45,7 +45,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
         told(placed.len(), millis)
     };
     let sides = vec![Side::new(OURS, ours), Side::new(GRID, peer)];
-    Ok(by_turns("day", bench.options.rounds, sides))
+    Ok(by_turns(bench, "day", sides))
 }
 
 fn told(placed: usize, millis: f64) -> Result<Vec<f64>, Failure> {
@@ -118,18 +118,20 @@ fn mailbox(nr: usize) -> Mailbox {
 }
 
 fn work(nr: usize, mailboxes: usize) -> Work {
-    let bound = nr % 5 < 3;
+    let mailbox = (nr % 5 < 3).then(|| mixed(nr) % mailboxes);
+    // Whoever is bound to a mailbox was written to by it: some hour is open for both.
+    let near = |mailbox: usize| (mailbox % ZONES + ZONES - 3 + mixed(nr / 3) % 7) % ZONES;
     Work {
         enrolment: EnrolmentId(row_id(nr)),
         prospect: ProspectId(row_id(nr)),
         campaign: 0,
-        step: if bound { 2 } else { 1 },
+        step: if mailbox.is_some() { 2 } else { 1 },
         message: None,
-        mailbox: bound.then(|| mixed(nr) % mailboxes),
+        mailbox,
         ready_at: 0,
         person_free_at: 0,
         company: Some(nr),
-        calendar: mixed(nr / 3) % ZONES,
+        calendar: mailbox.map_or_else(|| mixed(nr / 3) % ZONES, near),
     }
 }
 

@@ -37,7 +37,7 @@ fn sqlite_rounds(bench: &Bench) -> Result<Results, Failure> {
         Side::new(IMPORT, || dot_import(&bare, &list, many)),
         Side::new(FEW, || import(&small, few)),
     ];
-    Ok(by_turns("import", bench.options.rounds, sides))
+    Ok(by_turns(bench, "import", sides))
 }
 
 /// Into PostgreSQL.
@@ -54,7 +54,7 @@ pub(crate) fn postgres(bench: &Bench) -> Measured {
 
 fn postgres_rounds(bench: &Bench) -> Result<Results, Failure> {
     let many = bench.size(1_000_000, 20_000);
-    let cluster = peers::postgres()?;
+    let cluster = peers::postgres(bench)?;
     let listed = installation(bench, "listed", many, None)?;
     let list = listed.file(CAMPAIGN).join("prospects.csv");
     let ours = || {
@@ -72,7 +72,7 @@ fn postgres_rounds(bench: &Bench) -> Result<Results, Failure> {
         Ok(reading)
     };
     let sides = vec![Side::new(MANY, ours), Side::new(UPSERT, peer)];
-    Ok(by_turns("import-postgres", bench.options.rounds, sides))
+    Ok(by_turns(bench, "import-postgres", sides))
 }
 
 fn declared(books: Option<String>) -> Declared {

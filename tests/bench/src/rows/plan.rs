@@ -36,7 +36,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
         Side::new(INSERT, || inserted(bench, &large, many)),
         Side::new(FEW, || planned(bench, &small, few)),
     ];
-    Ok(by_turns("plan", bench.options.rounds, sides))
+    Ok(by_turns(bench, "plan", sides))
 }
 
 /// Books with that many people, a mailbox for each fifty, and nothing planned.

@@ -50,7 +50,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
         })
     };
     let sides = vec![Side::new(OURS, ours), Side::new(BARE, peer)];
-    Ok(by_turns("render", bench.options.rounds, sides))
+    Ok(by_turns(bench, "render", sides))
 }
 
 /// What the sender does between the books and the server.

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::peers::{self, SmtpSink};
 use crate::process;
 use crate::product::{CommitCount, Declared, Installation, Server, ask, sent};
-use crate::rounds::{Reading, Results, Side, by_turns};
+use crate::rounds::{Results, Side, by_turns};
 use crate::rows::Measured;
 use crate::samples::Samples;
 use crate::table::Line;
@@ -59,7 +59,7 @@ fn durable_rounds(bench: &Bench, messages: usize) -> Result<Results, Failure> {
         Side::new(SMTPLIB, || peers::smtplib(bench, port, bench.size(2_000, 200))),
         Side::new(MAILMERGE, || peers::mailmerge(bench, port, bench.size(1_000, 100))),
     ];
-    Ok(by_turns("send", bench.options.rounds, sides))
+    Ok(by_turns(bench, "send", sides))
 }
 
 /// One mailbox on one core, the sink on the same: what a message costs, without waiting for a core to
@@ -97,7 +97,7 @@ fn kept_rounds(bench: &Bench) -> Result<Results, Failure> {
     };
     let peer = || peers::smtp_source(port, 1, 4 * messages, Some(CORE));
     let sides = vec![Side::new(OURS, ours), Side::new(SMTP_SOURCE, peer)];
-    Ok(by_turns("kept", bench.options.rounds, sides))
+    Ok(by_turns(bench, "kept", sides))
 }
 
 /// An installation that has everything imported and nothing planned yet.
@@ -126,7 +126,7 @@ pub(super) fn all_sent(installation: &Installation, messages: usize) -> Result<f
 const HELD_UP_MESSAGES: &str =
     "SELECT count(*) FROM messages WHERE settled_at - sending_since >= 40";
 
-/// What [`Reading`] holds of ours, here.
+/// Which figure of ours is where.
 const RATE: usize = 0;
 const COMMITS: usize = 1;
 const HELD_UP: usize = 1;

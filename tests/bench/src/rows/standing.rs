@@ -43,7 +43,7 @@ fn started(bench: &Bench, name: &str, [start, memory]: [&str; 2], people: usize)
             installation.run(&["status"], START_MAX)?;
         }
         let side = Side::new(OURS, || start_once(&installation, port));
-        Ok(by_turns(name, bench.options.rounds, vec![side]))
+        Ok(by_turns(bench, name, vec![side]))
     };
     let results = rounds().unwrap_or_else(Results::failed);
     let lines = vec![
@@ -101,7 +101,7 @@ pub(crate) fn session(bench: &Bench) -> Measured {
             let small = with_sessions(bench, &sink, few)?;
             Ok(vec![(large - small) * 1_024.0 / (many - few) as f64])
         };
-        Ok(by_turns("session", bench.options.rounds, vec![Side::new(OURS, side)]))
+        Ok(by_turns(bench, "session", vec![Side::new(OURS, side)]))
     };
     let results = rounds().unwrap_or_else(Results::failed);
     let lines = vec![Line::alone("session/memory", results.samples(OURS, 0))];
@@ -140,7 +140,7 @@ pub(crate) fn demo(bench: &Bench) -> Measured {
             process::run("warmfront demo", &mut command, DEMO_MAX)?.done("warmfront demo")?;
         Ok(vec![ended.seconds])
     };
-    let results = by_turns("demo", bench.options.rounds, vec![Side::new(OURS, side)]);
+    let results = by_turns(bench, "demo", vec![Side::new(OURS, side)]);
     let lines = vec![Line::alone("demo/wall", results.samples(OURS, 0))];
     Measured { lines, notes: results.notes }
 }

@@ -33,7 +33,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
         Ok(vec![all_sent(&installation, messages)?])
     };
     let sides = vec![Side::new(STARTTLS, || send(&encrypted)), Side::new(PLAIN, || send(&plain))];
-    Ok(by_turns("tls", bench.options.rounds, sides))
+    Ok(by_turns(bench, "tls", sides))
 }
 
 const STARTTLS: &str = "STARTTLS and AUTH";

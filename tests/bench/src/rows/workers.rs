@@ -27,7 +27,7 @@ pub(crate) fn workers(bench: &Bench) -> Measured {
 
 fn rounds(bench: &Bench) -> Result<Results, Failure> {
     let messages = bench.size(10_000, 1_000);
-    let cluster = peers::postgres()?;
+    let cluster = peers::postgres(bench)?;
     let template = cluster.database(None);
     // Nobody listens yet: the plan is made, and nothing leaves.
     let port = peers::free_port()?;
@@ -40,7 +40,7 @@ fn rounds(bench: &Bench) -> Result<Results, Failure> {
     let run =
         |daemons: usize| run_daemons(bench, (&cluster, &template), &declared, daemons, messages);
     let sides = vec![Side::new(TWO, || run(2)), Side::new(ONE, || run(1))];
-    Ok(by_turns("postgres", bench.options.rounds, sides))
+    Ok(by_turns(bench, "postgres", sides))
 }
 
 fn plan_only(installation: &Installation, url: &str, messages: usize) -> Result<(), Failure> {
