@@ -52,7 +52,7 @@ pub(crate) fn run(what: &str, command: &mut Command, limit: u64) -> Result<Ended
             return Err(Failure::TooSlow { what: what.to_owned(), seconds: limit });
         }
         // A program holds most when much is done, so a look now and then is enough.
-        if looks % LOOKS_A_PEAK == 0 {
+        if looks.is_multiple_of(LOOKS_A_PEAK) {
             peak_mib = machine::memory_mib(child.id(), "VmHWM").unwrap_or(peak_mib);
         }
         looks += 1;

@@ -3,7 +3,8 @@
 use std::process::{Command, Output};
 
 fn bench(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_warmfront-bench")).args(words).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_warmfront-bench"));
+    command.args(words).output().expect("the bench starts")
 }
 
 #[test]

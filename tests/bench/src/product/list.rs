@@ -44,7 +44,8 @@ fn write_row(file: &mut impl std::io::Write, nr: usize) -> std::io::Result<()> {
     let pick = |of: &[&'static str], salt: usize| of[(nr / 7 + nr * salt) % of.len()];
     writeln!(
         file,
-        "{local}@company-{who}.example,{},{},\"{} & Sons, No. {nr}\",{},,{},{},{},{},{},{},{}",
+        "{local}@company-{who}.example,{},{},\"{} & Sons, No. {nr}\",{},,{},{},{},{},{},\
+         directory of the chamber of commerce,{}",
         pick(&FIRST, 3),
         pick(&LAST, 5),
         pick(&LAST, 11),
@@ -53,8 +54,7 @@ fn write_row(file: &mut impl std::io::Write, nr: usize) -> std::io::Result<()> {
         pick(&TOPICS, 13),
         pick(&CITIES, 17),
         10 + nr % 490,
-        if nr % 3 == 0 { "we met at the fair in March" } else { "" },
-        "directory of the chamber of commerce",
+        if nr.is_multiple_of(3) { "we met at the fair in March" } else { "" },
         format_args!("https://www.company-{who}.example/about-us"),
     )
 }
