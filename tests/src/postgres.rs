@@ -38,10 +38,19 @@ impl Cluster {
     /// If there is no server to be had: no test can go on then.
     #[must_use]
     pub fn start() -> Self {
-        let programs = programs();
         // In memory where the machine offers it: hundreds of tests make a database each.
         let memory = PathBuf::from("/dev/shm");
-        let home = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        Self::start_in(&if memory.is_dir() { memory } else { std::env::temp_dir() })
+    }
+
+    /// The same with its files in a folder that the server's own user can reach.
+    ///
+    /// # Panics
+    ///
+    /// If there is no server to be had.
+    #[must_use]
+    pub fn start_in(home: &Path) -> Self {
+        let programs = programs();
         let folder = tempfile::Builder::new().prefix("warmfront-pg-").tempdir_in(home);
         let folder = folder.expect("a folder").keep();
         if is_root() {
@@ -67,6 +76,13 @@ impl Cluster {
             self.folder.display()
         );
         run(self.control("start").arg("-w").arg("-o").arg(options));
+    }
+
+    /// The first of the server's processes.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
+        file.lines().next()?.parse().ok()
     }
 
     /// Stops them without a word to whoever is connected, as a crash would.

@@ -6,7 +6,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// What each crate of ours is built on, all of it and nothing else. A new arrow is a decision of its
 /// own: it is drawn in ARCHITECTURE.md and here, in the commit that needs it.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("warmfront-core", &[]),
     ("warmfront-campaigns", &["warmfront-core"]),
     ("warmfront-mail", &["warmfront-core"]),
@@ -30,14 +30,29 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "warmfront-world",
         ],
     ),
+    (
+        BENCH,
+        &[
+            "warmfront-campaigns",
+            "warmfront-core",
+            "warmfront-engine",
+            "warmfront-mail",
+            "warmfront-store",
+            "warmfront-tests",
+        ],
+    ),
 ];
+
+/// The package that measures: the program from outside, and parts of it beside bare libraries.
+const BENCH: &str = "warmfront-bench";
 
 /// The package whose tests cross crates: it may use all of them except the bare schema.
 const TESTS: &str = "warmfront-tests";
 
 /// Libraries that stand for an outside thing, and the only packages that may name them, in any kind
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
-/// server of their own, and damage databases as only a stranger to the store would.
+/// server of their own, and damage databases as only a stranger to the store would. The bench runs one
+/// too, and names what it measures the product against.
 const WARDS: [(&str, &[&str]); 13] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
@@ -45,13 +60,13 @@ const WARDS: [(&str, &[&str]); 13] = [
     ("chrono", &["warmfront-core"]),
     ("clap", &["warmfront"]),
     ("cron", &["warmfront-core"]),
-    ("handlebars", &["warmfront-campaigns"]),
+    ("handlebars", &["warmfront-campaigns", BENCH]),
     ("lettre", &["warmfront-mail"]),
-    ("rustls", &["warmfront-mail", "warmfront", TESTS]),
-    ("sea-orm", &["warmfront-store"]),
+    ("rustls", &["warmfront-mail", "warmfront", TESTS, BENCH]),
+    ("sea-orm", &["warmfront-store", BENCH]),
     ("sea-orm-migration", &["warmfront-store", "warmfront-migrations"]),
     ("sqlx", &["warmfront-store", TESTS]),
-    ("tokio-rustls", &["warmfront-mail", TESTS]),
+    ("tokio-rustls", &["warmfront-mail", TESTS, BENCH]),
 ];
 
 /// What core must not be built on at any depth: it has no outside.

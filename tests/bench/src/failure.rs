@@ -1,0 +1,22 @@
+//! Why a figure is missing.
+
+/// A row is told with this in place of its figures, never left out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A peer could not be had.
+    #[error("{peer} is not here and cannot be installed: {why}")]
+    Missing { peer: &'static str, why: String },
+    /// It did not come to its end in time.
+    #[error("{what} was stopped after {seconds} s")]
+    TooSlow { what: String, seconds: u64 },
+    /// Something went wrong while measuring.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Failure {
+    /// Something that went wrong with `what`.
+    pub(crate) fn of(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Broken(format!("{what}: {error}"))
+    }
+}
