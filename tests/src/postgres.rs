@@ -95,9 +95,7 @@ impl Cluster {
     #[must_use]
     pub fn freeze(&self) -> Frozen<'_> {
         // The first, which starts all others, before them.
-        let first = std::fs::read_to_string(self.folder.join("data/postmaster.pid"));
-        let first = first.expect("a server that runs").lines().next().map(str::to_owned);
-        let first = first.expect("the number of a process");
+        let first = self.process().expect("a server that runs").to_string();
         self.signal("STOP", std::slice::from_ref(&first));
         let all = Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output();
         let all = String::from_utf8(all.expect("a list of processes").stdout).expect("numbers");
