@@ -91,11 +91,19 @@ CREATE TABLE campaigns (
                           CHECK (state IN ('draft', 'running', 'paused', 'finished')),
     paused_because TEXT,
     daily_target  BIGINT  NOT NULL CHECK (daily_target > 0),
-    settled       BIGINT  NOT NULL DEFAULT 0,               -- since it was last started
-    hard_bounces  BIGINT  NOT NULL DEFAULT 0,
     manifest      TEXT    NOT NULL,                         -- windows, holidays, mailboxes, waits: JSON
     created_at    BIGINT  NOT NULL,
     CONSTRAINT a_paused_campaign_says_why CHECK ((state = 'paused') = (paused_because IS NOT NULL))
+);
+
+-- What a campaign's list came to since it was last started. A row for each mailbox, so that mailboxes
+-- of one campaign, and the daemons that hold them, never wait for one another.
+CREATE TABLE campaign_answers (
+    campaign_id  BIGINT  NOT NULL REFERENCES campaigns (id),
+    mailbox_id   BIGINT  NOT NULL REFERENCES mailboxes (id),
+    settled      BIGINT  NOT NULL DEFAULT 0,
+    hard_bounces BIGINT  NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign_id, mailbox_id)
 );
 
 CREATE TABLE steps (
@@ -620,10 +628,12 @@ BEGIN
         hard_bounces      = hard_bounces      + (NEW.verdict = 'hard_bounce')::INT,
         settled           = settled           + (NEW.state <> 'planned')::INT
     WHERE mailbox_id = NEW.mailbox_id AND day = OLD.sending_on;
-    UPDATE campaigns SET
-        hard_bounces = hard_bounces + (NEW.verdict = 'hard_bounce')::INT,
-        settled      = settled      + (NEW.state <> 'planned')::INT
-    WHERE id = NEW.campaign_id;
+    INSERT INTO campaign_answers AS c (campaign_id, mailbox_id, settled, hard_bounces)
+        VALUES (NEW.campaign_id, NEW.mailbox_id, (NEW.state <> 'planned')::INT,
+                (NEW.verdict = 'hard_bounce')::INT)
+        ON CONFLICT (campaign_id, mailbox_id) DO UPDATE SET
+            settled = c.settled + excluded.settled,
+            hard_bounces = c.hard_bounces + excluded.hard_bounces;
     IF NEW.verdict = 'accepted' THEN
         UPDATE mailboxes SET probe = 0 WHERE id = NEW.mailbox_id AND probe = 1;
         IF FOUND THEN
@@ -644,9 +654,11 @@ BEGIN
     UPDATE mailbox_days SET hard_bounces = hard_bounces + 1,
                             settled = settled + (OLD.state = 'in_doubt')::INT
         WHERE mailbox_id = NEW.mailbox_id AND day = NEW.sending_on;
-    UPDATE campaigns SET hard_bounces = hard_bounces + 1,
-                         settled = settled + (OLD.state = 'in_doubt')::INT
-        WHERE id = NEW.campaign_id;
+    INSERT INTO campaign_answers AS c (campaign_id, mailbox_id, settled, hard_bounces)
+        VALUES (NEW.campaign_id, NEW.mailbox_id, (OLD.state = 'in_doubt')::INT, 1)
+        ON CONFLICT (campaign_id, mailbox_id) DO UPDATE SET
+            settled = c.settled + excluded.settled,
+            hard_bounces = c.hard_bounces + excluded.hard_bounces;
     RETURN NULL;
 END $$;
 CREATE TRIGGER bounces_count AFTER UPDATE OF state ON messages FOR EACH ROW

@@ -72,12 +72,20 @@ CREATE TABLE campaigns (
                           CHECK (state IN ('draft', 'running', 'paused', 'finished')),
     paused_because TEXT,
     daily_target  INTEGER NOT NULL CHECK (daily_target > 0),
-    settled       INTEGER NOT NULL DEFAULT 0,               -- since it was last started
-    hard_bounces  INTEGER NOT NULL DEFAULT 0,
     manifest      TEXT    NOT NULL,                         -- windows, holidays, mailboxes, waits: JSON
     created_at    INTEGER NOT NULL,
     CONSTRAINT a_paused_campaign_says_why CHECK ((state = 'paused') = (paused_because IS NOT NULL))
 );
+
+-- What a campaign's list came to since it was last started. A row for each mailbox, so that mailboxes
+-- of one campaign, and the daemons that hold them, never wait for one another.
+CREATE TABLE campaign_answers (
+    campaign_id  INTEGER NOT NULL REFERENCES campaigns (id),
+    mailbox_id   INTEGER NOT NULL REFERENCES mailboxes (id),
+    settled      INTEGER NOT NULL DEFAULT 0,
+    hard_bounces INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (campaign_id, mailbox_id)
+) WITHOUT ROWID;
 
 CREATE TABLE steps (
     campaign_id INTEGER NOT NULL REFERENCES campaigns (id),
@@ -562,10 +570,10 @@ BEGIN
         hard_bounces      = hard_bounces      + (NEW.verdict = 'hard_bounce'),
         settled           = settled           + (NEW.state <> 'planned')
     WHERE mailbox_id = NEW.mailbox_id AND day = OLD.sending_on;
-    UPDATE campaigns SET
-        hard_bounces = hard_bounces + (NEW.verdict = 'hard_bounce'),
-        settled      = settled      + (NEW.state <> 'planned')
-    WHERE id = NEW.campaign_id;
+    INSERT INTO campaign_answers (campaign_id, mailbox_id, settled, hard_bounces)
+        VALUES (NEW.campaign_id, NEW.mailbox_id, NEW.state <> 'planned', NEW.verdict = 'hard_bounce')
+        ON CONFLICT (campaign_id, mailbox_id) DO UPDATE SET
+            settled = settled + excluded.settled, hard_bounces = hard_bounces + excluded.hard_bounces;
     INSERT INTO events (at, kind, mailbox_id)
         SELECT NEW.changed_at, 'mailbox_probed', b.id FROM mailboxes b
         WHERE b.id = NEW.mailbox_id AND b.probe = 1 AND NEW.verdict = 'accepted';
@@ -579,9 +587,10 @@ BEGIN
     UPDATE mailbox_days SET hard_bounces = hard_bounces + 1,
                             settled = settled + (OLD.state = 'in_doubt')
         WHERE mailbox_id = NEW.mailbox_id AND day = NEW.sending_on;
-    UPDATE campaigns SET hard_bounces = hard_bounces + 1,
-                         settled = settled + (OLD.state = 'in_doubt')
-        WHERE id = NEW.campaign_id;
+    INSERT INTO campaign_answers (campaign_id, mailbox_id, settled, hard_bounces)
+        VALUES (NEW.campaign_id, NEW.mailbox_id, OLD.state = 'in_doubt', 1)
+        ON CONFLICT (campaign_id, mailbox_id) DO UPDATE SET
+            settled = settled + excluded.settled, hard_bounces = hard_bounces + excluded.hard_bounces;
 END;
 
 -- Every edge is an event.

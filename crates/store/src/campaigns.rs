@@ -94,13 +94,15 @@ impl Store {
         let transaction = self.db.begin().await?;
         let started = transaction
             .execute_raw(sql(
-                "UPDATE campaigns SET state = 'running', paused_because = NULL, settled = 0,
-                        hard_bounces = 0
+                "UPDATE campaigns SET state = 'running', paused_because = NULL
                  WHERE id = $1 AND state <> 'running'",
                 [campaign.into()],
             ))
             .await?;
         if started.rows_affected() == 1 {
+            let forget = "UPDATE campaign_answers SET settled = 0, hard_bounces = 0
+                          WHERE campaign_id = $1";
+            transaction.execute_raw(sql(forget, [campaign.into()])).await?;
             tell(&transaction, campaign, "campaign_started", "{}", now).await?;
         }
         Ok(transaction.commit().await?)

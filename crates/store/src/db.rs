@@ -5,8 +5,8 @@
 //! `migrations/postgres`); where the two must differ, both texts stand side by side.
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
-    SqliteTransactionMode, Statement, TransactionOptions, Value,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions, Value,
 };
 use sea_orm_migration::{MigratorTrait as _, SchemaManager};
 use sqlx::SqlitePool;
@@ -31,6 +31,9 @@ pub enum Durability {
 pub(crate) struct Db {
     pub(crate) read: Connection,
     pub(crate) write: Connection,
+    /// What the scribe writes by. In PostgreSQL few connections of its own: each plans the scribe's
+    /// statements anew, which takes longer than they do.
+    pub(crate) scribe: Connection,
 }
 
 /// Connections, of which each statement takes one.
@@ -75,18 +78,20 @@ impl Db {
     /// reads first fails when another writer was faster, whatever the busy timeout
     /// (SQLITE_BUSY_SNAPSHOT). In PostgreSQL the caller says beside whom it may work.
     pub(crate) async fn begin_unlocked(&self) -> Result<Transaction, StoreError> {
-        let options = if self.is_shared() {
-            TransactionOptions {
-                isolation_level: Some(IsolationLevel::ReadCommitted),
-                ..TransactionOptions::default()
-            }
-        } else {
-            TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            }
-        };
-        Ok(self.write.begin(options).await?)
+        self.begin_by(&self.write).await
+    }
+
+    /// The same for the scribe.
+    pub(crate) async fn begin_group(&self) -> Result<Transaction, StoreError> {
+        self.begin_by(&self.scribe).await
+    }
+
+    async fn begin_by(&self, connection: &Connection) -> Result<Transaction, StoreError> {
+        // PostgreSQL is told its isolation with each connection: here it would be one more question.
+        let mode = (!self.is_shared()).then_some(SqliteTransactionMode::Immediate);
+        let options =
+            TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+        Ok(connection.begin(options).await?)
     }
 }
 

@@ -36,17 +36,12 @@ pub(crate) async fn write(db: &Db, entries: &[&Entry]) -> Result<BTreeSet<i64>, 
     if let Some(pool) = db.sqlite().filter(|_| settle::is_plain(&group.settlements)) {
         return group.write_at_once(pool).await;
     }
-    let transaction = db.begin_unlocked().await?;
+    let transaction = db.begin_group().await?;
     if db.is_shared() {
         postgres::wait_beside(&transaction, &group.counting()).await?;
     }
     let mut written = group.begin(&transaction).await?;
     if !group.settlements.is_empty() {
-        // They come last: a campaign, which all of its mailboxes share, is then held for the
-        // shortest time.
-        if db.is_shared() {
-            postgres::wait_for_campaigns(&transaction, &group.settling()).await?;
-        }
         written.extend(settle::settle(&transaction, &group.settlements).await?);
     }
     transaction.commit().await?;
@@ -112,14 +107,12 @@ impl<'a> Group<'a> {
         Ok(written)
     }
 
-    fn settling(&self) -> Vec<i64> {
-        self.settlements.iter().map(|settlement| settlement.message).collect()
-    }
-
-    /// The messages whose budgets, person or campaign are moved. A dot moves none.
+    /// The messages by which what several mailboxes share is moved: a budget, a person, a pause.
+    /// A dot moves nothing, and what was accepted only its mailbox's own.
     fn counting(&self) -> Vec<i64> {
         let claimed = self.claims.iter().map(|claim| claim.message);
-        claimed.chain(self.settling()).collect()
+        let moving = self.settlements.iter().filter(|settled| !settle::is_private(settled));
+        claimed.chain(moving.map(|settled| settled.message)).collect()
     }
 }
 

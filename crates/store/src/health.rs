@@ -352,7 +352,10 @@ async fn stop_a_dead_list(
 ) -> Result<(), StoreError> {
     let row = db
         .query_one_raw(sql(
-            "SELECT settled, hard_bounces FROM campaigns WHERE id = $1 AND state = 'running'",
+            "SELECT CAST(coalesce(sum(a.settled), 0) AS BIGINT) AS settled,
+                    CAST(coalesce(sum(a.hard_bounces), 0) AS BIGINT) AS hard_bounces
+             FROM campaigns c JOIN campaign_answers a ON a.campaign_id = c.id
+             WHERE c.id = $1 AND c.state = 'running'",
             [campaign.into()],
         ))
         .await?;

@@ -114,8 +114,9 @@ impl Store {
     /// Closes the books. SQLite then moves all of its log into the one file, so that a copy of it
     /// is a copy of everything.
     pub async fn close(self) -> Result<(), StoreError> {
-        let Db { read, write } = self.db;
+        let Db { read, write, scribe } = self.db;
         read.close().await?;
+        scribe.close().await?;
         Ok(write.close().await?)
     }
 

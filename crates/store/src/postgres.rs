@@ -15,10 +15,9 @@
 //!   here: what they read first is still so when they write.
 //! - **Beside one another** ([`wait_beside`], the scribe): groups of claims, dots and settlements.
 //!   They differ only in whom they may meet, so each first takes a lock on every sending domain,
-//!   tenant, company and person of its messages, all in one order, and on their campaigns in the
-//!   same order before it settles. Two groups that share one of these follow each other, the facts
-//!   that a claim reads stand still, and nobody waits in a circle. Daemons whose mailboxes and
-//!   campaigns are apart never wait.
+//!   tenant, company and person of its claims and of what it gives back or holds against somebody,
+//!   all in one order. Two groups that share one of these follow each other, the facts that a claim
+//!   reads stand still, and nobody waits in a circle. What was accepted counts for its mailbox alone.
 //! - **Imports** ([`wait_to_import`]) are long, so one works beside everybody, on rows that nobody
 //!   sees yet. Only its last part is alone: who was suppressed or has answered meanwhile is found
 //!   there.
@@ -36,7 +35,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use tokio::time::timeout;
 
-use crate::db::{Db, Transaction, migrate, sql, without_password};
+use crate::db::{Db, Transaction, json_array, migrate, sql, without_password};
 use crate::patient::Patient;
 use crate::row::Row as _;
 use crate::sqlite::STATEMENTS_KEPT;
@@ -57,19 +56,20 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
         Ok::<_, StoreError>(first)
     };
     let first = timeout(ANSWER_MAX, first).await.map_err(silent)??;
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .min_connections(1)
-        .acquire_timeout(WAIT_MAX)
-        .after_release(|connection, _| Box::pin(async { Ok(is_alive(connection).await) }))
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    timeout(IMPORT_MAX, migrate(&pool)).await.map_err(silent)??;
+    let pool = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(WAIT_MAX)
+            .after_release(|connection, _| Box::pin(async { Ok(is_alive(connection).await) }))
+            .connect_lazy_with(options.clone())
+    };
+    let pool = |connections| SqlxPostgresConnector::from_sqlx_postgres_pool(pool(connections));
+    let (all, scribe) = (pool(CONNECTIONS), pool(SCRIBE_CONNECTIONS));
+    timeout(IMPORT_MAX, migrate(&all)).await.map_err(silent)??;
     first.close().await.map_err(failed)?;
-    let pool = Patient::new(pool, Some(ANSWER_MAX));
-    Ok(Db { read: pool.clone(), write: pool })
+    let (all, scribe) =
+        (Patient::new(all, Some(ANSWER_MAX)), Patient::new(scribe, Some(ANSWER_MAX)));
+    Ok(Db { read: all.clone(), write: all, scribe })
 }
 
 /// Whether a connection that was given back still serves. The driver asks that too, and waits for
@@ -96,6 +96,7 @@ fn options(url: &str, durability: Durability) -> Result<PgConnectOptions, sqlx::
         .options([
             ("idle_in_transaction_session_timeout", millis(IDLE_MAX)),
             ("lock_timeout", millis(WAIT_MAX)),
+            ("default_transaction_isolation", "read committed".to_owned()),
             // No statement here is long enough to be worth compiling.
             ("jit", "off".to_owned()),
         ])
@@ -142,26 +143,9 @@ pub(crate) async fn wait_beside(
     messages: &[i64],
 ) -> Result<(), StoreError> {
     run(transaction, &format!("SELECT pg_advisory_xact_lock_shared({OURS}, {BOOKS})")).await?;
-    wait_for(transaction, LOCK_WHAT_IS_SHARED, messages).await
-}
-
-/// Waits for the groups that settle messages of the same campaigns.
-pub(crate) async fn wait_for_campaigns(
-    transaction: &Transaction,
-    messages: &[i64],
-) -> Result<(), StoreError> {
-    wait_for(transaction, LOCK_CAMPAIGNS, messages).await
-}
-
-async fn wait_for(
-    transaction: &Transaction,
-    text: &str,
-    messages: &[i64],
-) -> Result<(), StoreError> {
     if !messages.is_empty() {
-        let ids: Vec<String> = messages.iter().map(i64::to_string).collect();
-        let ids = format!("[{}]", ids.join(","));
-        transaction.query_all_raw(sql(text, [ids.into()])).await?;
+        let messages = json_array(&messages)?;
+        transaction.query_all_raw(sql(LOCK_WHAT_IS_SHARED, [messages.into()])).await?;
     }
     Ok(())
 }
@@ -301,12 +285,6 @@ const LOCK_WHAT_IS_SHARED: &str = "
                                    ('company ' || p.company), ('person ' || p.id)) w (what)
         WHERE what IS NOT NULL ORDER BY key) AS keys";
 
-const LOCK_CAMPAIGNS: &str = "
-    SELECT pg_advisory_xact_lock(key) FROM (
-        SELECT DISTINCT hashtextextended('campaign ' || m.campaign_id, 0) AS key
-        FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value AS BIGINT)
-        ORDER BY key) AS keys";
-
 /// Marks our locks among those of other programs in the database: `WARM` in ASCII.
 const OURS: i32 = 0x5741_524d;
 const MIGRATIONS: i32 = 1;
@@ -331,6 +309,9 @@ const OLDEST: u32 = 150_000;
 
 /// Connections of one process. More would not write faster: a commit waits for the disk.
 const CONNECTIONS: u32 = 16;
+
+/// Of these the scribe has two: while one is tested after its commit, it writes by the other.
+const SCRIBE_CONNECTIONS: u32 = 2;
 
 /// The most entries of one commit: each takes up to four locks, and the server has room for 6,400
 /// in all as it comes (`max_locks_per_transaction` for each of a hundred connections).

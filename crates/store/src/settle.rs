@@ -41,6 +41,12 @@ pub(crate) fn is_plain(settlements: &[&Settlement]) -> bool {
     settlements.iter().all(|settlement| settlement.blow.is_none() && is_plain(&settlement.fate))
 }
 
+/// Whether it moves nothing that several mailboxes share.
+pub(crate) fn is_private(settlement: &Settlement) -> bool {
+    let is_private = matches!(settlement.fate, Fate::Accepted { .. } | Fate::InDoubt { .. });
+    is_private && settlement.blow.is_none()
+}
+
 /// The rows for [`SETTLE`].
 pub(crate) fn rows_after<'a>(settlements: &[&'a Settlement]) -> Vec<RowAfter<'a>> {
     settlements.iter().map(|settlement| row_after(settlement)).collect()

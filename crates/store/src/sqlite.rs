@@ -23,20 +23,16 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
         let both = open(1, Access::Write).await?;
         migrate(&both).await?;
         let both = Patient::new(both, None);
-        return Ok(Db { read: both.clone(), write: both });
+        return Ok(Db { read: both.clone(), scribe: both.clone(), write: both });
     };
     refuse_foreign(&path).await?;
     let lock = migration_lock(path).await?;
     let write = open(1, Access::Write).await?;
     migrate(&write).await?;
     drop(lock);
-    let read = match durability {
-        Durability::Full => open(READERS, Access::Read).await?,
-        // A simulation does one thing after the other, and a connection forgets the pages it has
-        // read as soon as another writes.
-        Durability::None => write.clone(),
-    };
-    Ok(Db { read: Patient::new(read, None), write: Patient::new(write, None) })
+    let read = open(READERS, Access::Read).await?;
+    let (read, write) = (Patient::new(read, None), Patient::new(write, None));
+    Ok(Db { read, scribe: write.clone(), write })
 }
 
 enum Access {

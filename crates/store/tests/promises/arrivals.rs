@@ -135,7 +135,7 @@ async fn reading_twice_counts_once() {
         let again = Inbound { key: "l".to_owned(), ..bounce };
         assert_eq!(scene.arrive(0, &[again]).await, [Consequence::None]);
         let query = "SELECT d.settled, d.hard_bounces, c.settled, c.hard_bounces
-                     FROM mailbox_days d, campaigns c WHERE d.mailbox_id = 1";
+                     FROM mailbox_days d, campaign_answers c WHERE d.mailbox_id = 1";
         assert_eq!(scene.books.row(query).await, "1 1 1 1");
         assert_eq!(scene.books.number("SELECT count(*) FROM inbound").await, 2);
     })

@@ -86,8 +86,11 @@ async fn a_connection_lost_in_the_midst_of_a_claim_is_told_and_passes() {
     let cut = async {
         let waiting = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                        WHERE datname = current_database() AND wait_event = 'advisory'";
+        // What a transaction has seen of the others it sees again until it is told to look anew.
+        let look = "SELECT pg_stat_clear_snapshot()";
         while sqlx::query(waiting).execute(&mut *holder).await.unwrap().rows_affected() == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            sqlx::query(look).execute(&mut *holder).await.unwrap();
         }
     };
     let (claimed, ()) = join(scene.books.store.claim(scene.claim_of(0, NOW)), cut).await;
