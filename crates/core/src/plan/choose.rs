@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::fleet::Rooms;
 use super::place::Hours;
+use super::ring::Ring;
 use super::shortfall::{Ledger, Limit};
 use super::{Snapshot, Standing, Work};
 use crate::allot::{Taker, allot};
@@ -64,7 +65,7 @@ impl People {
 /// Whether the work may be done today at all. What may not is no shortfall: its day has not come.
 fn is_due(snapshot: &Snapshot, hours: &Hours, index: usize, ledger: &mut Ledger) -> bool {
     let work = &snapshot.work[index];
-    let open = hours.open(snapshot, work, work.mailbox).is_some();
+    let open = hours.open(work, work.mailbox).is_some();
     if open {
         ledger.due(work.campaign);
     } else {
@@ -123,7 +124,7 @@ fn choose_free(
     order.sort_by_key(|&c| (snapshot.campaigns[c].mailboxes.len(), c));
     // A second round hands on what a campaign's own mailboxes could not carry.
     for _ in 0..ROUNDS {
-        let grants = grants(snapshot, &waiting, &rooms.shared(snapshot));
+        let grants = grants(snapshot, &waiting, &rooms.shared());
         for &campaign in &order {
             let quota = quotas(snapshot, campaign, grants[campaign], rooms);
             deal(snapshot, hours, campaign, quota, &mut waiting[campaign], rooms, ledger, chosen);
@@ -200,7 +201,7 @@ fn neighbourhoods(snapshot: &Snapshot) -> Vec<(Vec<usize>, BTreeSet<usize>)> {
 /// How many new messages of a campaign each of its mailboxes gets, so that in all each carries the
 /// same fraction of its allowance.
 fn quotas(snapshot: &Snapshot, campaign: usize, grant: u32, rooms: &Rooms) -> Vec<(usize, u32)> {
-    let room = rooms.shared(snapshot);
+    let room = rooms.shared();
     let pool = &snapshot.campaigns[campaign].mailboxes;
     let takers: Vec<Taker> = pool
         .iter()
@@ -224,31 +225,18 @@ fn deal(
     snapshot: &Snapshot,
     hours: &Hours,
     campaign: usize,
-    mut quota: Vec<(usize, u32)>,
+    quota: Vec<(usize, u32)>,
     waiting: &mut Vec<usize>,
     rooms: &mut Rooms,
     ledger: &mut Ledger,
     chosen: &mut Chosen,
 ) {
-    let mut turn = 0;
+    let mut ring = Ring::new(quota, |mailbox| hours.kind(mailbox));
     waiting.retain(|&index| {
         let work = &snapshot.work[index];
-        let open_at =
-            |&(mailbox, _): &(usize, u32)| hours.open(snapshot, work, Some(mailbox)).is_some();
-        let Some(offset) =
-            (0..quota.len()).find(|offset| open_at(&quota[(turn + offset) % quota.len()]))
-        else {
+        let Some(mailbox) = ring.deal(|kind| hours.open_to_kind(work, kind).is_some()) else {
             return true;
         };
-        let at = (turn + offset) % quota.len();
-        let mailbox = quota[at].0;
-        quota[at].1 -= 1;
-        if quota[at].1 == 0 {
-            quota.remove(at);
-            turn = at;
-        } else {
-            turn = at + 1;
-        }
         rooms.give(snapshot, mailbox);
         if matches!(snapshot.mailboxes[mailbox].standing, Standing::Paused { .. }) {
             ledger.blocked(campaign, Limit::Paused);
