@@ -1,5 +1,6 @@
 //! When each message of the day is due.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::choose::Chosen;
@@ -109,20 +110,24 @@ struct MailboxDay<'a> {
     snapshot: &'a Snapshot,
     mailbox: usize,
     /// For each piece of work: where its calendar is, and its hours, clipped.
-    hours: Vec<((usize, Millis), Vec<Span>)>,
+    hours: Vec<((usize, Millis), Cow<'a, [Span]>)>,
 }
 
 impl<'a> MailboxDay<'a> {
-    fn new(snapshot: &'a Snapshot, hours: &Hours, mailbox: usize, work: &[usize]) -> Self {
+    fn new(snapshot: &'a Snapshot, hours: &'a Hours, mailbox: usize, work: &[usize]) -> Self {
         let hours = work
             .iter()
             .map(|&index| {
                 let row = &snapshot.work[index];
                 let Some((from, spans)) = hours.open(row, Some(mailbox)) else {
-                    return ((row.calendar, Millis::MAX), Vec::new());
+                    return ((row.calendar, Millis::MAX), Cow::Borrowed([].as_slice()));
                 };
-                let rest = Span::new(from, Millis::MAX).map_or(Vec::new(), |rest| vec![rest]);
-                let clipped = span::intersection(spans, &rest);
+                let clipped = if spans.first().is_some_and(|first| from <= first.start()) {
+                    Cow::Borrowed(spans)
+                } else {
+                    let rest = Span::new(from, Millis::MAX).map_or(Vec::new(), |rest| vec![rest]);
+                    Cow::Owned(span::intersection(spans, &rest))
+                };
                 // Work that may go from the beginning shares one set of cells.
                 let start = clipped.first().map_or(Millis::MAX, |first| first.start());
                 ((row.calendar, start), clipped)

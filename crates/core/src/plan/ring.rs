@@ -1,6 +1,6 @@
 //! Mailboxes in a ring, dealt to in turn. What is dealt, and why, is left to `choose`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Mailboxes with what each still gets. Whose turn it is goes round.
 ///
@@ -9,50 +9,64 @@ use std::collections::BTreeSet;
 pub(super) struct Ring {
     /// Each mailbox with what it still gets.
     seats: Vec<(usize, u32)>,
-    /// For each kind of hours, the seats that still get something.
-    open: Vec<(usize, BTreeSet<usize>)>,
+    /// Who still gets something.
+    kinds: Vec<Kind>,
+    /// Whose turn it is, counted on from one round to the next: the remainder is the seat.
     turn: usize,
 }
 
+/// Mailboxes whose hours are the same.
+struct Kind {
+    hours: usize,
+    seats: BTreeSet<usize>,
+    /// The first of them whose turn comes, counted as the turn is; to be looked up again once that
+    /// is past.
+    next: usize,
+}
+
 impl Ring {
-    /// A ring of mailboxes and what each gets. `hours_of` tells the kind of a mailbox's hours.
+    /// A ring of mailboxes and what each gets, at least one. `hours_of` tells the kind of a
+    /// mailbox's hours.
     pub(super) fn new(quota: Vec<(usize, u32)>, hours_of: impl Fn(usize) -> usize) -> Self {
-        let mut open: Vec<(usize, BTreeSet<usize>)> = Vec::new();
-        let mut places = std::collections::BTreeMap::new();
-        for (seat, &(mailbox, _)) in quota.iter().enumerate().filter(|(_, (_, left))| *left > 0) {
-            let kind = hours_of(mailbox);
-            let place = *places.entry(kind).or_insert_with(|| {
-                open.push((kind, BTreeSet::new()));
-                open.len() - 1
-            });
-            open[place].1.insert(seat);
+        let mut kinds: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (seat, &(mailbox, _)) in quota.iter().enumerate() {
+            kinds.entry(hours_of(mailbox)).or_default().insert(seat);
         }
-        Self { seats: quota, open, turn: 0 }
+        let kind = |(hours, seats): (usize, BTreeSet<usize>)| {
+            let next = seats.first().copied().unwrap_or_default();
+            Kind { hours, seats, next }
+        };
+        Self { seats: quota, kinds: kinds.into_iter().map(kind).collect(), turn: 0 }
     }
 
     /// Deals one to the next mailbox whose hours will do; `None` where no such mailbox gets any more.
     pub(super) fn deal(&mut self, will_do: impl Fn(usize) -> bool) -> Option<usize> {
         let (turn, count) = (self.turn, self.seats.len());
-        let mut next: Option<(usize, usize)> = None;
-        for (place, (kind, seats)) in self.open.iter().enumerate() {
-            // Nobody is nearer than whoever's turn it is.
-            if next.is_some_and(|(way, _)| way == 0) {
-                break;
-            }
-            if seats.is_empty() || !will_do(*kind) {
+        let mut first: Option<(usize, usize)> = None;
+        for (place, kind) in self.kinds.iter_mut().enumerate() {
+            if !will_do(kind.hours) {
                 continue;
             }
-            let behind = seats.range(turn..).next().map(|seat| seat - turn);
-            let way = behind.or_else(|| seats.first().map(|seat| seat + count - turn));
-            next = way.map(|way| (way, place)).into_iter().chain(next).min();
+            if kind.next < turn {
+                let round = turn - turn % count;
+                let behind = kind.seats.range(turn - round..).next().map(|seat| round + seat);
+                kind.next = behind.or_else(|| kind.seats.first().map(|s| round + count + s))?;
+            }
+            if first.is_none_or(|(next, _)| kind.next < next) {
+                first = Some((kind.next, place));
+            }
         }
-        let (way, place) = next?;
-        let seat = (turn + way) % count;
-        self.turn = seat + 1;
+        let (next, place) = first?;
+        self.turn = next + 1;
+        let seat = next % count;
         let (mailbox, left) = &mut self.seats[seat];
         *left -= 1;
         if *left == 0 {
-            self.open[place].1.remove(&seat);
+            let seats = &mut self.kinds[place].seats;
+            seats.remove(&seat);
+            if seats.is_empty() {
+                self.kinds.swap_remove(place);
+            }
         }
         Some(*mailbox)
     }
