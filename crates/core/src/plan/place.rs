@@ -105,12 +105,15 @@ pub(super) fn place(
     messages
 }
 
+/// Work with the same hours: where its calendar is, and the first moment it may go.
+type Group = (usize, Millis);
+
 /// One mailbox's work with the hours of each piece.
 struct MailboxDay<'a> {
     snapshot: &'a Snapshot,
     mailbox: usize,
-    /// For each piece of work: where its calendar is, and its hours, clipped.
-    hours: Vec<((usize, Millis), Cow<'a, [Span]>)>,
+    /// For each piece of work: its group, and its hours, clipped.
+    hours: Vec<(Group, Cow<'a, [Span]>)>,
 }
 
 impl<'a> MailboxDay<'a> {
@@ -153,7 +156,7 @@ impl<'a> MailboxDay<'a> {
         let day = u64::try_from(self.snapshot.day.at(0, 0, 0, 0).duration_since(EPOCH).as_hours());
         let id = u64::try_from(row.id.0).unwrap_or_default();
         let mut rng = rng::stream(self.snapshot.seed, &[PURPOSE, day.unwrap_or_default(), id]);
-        let mut groups: BTreeMap<(usize, Millis), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
         for (index, (group, _)) in self.hours.iter().enumerate() {
             groups.entry(*group).or_default().push(index);
         }
