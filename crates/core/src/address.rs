@@ -2,6 +2,7 @@
 //!
 //! Does not check that the mailbox exists: servers answer that, and probing them for it is abuse.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 /// A syntactically good address: the whole of it lower-case, the domain in A-labels.
@@ -92,6 +93,13 @@ impl Address {
         // A domain that is itself a public suffix (`github.io`) stands for itself.
         let company = psl::domain_str(domain).unwrap_or(domain);
         (!is_free_mail(company)).then_some(company)
+    }
+}
+
+/// An address is found in a map by its text: they compare alike.
+impl Borrow<str> for Address {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -87,9 +87,8 @@ impl<O: Submit, I> Sender<O, I> {
             return Ok(None);
         };
         let address = store.mailbox_address(mailbox).await?;
-        let configured = self.office.fleet.mailboxes.values();
-        let mut configured = configured.filter(|m| Some(m.address.as_str()) == address.as_deref());
-        let Some(config) = configured.next() else {
+        let fleet = &self.office.fleet.mailboxes;
+        let Some(config) = address.and_then(|address| fleet.get(address.as_str())) else {
             store.release(lease).await?;
             return Ok(None);
         };

@@ -1,6 +1,6 @@
 //! From the books to what a plan is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use warmfront_core::calendar;
@@ -12,7 +12,7 @@ use warmfront_core::warmup::Warmth;
 use warmfront_store::{Candidate, DayUse, MailboxRow, Settings, Store};
 
 use crate::EngineError;
-use crate::fleet::Fleet;
+use crate::fleet::{self, Fleet};
 use crate::planner::days_between;
 use crate::roster::Roster;
 
@@ -124,7 +124,7 @@ struct Taking<'a> {
     campaigns: BTreeMap<i64, usize>,
     companies: BTreeMap<String, usize>,
     calendars: BTreeMap<(i64, String), usize>,
-    people: std::collections::BTreeSet<i64>,
+    people: BTreeSet<i64>,
 }
 
 impl<'a> Taking<'a> {
@@ -137,27 +137,25 @@ impl<'a> Taking<'a> {
         rows: &[MailboxRow],
         day_use: &DayUse,
     ) -> Self {
-        let mut calendars = Vec::new();
         let (domains, tenants) = budgets(fleet, rows, day_use);
-        let mailboxes: Vec<plan::Mailbox> = rows
-            .iter()
-            .map(|row| mailbox(fleet, row, day_use, &domains, &tenants, &mut calendars))
-            .collect();
+        let (mailboxes, calendars) = mailboxes(fleet, rows, day_use, &domains, &tenants);
+        let places: BTreeMap<&str, usize> =
+            rows.iter().map(|row| row.address.as_str()).zip(0..).collect();
+        let used: BTreeMap<i64, u32> = day_use.campaigns.iter().copied().collect();
         let campaigns = roster
             .by_slug()
             .into_iter()
             .map(|campaign| {
                 let matching = fleet.matching(&campaign.mailboxes, campaign.opt_in);
-                let addresses: Vec<&str> = matching.map(|m| m.address.as_str()).collect();
-                let used = day_use.campaigns.iter().find(|(id, _)| *id == campaign.row.id);
+                let mut mailboxes: Vec<usize> =
+                    matching.filter_map(|m| places.get(m.address.as_str()).copied()).collect();
+                mailboxes.sort_unstable();
                 plan::Campaign {
                     id: CampaignId(campaign.row.id),
                     slug: campaign.row.slug.clone(),
                     daily_target: campaign.row.daily_target,
-                    used: used.map_or(0, |(_, used)| *used),
-                    mailboxes: (0..rows.len())
-                        .filter(|&m| addresses.contains(&rows[m].address.as_str()))
-                        .collect(),
+                    used: used.get(&campaign.row.id).copied().unwrap_or_default(),
+                    mailboxes,
                 }
             })
             .collect::<Vec<_>>();
@@ -235,75 +233,88 @@ impl<'a> Taking<'a> {
     }
 }
 
+/// The budgets that mailboxes share, in order of name.
 fn budgets(fleet: &Fleet, rows: &[MailboxRow], day_use: &DayUse) -> (Vec<Budget>, Vec<Budget>) {
-    let used = |list: &[(String, u32)], name: &str| {
-        list.iter().find(|(known, _)| known == name).map_or(0, |(_, used)| *used)
+    let budgets = |names: BTreeSet<&str>, used: &[(String, u32)], ceiling: &dyn Fn(&str) -> u32| {
+        let used: BTreeMap<&str, u32> = used.iter().map(|(n, used)| (n.as_str(), *used)).collect();
+        let budget = |name: &str| Budget {
+            name: name.to_owned(),
+            ceiling: ceiling(name),
+            used: used.get(name).copied().unwrap_or_default(),
+        };
+        names.into_iter().map(budget).collect()
     };
-    let mut domains: Vec<&str> = rows.iter().map(|row| row.domain.as_str()).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    let mut tenants: Vec<&str> = rows.iter().filter_map(|row| row.tenant.as_deref()).collect();
-    tenants.sort_unstable();
-    tenants.dedup();
-    let domain = |name: &&str| Budget {
-        name: (*name).to_owned(),
-        ceiling: fleet.domain_per_day,
-        used: used(&day_use.domains, name),
-    };
-    let tenant = |name: &&str| Budget {
-        name: (*name).to_owned(),
-        // A tenant that is gone from the configuration sends nothing.
-        ceiling: fleet.tenants.get(*name).copied().unwrap_or(0),
-        used: used(&day_use.tenants, name),
-    };
-    (domains.iter().map(domain).collect(), tenants.iter().map(tenant).collect())
+    let domains = rows.iter().map(|row| row.domain.as_str()).collect();
+    let tenants = rows.iter().filter_map(|row| row.tenant.as_deref()).collect();
+    // A tenant that is gone from the configuration sends nothing.
+    let of_tenant = |name: &str| fleet.tenants.get(name).copied().unwrap_or(0);
+    (
+        budgets(domains, &day_use.domains, &|_| fleet.domain_per_day),
+        budgets(tenants, &day_use.tenants, &of_tenant),
+    )
 }
 
-fn mailbox(
+/// The fleet, and the windows its mailboxes have of their own.
+fn mailboxes(
     fleet: &Fleet,
-    row: &MailboxRow,
+    rows: &[MailboxRow],
     day_use: &DayUse,
     domains: &[Budget],
     tenants: &[Budget],
-    calendars: &mut Vec<Calendar>,
-) -> plan::Mailbox {
-    let configured = fleet.mailboxes.values().find(|m| m.address.as_str() == row.address);
-    let place = |budgets: &[Budget], name: &str| budgets.iter().position(|b| b.name == name);
-    let (attempted, manual) = day_use
+) -> (Vec<plan::Mailbox>, Vec<Calendar>) {
+    let counts: BTreeMap<i64, (u32, u32)> = day_use
         .mailboxes
         .iter()
-        .find(|(id, ..)| *id == row.id)
-        .map_or((0, 0), |&(_, attempted, manual)| (attempted, manual));
-    let own_window = configured.and_then(|m| m.window.clone().map(|w| (w, m.timezone.clone())));
-    let calendar = own_window.map(|(windows, zone)| {
+        .map(|&(id, attempted, manual)| (id, (attempted, manual)))
+        .collect();
+    let mut booked: BTreeMap<i64, Vec<Millis>> = BTreeMap::new();
+    for &(id, at) in &day_use.booked {
+        booked.entry(id).or_default().push(at);
+    }
+    let place =
+        |all: &[Budget], name: &str| all.binary_search_by(|b| b.name.as_str().cmp(name)).ok();
+    let mut calendars = Vec::new();
+    let mailbox = |row: &MailboxRow| {
+        let configured = fleet.mailboxes.get(row.address.as_str());
+        let (attempted, manual) = counts.get(&row.id).copied().unwrap_or_default();
+        plan::Mailbox {
+            id: MailboxId(row.id),
+            address: row.address.clone(),
+            domain: place(domains, &row.domain).unwrap_or_default(),
+            tenant: row.tenant.as_deref().and_then(|tenant| place(tenants, tenant)),
+            standing: standing(row, configured.is_some()),
+            warmth: Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
+            curve: configured.map(|m| m.curve.clone()).unwrap_or_default(),
+            cap: row.cap,
+            ease_percent: row.ease_percent,
+            probe: row.probe,
+            attempted,
+            manual,
+            booked: booked.remove(&row.id).unwrap_or_default(),
+            last_attempt_at: row.last_attempt_at,
+            gap: row.gap_ms,
+            pace: configured.map_or(plan::Pace::Even, |m| m.pace),
+            inbox_is_read: configured.is_some_and(|m| m.inbox_is_read),
+            calendar: configured.and_then(|mailbox| own_calendar(mailbox, &mut calendars)),
+        }
+    };
+    let mailboxes = rows.iter().map(mailbox).collect();
+    (mailboxes, calendars)
+}
+
+/// The place of a mailbox's own window, which it may share: a fleet has few different ones.
+fn own_calendar(mailbox: &fleet::Mailbox, calendars: &mut Vec<Calendar>) -> Option<usize> {
+    let (windows, zone) = (mailbox.window.as_ref()?, &mailbox.timezone);
+    let known = calendars.iter().position(|c| c.windows == *windows && c.fallback == *zone);
+    Some(known.unwrap_or_else(|| {
         calendars.push(Calendar {
-            windows,
+            windows: windows.clone(),
             zones: vec![zone.clone()],
-            fallback: zone,
+            fallback: zone.clone(),
             holidays: Default::default(),
         });
         calendars.len() - 1
-    });
-    plan::Mailbox {
-        id: MailboxId(row.id),
-        address: row.address.clone(),
-        domain: place(domains, &row.domain).unwrap_or_default(),
-        tenant: row.tenant.as_deref().and_then(|tenant| place(tenants, tenant)),
-        standing: standing(row, configured.is_some()),
-        warmth: Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
-        curve: configured.map(|m| m.curve.clone()).unwrap_or_default(),
-        cap: row.cap,
-        ease_percent: row.ease_percent,
-        probe: row.probe,
-        attempted,
-        manual,
-        booked: day_use.booked.iter().filter(|(id, _)| *id == row.id).map(|(_, at)| *at).collect(),
-        last_attempt_at: row.last_attempt_at,
-        gap: row.gap_ms,
-        pace: configured.map_or(plan::Pace::Even, |m| m.pace),
-        inbox_is_read: configured.is_some_and(|m| m.inbox_is_read),
-        calendar,
-    }
+    }))
 }
 
 fn standing(row: &MailboxRow, is_configured: bool) -> Standing {

@@ -74,9 +74,7 @@ impl<O, I: Inbox> Watcher<O, I> {
 
     async fn look_for_new_mailboxes(&mut self) -> Result<(), EngineError> {
         for row in self.office.store.mailboxes().await? {
-            let configured = self.office.fleet.mailboxes.values();
-            let config = configured.clone().find(|m| m.address.as_str() == row.address);
-            if let Some(config) = config {
+            if let Some(config) = self.office.fleet.mailboxes.get(row.address.as_str()) {
                 let ways = &self.ways;
                 self.inboxes
                     .entry(row.id)

@@ -100,6 +100,9 @@ pub(crate) fn json_array(rows: &impl serde::Serialize) -> Result<String, StoreEr
     serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
 }
 
+/// Rows of one such value; more are no faster.
+pub(crate) const BATCH: usize = 500;
+
 /// A column of JSON text as one whose fields `->>` reads.
 pub(crate) fn json(db: &impl ConnectionTrait, column: &str) -> String {
     match db.get_database_backend() {

@@ -1,9 +1,11 @@
 //! The mailboxes: as configured, paused and resumed, warmed day by day.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, PauseReason};
 
-use crate::db::sql;
+use crate::db::{BATCH, json_array, sql};
 use crate::health::{pause, tell};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
@@ -117,32 +119,20 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        for spec in fleet {
-            transaction
-                .execute_raw(sql(
-                    "INSERT INTO mailboxes
-                         (address, domain, tenant, provider, cap, gap_ms, warm_days, rolled_on)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-                     ON CONFLICT (address) DO UPDATE SET domain = excluded.domain,
-                         tenant = excluded.tenant, provider = excluded.provider,
-                         cap = excluded.cap, gap_ms = excluded.gap_ms, configured = 1,
-                         state = CASE WHEN mailboxes.state = 'disabled' THEN 'active'
-                                      ELSE mailboxes.state END",
-                    [
-                        spec.address.as_str().into(),
-                        spec.domain.as_str().into(),
-                        spec.tenant.as_deref().into(),
-                        spec.provider.as_str().into(),
-                        spec.cap.into(),
-                        spec.gap_ms.into(),
-                        spec.warm_days.into(),
-                        day.into(),
-                    ],
-                ))
-                .await?;
+        for batch in fleet.chunks(BATCH) {
+            let rows: Vec<_> = batch
+                .iter()
+                .map(|m| {
+                    let texts = (&m.address, &m.domain, &m.tenant, &m.provider);
+                    (texts.0, texts.1, texts.2, texts.3, m.cap, m.gap_ms, m.warm_days)
+                })
+                .collect();
+            let values = [json_array(&rows)?.into(), day.into()];
+            transaction.execute_raw(sql(WRITE_MAILBOXES, values)).await?;
         }
         let known = rows(&transaction).await?;
-        let gone = |row: &&MailboxRow| !fleet.iter().any(|spec| spec.address == row.address);
+        let specs = by_address(fleet);
+        let gone = |row: &&MailboxRow| !specs.contains_key(row.address.as_str());
         for row in known.iter().filter(gone) {
             transaction
                 .execute_raw(sql(
@@ -165,14 +155,19 @@ impl Store {
         let same = |spec: &MailboxSpec, row: &MailboxRow| {
             row.configured
                 && row.state != "disabled"
-                && (row.address.as_str(), row.tenant.as_deref(), row.provider.as_str())
-                    == (spec.address.as_str(), spec.tenant.as_deref(), spec.provider.as_str())
+                && (row.tenant.as_deref(), row.provider.as_str())
+                    == (spec.tenant.as_deref(), spec.provider.as_str())
                 && (row.cap, row.gap_ms) == (spec.cap, spec.gap_ms)
         };
-        let gone = known
-            .iter()
-            .any(|row| row.configured && !fleet.iter().any(|spec| spec.address == row.address));
-        Ok(!gone && fleet.iter().all(|spec| known.iter().any(|row| same(spec, row))))
+        let mut missing = by_address(fleet);
+        for row in &known {
+            match missing.remove(row.address.as_str()) {
+                Some(spec) if same(spec, row) => (),
+                None if !row.configured => (),
+                Some(_) | None => return Ok(false),
+            }
+        }
+        Ok(missing.is_empty())
     }
 
     /// The fleet, in order of address.
@@ -237,6 +232,10 @@ impl Store {
     }
 }
 
+fn by_address(fleet: &[MailboxSpec]) -> BTreeMap<&str, &MailboxSpec> {
+    fleet.iter().map(|spec| (spec.address.as_str(), spec)).collect()
+}
+
 pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, StoreError> {
     let query = sql(&format!("SELECT {COLUMNS} FROM mailboxes ORDER BY address"), []);
     Ok(MailboxRow::find_by_statement(query).all(db).await?)
@@ -278,3 +277,13 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
     (warm_days, row.probe || health::probes_on_return(reason))
 }
+
+/// WHERE TRUE: without it SQLite takes ON for a join's.
+const WRITE_MAILBOXES: &str = "
+    INSERT INTO mailboxes (address, domain, tenant, provider, cap, gap_ms, warm_days, rolled_on)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BIGINT),
+           CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT), $2
+    FROM json_each($1) WHERE TRUE
+    ON CONFLICT (address) DO UPDATE SET domain = excluded.domain, tenant = excluded.tenant,
+        provider = excluded.provider, cap = excluded.cap, gap_ms = excluded.gap_ms, configured = 1,
+        state = CASE WHEN mailboxes.state = 'disabled' THEN 'active' ELSE mailboxes.state END";

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
 
-use crate::db::{json_array, sql};
+use crate::db::{BATCH, json_array, sql};
 use crate::row::Row as _;
 use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
@@ -16,36 +16,18 @@ impl Store {
         for entry in &plan.campaigns {
             save_entry(&transaction, plan, entry).await?;
         }
-        for day in &plan.mailboxes {
-            transaction
-                .execute_raw(sql(
-                    SAVE_MAILBOX_DAY,
-                    [
-                        day.mailbox_id.into(),
-                        plan.day.as_str().into(),
-                        day.cap.into(),
-                        day.allowance.into(),
-                        day.ceiling.into(),
-                        day.allotted.into(),
-                        day.warm_days.into(),
-                    ],
-                ))
-                .await?;
+        for batch in plan.mailboxes.chunks(BATCH) {
+            let rows: Vec<_> = batch
+                .iter()
+                .map(|d| (d.mailbox_id, d.cap, d.allowance, d.ceiling, d.allotted, d.warm_days))
+                .collect();
+            let values = [json_array(&rows)?.into(), plan.day.as_str().into()];
+            transaction.execute_raw(sql(SAVE_MAILBOX_DAYS, values)).await?;
         }
         for (scope, budgets) in [("domain", &plan.domains), ("tenant", &plan.tenants)] {
-            for (name, ceiling) in budgets {
-                transaction
-                    .execute_raw(sql(
-                        "INSERT INTO budget_days (scope, name, day, ceiling) VALUES ($1, $2, $3, $4)
-                         ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling",
-                        [
-                            scope.into(),
-                            name.as_str().into(),
-                            plan.day.as_str().into(),
-                            (*ceiling).into(),
-                        ],
-                    ))
-                    .await?;
+            for batch in budgets.chunks(BATCH) {
+                let values = [json_array(&batch)?.into(), plan.day.as_str().into(), scope.into()];
+                transaction.execute_raw(sql(SAVE_BUDGET_DAYS, values)).await?;
             }
         }
         if !save_messages(&transaction, plan).await? {
@@ -59,11 +41,13 @@ impl Store {
 impl Store {
     /// Whether the books hold the ceilings of a plan already.
     pub async fn has_ceilings_of(&self, plan: &DayPlan) -> Result<bool, StoreError> {
-        let mailboxes = self.mailbox_days(&plan.day).await?;
-        let same = |day: &SavedMailboxDay| {
-            let known = mailboxes.iter().find(|(id, ..)| *id == day.mailbox_id);
-            known.is_some_and(|(_, _, ceiling, ..)| *ceiling == day.ceiling)
-        };
+        let mailboxes: BTreeMap<i64, u32> = self
+            .mailbox_days(&plan.day)
+            .await?
+            .into_iter()
+            .map(|(id, _, ceiling, ..)| (id, ceiling))
+            .collect();
+        let same = |day: &SavedMailboxDay| mailboxes.get(&day.mailbox_id) == Some(&day.ceiling);
         if !plan.mailboxes.iter().all(same) {
             return Ok(false);
         }
@@ -184,9 +168,6 @@ async fn move_messages(
     Ok(db.query_one_raw(still_planned).await?.is_none())
 }
 
-/// Rows of one statement; larger ones are no faster.
-const BATCH: usize = 500;
-
 const MOVE_MESSAGES: &str = "
     UPDATE messages SET mailbox_id = n.mailbox_id, plan_day = $2, due_at = n.due_at,
                         closes_at = n.closes_at, why = NULL
@@ -208,13 +189,23 @@ const NEW_MESSAGES: &str = "
                       AND m.position = CAST(j.value ->> 2 AS BIGINT))";
 
 /// The day's allowance is what the day is judged by: a pause or a probe takes room away, and makes no
-/// warm day of one that was barely used.
-const SAVE_MAILBOX_DAY: &str = "
+/// warm day of one that was barely used. WHERE TRUE: without it SQLite takes ON for a join's.
+const SAVE_MAILBOX_DAYS: &str = "
     INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
-    VALUES ($1, $2, max($3, $4), $4, $5, $6, $7)
+    SELECT mailbox_id, $2, max(cap, allowance), allowance, ceiling, allotted, warm_days
+    FROM (SELECT CAST(value ->> 0 AS BIGINT) AS mailbox_id, CAST(value ->> 1 AS BIGINT) AS cap,
+                 CAST(value ->> 2 AS BIGINT) AS allowance, CAST(value ->> 3 AS BIGINT) AS ceiling,
+                 CAST(value ->> 4 AS BIGINT) AS allotted, CAST(value ->> 5 AS BIGINT) AS warm_days
+          FROM json_each($1)) AS n
+    WHERE TRUE
     ON CONFLICT (mailbox_id, day) DO UPDATE SET
         cap = max(excluded.cap, mailbox_days.attempted),
         allowance = min(max(mailbox_days.allowance, excluded.allowance),
                         max(excluded.cap, mailbox_days.attempted)),
         ceiling = excluded.ceiling, allotted = excluded.allotted,
         warm_days = excluded.warm_days";
+
+const SAVE_BUDGET_DAYS: &str = "
+    INSERT INTO budget_days (scope, name, day, ceiling)
+    SELECT $3, value ->> 0, $2, CAST(value ->> 1 AS BIGINT) FROM json_each($1) WHERE TRUE
+    ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling";

@@ -22,6 +22,15 @@ pub struct Window {
     length: Millis,
 }
 
+/// Windows are the same that are written the same.
+impl PartialEq for Window {
+    fn eq(&self, other: &Self) -> bool {
+        (self.opens(), self.length) == (other.opens(), other.length)
+    }
+}
+
+impl Eq for Window {}
+
 impl Window {
     /// Parses a cron expression (six or seven fields, or crontab's five) and a length.
     pub fn parse(opens: &str, length: &str) -> Result<Self, String> {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::fleet::Rooms;
 use super::place::Hours;
+use super::ring::Ring;
 use super::shortfall::{Ledger, Limit};
-use super::{Snapshot, Standing, Work};
+use super::{Snapshot, Standing};
 use crate::allot::{Taker, allot};
 use crate::id::ProspectId;
 
@@ -20,16 +21,15 @@ pub(super) fn choose(
     rooms: &mut Rooms,
     ledger: &mut Ledger,
 ) -> Chosen {
-    let mut people = People { companies: snapshot.companies.clone(), today: BTreeSet::new() };
+    let mut people = People::of(snapshot);
     let mut chosen = vec![Vec::new(); snapshot.mailboxes.len()];
-    let (mut bound, mut free): (Vec<usize>, Vec<usize>) =
-        (0..snapshot.work.len()).partition(|&w| snapshot.work[w].mailbox.is_some());
+    let (mut bound, mut free): (Vec<usize>, Vec<usize>) = (0..snapshot.work.len())
+        .filter(|&w| is_due(snapshot, hours, w, ledger))
+        .partition(|&w| snapshot.work[w].mailbox.is_some());
     let oldest_first = |&w: &usize| (snapshot.work[w].ready_at, snapshot.work[w].enrolment);
     bound.sort_by_key(oldest_first);
     free.sort_by_key(oldest_first);
 
-    bound.retain(|&w| is_due(snapshot, hours, w, ledger));
-    free.retain(|&w| is_due(snapshot, hours, w, ledger));
     for work in bound {
         choose_bound(snapshot, work, rooms, &mut people, ledger, &mut chosen);
     }
@@ -40,22 +40,36 @@ pub(super) fn choose(
 /// Who has been written to, or will be, today.
 struct People {
     companies: Vec<u32>,
-    today: BTreeSet<ProspectId>,
+    /// For each work, whose it is: a place in `today`.
+    persons: Vec<usize>,
+    today: Vec<bool>,
 }
 
 impl People {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut works: Vec<_> = snapshot.work.iter().map(|work| work.prospect).zip(0..).collect();
+        works.sort_unstable();
+        let mut persons = vec![0; works.len()];
+        let mut count = 0;
+        for same in works.chunk_by(|a, b| a.0 == b.0) {
+            same.iter().for_each(|&(_, work): &(ProspectId, usize)| persons[work] = count);
+            count += 1;
+        }
+        Self { companies: snapshot.companies.clone(), persons, today: vec![false; count] }
+    }
+
     /// Why this person may not be written to today, if so.
-    fn refuses(&self, snapshot: &Snapshot, work: &Work) -> Option<Limit> {
-        if self.today.contains(&work.prospect) {
+    fn refuses(&self, snapshot: &Snapshot, index: usize) -> Option<Limit> {
+        if self.today[self.persons[index]] {
             return Some(Limit::PersonGap);
         }
         let full = |company: usize| self.companies[company] >= snapshot.company_per_day;
-        work.company.is_some_and(full).then_some(Limit::CompanyDay)
+        snapshot.work[index].company.is_some_and(full).then_some(Limit::CompanyDay)
     }
 
-    fn note(&mut self, work: &Work) {
-        self.today.insert(work.prospect);
-        if let Some(company) = work.company {
+    fn note(&mut self, snapshot: &Snapshot, index: usize) {
+        self.today[self.persons[index]] = true;
+        if let Some(company) = snapshot.work[index].company {
             self.companies[company] += 1;
         }
     }
@@ -64,7 +78,7 @@ impl People {
 /// Whether the work may be done today at all. What may not is no shortfall: its day has not come.
 fn is_due(snapshot: &Snapshot, hours: &Hours, index: usize, ledger: &mut Ledger) -> bool {
     let work = &snapshot.work[index];
-    let open = hours.open(snapshot, work, work.mailbox).is_some();
+    let open = hours.open(work, work.mailbox).is_some();
     if open {
         ledger.due(work.campaign);
     } else {
@@ -96,13 +110,13 @@ fn choose_bound(
         Standing::Active if row.tenant.is_some_and(|t| rooms.tenants[t] == 0) => {
             Some(Limit::TenantDay)
         }
-        Standing::Active => people.refuses(snapshot, work),
+        Standing::Active => people.refuses(snapshot, index),
     };
     if let Some(limit) = limit {
         ledger.blocked(work.campaign, limit);
         return;
     }
-    people.note(work);
+    people.note(snapshot, index);
     rooms.give(snapshot, mailbox);
     ledger.chose(work.campaign);
     chosen[mailbox].push(index);
@@ -123,7 +137,7 @@ fn choose_free(
     order.sort_by_key(|&c| (snapshot.campaigns[c].mailboxes.len(), c));
     // A second round hands on what a campaign's own mailboxes could not carry.
     for _ in 0..ROUNDS {
-        let grants = grants(snapshot, &waiting, &rooms.shared(snapshot));
+        let grants = grants(snapshot, &waiting, &rooms.shared());
         for &campaign in &order {
             let quota = quotas(snapshot, campaign, grants[campaign], rooms);
             deal(snapshot, hours, campaign, quota, &mut waiting[campaign], rooms, ledger, chosen);
@@ -149,10 +163,10 @@ fn select(
         if selected[work.campaign].len() >= wanted {
             continue;
         }
-        match people.refuses(snapshot, work) {
+        match people.refuses(snapshot, index) {
             Some(limit) => ledger.blocked(work.campaign, limit),
             None => {
-                people.note(work);
+                people.note(snapshot, index);
                 selected[work.campaign].push(index);
             }
         }
@@ -200,7 +214,7 @@ fn neighbourhoods(snapshot: &Snapshot) -> Vec<(Vec<usize>, BTreeSet<usize>)> {
 /// How many new messages of a campaign each of its mailboxes gets, so that in all each carries the
 /// same fraction of its allowance.
 fn quotas(snapshot: &Snapshot, campaign: usize, grant: u32, rooms: &Rooms) -> Vec<(usize, u32)> {
-    let room = rooms.shared(snapshot);
+    let room = rooms.shared();
     let pool = &snapshot.campaigns[campaign].mailboxes;
     let takers: Vec<Taker> = pool
         .iter()
@@ -224,31 +238,18 @@ fn deal(
     snapshot: &Snapshot,
     hours: &Hours,
     campaign: usize,
-    mut quota: Vec<(usize, u32)>,
+    quota: Vec<(usize, u32)>,
     waiting: &mut Vec<usize>,
     rooms: &mut Rooms,
     ledger: &mut Ledger,
     chosen: &mut Chosen,
 ) {
-    let mut turn = 0;
+    let mut ring = Ring::new(quota, |mailbox| hours.kind(mailbox));
     waiting.retain(|&index| {
         let work = &snapshot.work[index];
-        let open_at =
-            |&(mailbox, _): &(usize, u32)| hours.open(snapshot, work, Some(mailbox)).is_some();
-        let Some(offset) =
-            (0..quota.len()).find(|offset| open_at(&quota[(turn + offset) % quota.len()]))
-        else {
+        let Some(mailbox) = ring.deal(|kind| hours.open_to_kind(work, kind).is_some()) else {
             return true;
         };
-        let at = (turn + offset) % quota.len();
-        let mailbox = quota[at].0;
-        quota[at].1 -= 1;
-        if quota[at].1 == 0 {
-            quota.remove(at);
-            turn = at;
-        } else {
-            turn = at + 1;
-        }
         rooms.give(snapshot, mailbox);
         if matches!(snapshot.mailboxes[mailbox].standing, Standing::Paused { .. }) {
             ledger.blocked(campaign, Limit::Paused);

@@ -16,6 +16,9 @@ pub(super) struct Rooms {
     pub(super) load: Vec<u32>,
     pub(super) domains: Vec<u32>,
     pub(super) tenants: Vec<u32>,
+    /// The mailboxes of each domain and of each tenant.
+    of_domain: Vec<Vec<usize>>,
+    of_tenant: Vec<Vec<usize>>,
 }
 
 /// Today's most of a mailbox: min(curve, cap), eased. At least 1 while it is active, or an eased
@@ -64,6 +67,8 @@ impl Rooms {
             load: snapshot.mailboxes.iter().map(used).collect(),
             domains: left(&snapshot.domains),
             tenants: left(&snapshot.tenants),
+            of_domain: members(snapshot, snapshot.domains.len(), |m| Some(m.domain)),
+            of_tenant: members(snapshot, snapshot.tenants.len(), |m| m.tenant),
         }
     }
 
@@ -84,16 +89,12 @@ impl Rooms {
 
     /// The room of every mailbox, paused ones included, once its domain's and its tenant's room are
     /// shared out among their mailboxes.
-    pub(super) fn shared(&self, snapshot: &Snapshot) -> Vec<u32> {
+    pub(super) fn shared(&self) -> Vec<u32> {
         let left = |(weight, load): (&u32, &u32)| weight.saturating_sub(*load);
         let mut room: Vec<u32> = self.weight.iter().zip(&self.load).map(left).collect();
-        for (domain, &left) in self.domains.iter().enumerate() {
-            let members = members(snapshot, |m| m.domain == domain);
-            self.squeeze(left, &members, &mut room);
-        }
-        for (tenant, &left) in self.tenants.iter().enumerate() {
-            let members = members(snapshot, |m| m.tenant == Some(tenant));
-            self.squeeze(left, &members, &mut room);
+        let domains = self.domains.iter().zip(&self.of_domain);
+        for (&left, members) in domains.chain(self.tenants.iter().zip(&self.of_tenant)) {
+            self.squeeze(left, members, &mut room);
         }
         room
     }
@@ -113,8 +114,19 @@ impl Rooms {
     }
 }
 
-fn members(snapshot: &Snapshot, belongs: impl Fn(&Mailbox) -> bool) -> Vec<usize> {
-    (0..snapshot.mailboxes.len()).filter(|&m| belongs(&snapshot.mailboxes[m])).collect()
+/// For each of `count` budgets, the mailboxes that share it.
+fn members(
+    snapshot: &Snapshot,
+    count: usize,
+    budget: impl Fn(&Mailbox) -> Option<usize>,
+) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); count];
+    for (mailbox, row) in snapshot.mailboxes.iter().enumerate() {
+        if let Some(budget) = budget(row) {
+            members[budget].push(mailbox);
+        }
+    }
+    members
 }
 
 /// The fleet's day as it is printed and saved.

@@ -8,6 +8,7 @@ mod choose;
 mod fleet;
 mod forecast;
 mod place;
+mod ring;
 mod shortfall;
 mod snapshot;
 

@@ -1,5 +1,6 @@
 //! When each message of the day is due.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::choose::Chosen;
@@ -11,41 +12,60 @@ use crate::span::{self, Millis, Span};
 
 /// When each calendar, and each calendar together with a mailbox's own, is open today.
 pub(super) struct Hours {
-    pairs: BTreeMap<(usize, Option<usize>), Vec<Span>>,
+    /// For each mailbox, the kind of its own hours. Those that open and close together are one.
+    kinds: Vec<usize>,
+    /// For each calendar that some work has, and each kind, when both are open.
+    both: Vec<Vec<Vec<Span>>>,
     from: Millis,
 }
 
 impl Hours {
     pub(super) fn new(snapshot: &Snapshot, day: Span) -> Self {
         let open: Vec<Vec<Span>> = snapshot.calendars.iter().map(|c| c.spans(day)).collect();
-        let mut pairs = BTreeMap::new();
-        for (calendar, spans) in open.iter().enumerate() {
-            pairs.insert((calendar, None), spans.clone());
-        }
-        for own in snapshot.mailboxes.iter().filter_map(|m| m.calendar) {
-            for (calendar, spans) in open.iter().enumerate() {
-                pairs
-                    .entry((calendar, Some(own)))
-                    .or_insert_with(|| span::intersection(spans, &open[own]));
+        let mut own: Vec<&[Span]> = Vec::new();
+        let mut known = BTreeMap::new();
+        let mut kind_of = |calendar: usize| {
+            *known.entry(open[calendar].as_slice()).or_insert_with_key(|spans| {
+                own.push(*spans);
+                own.len()
+            })
+        };
+        let kinds = snapshot.mailboxes.iter();
+        let kinds = kinds.map(|m| m.calendar.map_or(ANY_TIME, &mut kind_of)).collect();
+        let mut both = vec![Vec::new(); open.len()];
+        for work in &snapshot.work {
+            if let (Some(spans), Some(kinds)) =
+                (open.get(work.calendar), both.get_mut(work.calendar))
+                && kinds.is_empty()
+            {
+                kinds.push(spans.clone());
+                kinds.extend(own.iter().map(|own| span::intersection(spans, own)));
             }
         }
-        Self { pairs, from: snapshot.now }
+        Self { kinds, both, from: snapshot.now }
     }
 
     /// When `work` may leave from `mailbox` today; `None` where it may not. The first moment is
     /// where its hours are clipped; the spans are whole.
-    pub(super) fn open(
-        &self,
-        snapshot: &Snapshot,
-        work: &Work,
-        mailbox: Option<usize>,
-    ) -> Option<(Millis, &[Span])> {
-        let own = mailbox.and_then(|m| snapshot.mailboxes[m].calendar);
-        let spans = self.pairs.get(&(work.calendar, own))?;
+    pub(super) fn open(&self, work: &Work, mailbox: Option<usize>) -> Option<(Millis, &[Span])> {
+        self.open_to_kind(work, mailbox.map_or(ANY_TIME, |mailbox| self.kind(mailbox)))
+    }
+
+    /// The kind of a mailbox's own hours.
+    pub(super) fn kind(&self, mailbox: usize) -> usize {
+        self.kinds[mailbox]
+    }
+
+    /// When `work` may leave from a mailbox with hours of that kind.
+    pub(super) fn open_to_kind(&self, work: &Work, kind: usize) -> Option<(Millis, &[Span])> {
+        let spans = self.both.get(work.calendar)?.get(kind)?;
         let from = self.from.max(work.ready_at).max(work.person_free_at);
         spans.last().filter(|last| from < last.end()).map(|_| (from, spans.as_slice()))
     }
 }
+
+/// The kind of hours of a mailbox that has no window of its own.
+const ANY_TIME: usize = 0;
 
 /// Gives every chosen work its moment. What the windows cannot hold is noted as shortfall.
 pub(super) fn place(
@@ -85,25 +105,32 @@ pub(super) fn place(
     messages
 }
 
+/// Work with the same hours: where its calendar is, and the first moment it may go.
+type Group = (usize, Millis);
+
 /// One mailbox's work with the hours of each piece.
 struct MailboxDay<'a> {
     snapshot: &'a Snapshot,
     mailbox: usize,
-    /// For each piece of work: where its calendar is, and its hours, clipped.
-    hours: Vec<((usize, Millis), Vec<Span>)>,
+    /// For each piece of work: its group, and its hours, clipped.
+    hours: Vec<(Group, Cow<'a, [Span]>)>,
 }
 
 impl<'a> MailboxDay<'a> {
-    fn new(snapshot: &'a Snapshot, hours: &Hours, mailbox: usize, work: &[usize]) -> Self {
+    fn new(snapshot: &'a Snapshot, hours: &'a Hours, mailbox: usize, work: &[usize]) -> Self {
         let hours = work
             .iter()
             .map(|&index| {
                 let row = &snapshot.work[index];
-                let Some((from, spans)) = hours.open(snapshot, row, Some(mailbox)) else {
-                    return ((row.calendar, Millis::MAX), Vec::new());
+                let Some((from, spans)) = hours.open(row, Some(mailbox)) else {
+                    return ((row.calendar, Millis::MAX), Cow::Borrowed([].as_slice()));
                 };
-                let rest = Span::new(from, Millis::MAX).map_or(Vec::new(), |rest| vec![rest]);
-                let clipped = span::intersection(spans, &rest);
+                let clipped = if spans.first().is_some_and(|first| from <= first.start()) {
+                    Cow::Borrowed(spans)
+                } else {
+                    let rest = Span::new(from, Millis::MAX).map_or(Vec::new(), |rest| vec![rest]);
+                    Cow::Owned(span::intersection(spans, &rest))
+                };
                 // Work that may go from the beginning shares one set of cells.
                 let start = clipped.first().map_or(Millis::MAX, |first| first.start());
                 ((row.calendar, start), clipped)
@@ -129,7 +156,7 @@ impl<'a> MailboxDay<'a> {
         let day = u64::try_from(self.snapshot.day.at(0, 0, 0, 0).duration_since(EPOCH).as_hours());
         let id = u64::try_from(row.id.0).unwrap_or_default();
         let mut rng = rng::stream(self.snapshot.seed, &[PURPOSE, day.unwrap_or_default(), id]);
-        let mut groups: BTreeMap<(usize, Millis), Vec<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
         for (index, (group, _)) in self.hours.iter().enumerate() {
             groups.entry(*group).or_default().push(index);
         }
