@@ -242,6 +242,9 @@ async fn insert<const COLUMNS: usize>(
     let mut left = rows.len();
     let mut rows = rows.into_iter();
     for length in LENGTHS {
+        if left < length {
+            continue;
+        }
         let text = format!("{begins} VALUES {values}{}", format!(", {values}").repeat(length - 1));
         while left >= length {
             left -= length;
@@ -275,7 +278,9 @@ const BATCH: usize = 500;
 /// one by one: JSON, which SQLite would take apart, costs more than the writing.
 const LENGTHS: [usize; 3] = [100, 10, 1];
 
-const NEW_PROSPECTS: &str = "INSERT INTO prospects (id, address, domain, company)";
+/// OR FAIL: what fails ends the import and is undone with it, so SQLite need not remember each page
+/// that the statement touches, which are as many as there are rows.
+const NEW_PROSPECTS: &str = "INSERT OR FAIL INTO prospects (id, address, domain, company)";
 
 const NEW_ENROLMENTS: &str = "INSERT INTO enrolments
     (id, campaign_id, prospect_id, attributes, zone, state, because, ended_at)";
