@@ -2,7 +2,7 @@
 //!
 //! A file is read twice: the first time only to see that it can be trusted as a whole, so that
 //! nothing is handed on of one that cannot. Then each row is accepted, rejected with its reasons, or
-//! a duplicate of an earlier one; memory does not grow with the file, but for 17 to 50 bytes per
+//! a duplicate of an earlier one; memory does not grow with the file, but for some 18 bytes per
 //! person to know them again. What becomes of accepted rows, and whom we know already, is left to
 //! the store.
 //!
@@ -14,6 +14,7 @@ mod heading;
 mod records;
 mod rejects;
 mod row;
+mod seen;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -13,6 +13,7 @@ mod compile;
 mod footer;
 mod honest;
 mod lint;
+mod proof;
 mod renderer;
 mod scan;
 pub(crate) mod step_file;

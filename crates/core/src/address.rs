@@ -3,7 +3,9 @@
 //! Does not check that the mailbox exists: servers answer that, and probing them for it is abuse.
 
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// A syntactically good address: the whole of it lower-case, the domain in A-labels.
 ///
@@ -112,7 +114,7 @@ impl fmt::Display for Address {
 /// Whether anybody can get an address there.
 #[must_use]
 pub fn is_free_mail(domain: &str) -> bool {
-    FREE_MAIL.lines().any(|line| !line.starts_with('#') && line.trim() == domain)
+    FREE_MAIL.contains(domain)
 }
 
 /// A text short enough to be quoted in a message to the operator.
@@ -127,7 +129,10 @@ fn shortened(text: &str) -> String {
 /// RFC 5321, section 4.5.3.1.3: a path holds 256 octets, two of them the angle brackets.
 const PATH_MAX: usize = 254;
 
-const FREE_MAIL: &str = include_str!("free_mail.txt");
+static FREE_MAIL: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let lines = include_str!("free_mail.txt").lines();
+    lines.filter(|line| !line.starts_with('#')).map(str::trim).collect()
+});
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! From a record to a person, or to the reasons why not.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use warmfront_core::address::Address;
@@ -10,12 +9,13 @@ use warmfront_core::text::is_out_of_line;
 
 use super::heading::{Column, Columns, EMAIL, KNOWN};
 use super::records::Record;
+use super::seen::Seen;
 use super::{Prospect, Row};
 
 /// What reading a list remembers from row to row.
 #[derive(Default)]
 pub(super) struct Reading {
-    seen: HashSet<u128>,
+    seen: Seen,
     zones: BTreeMap<String, Result<String, String>>,
     countries: BTreeMap<String, bool>,
     /// How many rows name a country we do not know, and the first such line and name.
@@ -48,7 +48,7 @@ impl Reading {
         }
         match self.prospect(columns, record) {
             Err(reasons) => rejected(columns, record, reasons.join("; ")),
-            Ok(prospect) if !self.seen.insert(fingerprint(&prospect.address)) => {
+            Ok(prospect) if !self.seen.insert(&prospect.address) => {
                 Row::Duplicate { line, address: prospect.address }
             }
             Ok(prospect) => {
@@ -193,17 +193,6 @@ fn proper_name(zone: &TimeZone, name: &str) -> String {
 
 fn named(column: &str, flaw: &str) -> String {
     format!("`{column}` {flaw}")
-}
-
-/// 128 bits for an address: a million whole ones would not fit the memory a list may take, and the
-/// chance that any two of a million share them is below 10^-26.
-fn fingerprint(address: &Address) -> u128 {
-    let half = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, address).hash(&mut hasher);
-        u128::from(hasher.finish())
-    };
-    half(0) << 64 | half(1)
 }
 
 /// How many zones or countries are remembered; the world has some hundreds of either.

@@ -10,6 +10,7 @@ use warmfront_core::text::is_out_of_line;
 
 use super::compile::Compiles;
 use super::lint::{Compiled, Use};
+use super::proof::Proof;
 use super::{
     Footer, Mailbox, Part, RenderProblem, Rendered, SENDER_NAMES, StepSource, footer, honest,
     variant_index, words,
@@ -24,11 +25,12 @@ pub struct Renderer {
     steps: BTreeMap<u32, BTreeMap<String, Prepared>>,
 }
 
-/// A variant that may be rendered: for each part what it uses.
+/// A variant that may be rendered: for each part what it uses, and when all of them succeed.
 struct Prepared {
     subject: Option<Vec<Use>>,
     text: Vec<Use>,
     html: Option<Vec<Use>>,
+    proofs: Option<Vec<Proof>>,
 }
 
 impl Renderer {
@@ -78,9 +80,29 @@ impl Renderer {
         to: &Prospect,
         from: Mailbox<'_>,
     ) -> Option<RenderProblem> {
-        self.steps.keys().find_map(|&position| {
-            let variant = self.variant_for(campaign, position, &to.address)?;
+        self.steps.iter().find_map(|(&position, variants)| {
+            let variant = match variants.len() {
+                1 => variants.keys().next(),
+                count => variants.keys().nth(variant_index(campaign, position, &to.address, count)),
+            }?;
+            if self.is_proved(position, variant, to, from) {
+                return None;
+            }
             self.render(position, variant, to, from).err()
+        })
+    }
+
+    /// Whether a step is sure to succeed for a person; where it is not, rendering says.
+    pub(super) fn is_proved(
+        &self,
+        position: u32,
+        variant: &str,
+        to: &Prospect,
+        from: Mailbox<'_>,
+    ) -> bool {
+        let prepared = self.steps.get(&position).and_then(|step| step.get(variant));
+        prepared.and_then(|prepared| prepared.proofs.as_ref()).is_some_and(|proofs| {
+            proofs.iter().all(|proof| proof.holds(|name| self.value(name, to, from)))
         })
     }
 
@@ -138,7 +160,14 @@ impl Renderer {
             registry.register_template(&name(part), compiled.template);
             compiled.uses
         };
+        let parts = [
+            (Part::Subject, compiled.subject.as_ref()),
+            (Part::Text, Some(&compiled.text)),
+            (Part::Html, compiled.html.as_ref()),
+        ];
+        let there = parts.into_iter().filter_map(|(part, compiled)| Some((part, compiled?)));
         let prepared = Prepared {
+            proofs: there.map(|(part, compiled)| Proof::of(part, &compiled.template)).collect(),
             subject: compiled.subject.map(|subject| keep(&mut self.plain, Part::Subject, subject)),
             text: keep(&mut self.plain, Part::Text, compiled.text),
             html: compiled.html.map(|html| keep(&mut self.html, Part::Html, html)),
@@ -150,26 +179,43 @@ impl Renderer {
     /// never becomes `Hi ,`.
     fn values<'a>(&'a self, to: &'a Prospect, from: Mailbox<'a>) -> BTreeMap<&'a str, &'a str> {
         let listed = to.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let known = [
-            ("email", to.address.as_str()),
-            ("first_name", &to.first_name),
-            ("last_name", &to.last_name),
-            ("company", &to.company),
-            ("title", &to.title),
-            ("country", &to.country),
-            ("timezone", &to.timezone),
-        ];
+        let all = listed.chain(known(to)).chain(self.sender(from));
+        all.filter(|(_, value)| !value.trim().is_empty()).collect()
+    }
+
+    /// One of the [`values`](Self::values).
+    fn value<'a>(&'a self, name: &str, to: &'a Prospect, from: Mailbox<'a>) -> Option<&'a str> {
+        let is_there = |value: &&str| !value.trim().is_empty();
+        let named = |(known, value): (&str, &'a str)| {
+            Some(value).filter(|_| known == name).filter(is_there)
+        };
+        let own = self.sender(from).into_iter().find_map(named);
+        own.or_else(|| known(to).into_iter().find_map(named))
+            .or_else(|| to.attributes.get(name).map(String::as_str).filter(is_there))
+    }
+
+    fn sender<'a>(&'a self, from: Mailbox<'a>) -> [(&'a str, &'a str); SENDER_NAMES.len()] {
         let footer = &self.footer;
-        let sender: [(&str, &str); SENDER_NAMES.len()] = [
+        [
             (SENDER_NAMES[0], from.name),
             (SENDER_NAMES[1], from.address.as_str()),
             (footer::LEGAL_NAME, &footer.legal_name),
             (footer::POSTAL_ADDRESS, &footer.postal_address),
             (footer::OPT_OUT_NAME, &footer.opt_out),
-        ];
-        let all = listed.chain(known).chain(sender);
-        all.filter(|(_, value)| !value.trim().is_empty()).collect()
+        ]
     }
+}
+
+fn known(to: &Prospect) -> [(&str, &str); 7] {
+    [
+        ("email", to.address.as_str()),
+        ("first_name", &to.first_name),
+        ("last_name", &to.last_name),
+        ("company", &to.company),
+        ("title", &to.title),
+        ("country", &to.country),
+        ("timezone", &to.timezone),
+    ]
 }
 
 /// What a subject may be; gives it trimmed.
@@ -254,8 +300,8 @@ impl Write for Bounded {
     }
 }
 
-const OUTPUT_MAX: usize = 512 << 10;
+pub(super) const OUTPUT_MAX: usize = 512 << 10;
 
 /// RFC 5322 lets a header be folded, but long subjects are cut by every reader and folded wrongly by
 /// some libraries.
-const SUBJECT_MAX: usize = 200;
+pub(super) const SUBJECT_MAX: usize = 200;

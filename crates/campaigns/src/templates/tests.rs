@@ -4,6 +4,7 @@ use super::*;
 use crate::prospects::Prospect;
 
 mod hostile;
+mod proofs;
 
 fn footer() -> Footer {
     Footer {
