@@ -7,7 +7,7 @@ use crate::campaigns::tell;
 use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +168,8 @@ impl Store {
             if campaign.update {
                 postgres::wait_to_be_alone(&transaction).await?;
             }
+        } else {
+            transaction.execute_raw(sql(sqlite::CACHE_OF_AN_IMPORT, [])).await?;
         }
         Ok(transaction)
     }

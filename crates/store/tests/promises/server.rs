@@ -45,6 +45,24 @@ async fn a_server_that_forgets_what_it_committed_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_wait_for_its_disk_is_refused() {
+    let cluster = Cluster::start();
+    let url = cluster.url("postgres");
+    for (fsync, is_refused) in [("off", true), ("on", false)] {
+        let set = format!("ALTER SYSTEM SET fsync = {fsync}");
+        cluster.run_sql("postgres", &[set, "SELECT pg_reload_conf()".to_owned()]);
+        let pool = sqlx::PgPool::connect(&url).await.unwrap();
+        let setting = "SELECT current_setting('fsync')";
+        while sqlx::query_scalar::<_, String>(setting).fetch_one(&pool).await.unwrap() != fsync {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let opened = Store::open(&url, Durability::Full).await.map(|_| ());
+        let refused = matches!(opened, Err(StoreError::Forgetful { setting: "fsync" }));
+        assert_eq!(refused, is_refused, "{fsync}: {opened:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_not_the_databases_is_refused() {
     let books = Books::open(Database::Postgres).await;
     let clock = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AS now";
