@@ -215,7 +215,10 @@ impl From<sqlx::Error> for StoreError {
 fn told(error: &sqlx::Error) -> Option<StoreError> {
     let answer = match error {
         sqlx::Error::Database(answer) => answer,
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => return Some(StoreError::Unreachable),
+        // A server that dies while a connection is made to it is told as one that talks nonsense.
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => {
+            return Some(StoreError::Unreachable);
+        }
         sqlx::Error::PoolClosed => return Some(StoreError::Closed),
         _ => return None,
     };

@@ -338,22 +338,19 @@ async fn a_list_that_bounces_pauses_its_campaign() {
         let scene = many(books).await;
         scene.books.write("INSERT INTO campaign_answers VALUES (1, 1, 20, 2)").await;
         scene.send(0, NOW, rejected("hard_bounce"), Some(Blow::HardBounce)).await;
-        let query = "SELECT state FROM campaigns";
-        assert_eq!(scene.books.row(query).await, "running", "three of twenty-one is bad luck");
-        let twenty =
-            "UPDATE campaign_answers SET settled = CASE mailbox_id WHEN 1 THEN 20 ELSE 0 END";
-        scene.books.write(twenty).await;
+        let state = "SELECT state FROM campaigns";
+        assert_eq!(scene.books.row(state).await, "running", "three of twenty-one is bad luck");
+        scene.books.write("UPDATE campaign_answers SET settled = 20 * (2 - mailbox_id)").await;
         scene.send(1, NOW, rejected("hard_bounce"), Some(Blow::HardBounce)).await;
-        assert_eq!(scene.books.row(query).await, "paused");
+        assert_eq!(scene.books.row(state).await, "paused");
         let because = scene.books.row("SELECT paused_because FROM campaigns").await;
         assert!(because.starts_with("its list bounces: 4 of 21 messages"), "{because}");
         assert!(!scene.claim(2, NOW + HOUR).await);
         // The operator has seen it: what bounced so far is forgotten.
         scene.books.store.start_campaign(scene.campaign, NOW + HOUR).await.unwrap();
-        let query = "SELECT state, paused_because FROM campaigns";
-        assert_eq!(scene.books.row(query).await, "running -");
-        let left = "SELECT CAST(sum(settled + hard_bounces) AS BIGINT) FROM campaign_answers";
-        assert_eq!(scene.books.number(left).await, 0);
+        let state = "SELECT state, paused_because FROM campaigns";
+        assert_eq!(scene.books.row(state).await, "running -");
+        assert_eq!(scene.books.number("SELECT max(settled) FROM campaign_answers").await, 0);
     })
     .await;
 }

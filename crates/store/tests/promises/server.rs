@@ -1,6 +1,8 @@
 //! The PostgreSQL server itself: opened by many, lost and back again, refused where it would forget.
 
 use futures_util::future::{join, join_all};
+use sqlx::Connection as _;
+use tokio::io::AsyncReadExt as _;
 use warmfront_store::{Durability, Scope, Store, StoreError};
 
 use crate::books::{Books, Database, NOW};
@@ -153,6 +155,20 @@ async fn whoever_asks_a_server_that_falls_silent_is_told_and_it_passes() {
     store.suppress(Scope::Domain, "acme.test", "asked", NOW).await.unwrap();
     assert_eq!(store.suppressions().await.unwrap().len(), 1);
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_dies_while_somebody_connects_is_away() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://postgres@{}/books", listener.local_addr().unwrap());
+    // It has read that somebody asks for TLS (eight octets), and answers no more.
+    let dies = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
+    };
+    let (connected, ()) = join(sqlx::PgConnection::connect(&url), dies).await;
+    let told = StoreError::from(connected.map(|_| ()).unwrap_err());
+    assert!(matches!(told, StoreError::Unreachable), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
