@@ -8,10 +8,12 @@ mod init;
 mod ledger;
 mod mailbox;
 mod plan;
+mod report;
 mod run;
 mod status;
 mod store;
 mod suppress;
+mod why;
 
 use crate::cli::{Books, Cli, Command, Global};
 use crate::exit::{Done, Failure};
@@ -37,6 +39,10 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Run { until_idle } => run::run(global, until_idle).await,
         Command::Status => status::status(global).await,
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
+        Command::Why { subject } => why::why(global, &subject).await,
+        Command::Report { campaign, since } => {
+            report::report(global, campaign.as_deref(), since).await
+        }
         Command::Audit => audit::audit(global).await,
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
