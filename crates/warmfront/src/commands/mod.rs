@@ -7,6 +7,7 @@ mod demo;
 mod init;
 mod ledger;
 mod mailbox;
+mod person;
 mod plan;
 mod run;
 mod status;
@@ -39,6 +40,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
         Command::Audit => audit::audit(global).await,
         Command::Suppress(command) => suppress::suppress(global, command).await,
+        Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }
 }
