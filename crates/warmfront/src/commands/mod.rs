@@ -7,6 +7,7 @@ mod demo;
 mod init;
 mod ledger;
 mod mailbox;
+mod person;
 mod plan;
 mod report;
 mod run;
@@ -45,6 +46,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         }
         Command::Audit => audit::audit(global).await,
         Command::Suppress(command) => suppress::suppress(global, command).await,
+        Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }
 }
