@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Used;
-use crate::span::{Millis, length_text};
+use crate::span::{DAY, HOUR, MINUTE, Millis, SECOND, length_text};
 
 /// Why a message does not leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,6 +180,9 @@ impl Hold {
             Self::Campaign { .. } => {
                 Some("import new people, then `warmfront campaign start NAME`")
             }
+            Self::Enrolment { state, .. } if state == "held" => {
+                Some("`warmfront person release ADDRESS`, or `person stop ADDRESS`")
+            }
             Self::Enrolment { state, .. } if state == "blocked" => {
                 Some("mend the row or the step, then `warmfront campaign import DIR --update`")
             }
@@ -192,6 +195,9 @@ impl Hold {
             }
             Self::InboxStale { .. } => {
                 Some("`warmfront run` reads the inboxes of mailboxes that have `imap`")
+            }
+            Self::NotPlanned(state) if state == "in_doubt" => {
+                Some("wait: a reply or a bounce that names it settles it, and nobody guesses")
             }
             Self::NotPlanned(_)
             | Self::Suppressed
@@ -223,7 +229,10 @@ impl fmt::Display for Hold {
             because.as_ref().map_or(Ok(()), |because| write!(f, ": {because}"))
         };
         match self {
-            Self::NotPlanned(state) => write!(f, "it is {}", state.replace('_', " ")),
+            Self::NotPlanned(state) if state == "in_doubt" => f.write_str(
+                "it is in doubt: the connection was lost between the final dot and the answer",
+            ),
+            Self::NotPlanned(state) => write!(f, "it is {state}"),
             Self::Suppressed => f.write_str("the address is suppressed"),
             Self::Enrolment { state, because } => stands(f, &of_enrolment(state), because),
             Self::Attempts(attempts) => write!(f, "gave_up after {attempts} attempts"),
@@ -243,7 +252,7 @@ impl fmt::Display for Hold {
                 f,
                 "a follow-up needs a reading of the mailbox's inbox of the last {}, and it is {} old",
                 length_text(*fresh),
-                length_text(*age)
+                length_text(rounded(*age))
             ),
             Self::MailboxDay(used) => full(f, "the mailbox", used),
             Self::DomainDay(used) => full(f, "the sending domain", used),
@@ -261,6 +270,16 @@ impl fmt::Display for Hold {
             Self::Unleased => f.write_str("no daemon has taken the mailbox up"),
         }
     }
+}
+
+/// An age as people say it: nobody counts the seconds of hours, nor the minutes of days.
+fn rounded(age: Millis) -> Millis {
+    let unit = match age {
+        DAY.. => HOUR,
+        HOUR.. => MINUTE,
+        _ => SECOND,
+    };
+    age / unit * unit
 }
 
 /// What the state of an enrolment that gets nothing says.

@@ -156,12 +156,13 @@ pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
 }
 
 /// Every reason that keeps a mailbox from sending anything at this moment, the one that binds
-/// first.
+/// first. That no daemon holds it is none: a daemon takes it up when something is due.
 #[must_use]
 pub fn mailbox_holds(mailbox: &Mailbox, now: Millis) -> Vec<Hold> {
     let mut holds: Vec<Hold> = mailbox_stands(mailbox).into_iter().collect();
     holds.extend(full_days(mailbox));
     holds.extend(mailbox_busy(mailbox, now));
+    holds.retain(|hold| *hold != Hold::Unleased);
     holds
 }
 

@@ -123,6 +123,7 @@ fn a_mailbox_is_held_by_what_holds_all_of_its_messages() {
     let mut mailbox = free().mailbox;
     assert_eq!(mailbox_holds(&mailbox, 100), []);
     (mailbox.domain_day, mailbox.attempt_at) = (FULL, Some(95));
+    mailbox.leased_until = None;
     let gap = Hold::MailboxGap { until: 105, gap: 10 };
     assert_eq!(mailbox_holds(&mailbox, 100), [Hold::DomainDay(FULL), gap]);
 }

@@ -114,7 +114,10 @@ async fn a_subject_is_found_by_any_of_its_names() {
 
         let person = trails(&scene, " Ada@acme.test ").await;
         let [enrolment] = person.enrolments.as_slice() else { panic!("{person:?}") };
-        assert_eq!((enrolment.campaign.slug.as_str(), enrolment.state.as_str()), ("spring", "active"));
+        assert_eq!(
+            (enrolment.campaign.slug.as_str(), enrolment.state.as_str()),
+            ("spring", "active")
+        );
         assert_eq!(enrolment.messages[0].message_id.as_deref(), Some("<0@one.test>"));
         let turn = enrolment.turn.as_ref().unwrap();
         assert_eq!((turn.step, turn.next_at), (2, NOW + 3 * DAY));

@@ -41,8 +41,7 @@ fn maybe<T>(rng: &mut ChaCha12Rng, draw: impl Fn(&mut ChaCha12Rng) -> T) -> Opti
 
 fn used(rng: &mut ChaCha12Rng) -> Used {
     let ceiling = rng.random_range(0..20);
-    let attempted = if rarely(rng, 8) { ceiling } else { ceiling / 2 };
-    Used { attempted, ceiling: ceiling + u32::from(!rarely(rng, 12)) }
+    Used { attempted: if rarely(rng, 10) { ceiling } else { ceiling / 2 }, ceiling }
 }
 
 fn word(rng: &mut ChaCha12Rng, usual: &str, others: &[&str]) -> String {

@@ -52,12 +52,7 @@ fn enrolment(app: &App, trail: &EnrolmentTrail) {
         print::paragraph("  ", &format!("step {}: not planned{wait}", turn.step));
         tell(app, 4, &reasons_of_turn(turn, app));
     } else if let Some(at) = trail.ended_at {
-        let person = trail.messages.last().map(|message| &message.facts.person);
-        let because = trail.because.clone();
-        let hold = person.map_or_else(
-            || Hold::Enrolment { state: state.clone(), because },
-            |person| Hold::Enrolment { state: state.clone(), because: person.because.clone() },
-        );
+        let hold = Hold::Enrolment { state: state.clone(), because: trail.because.clone() };
         print::paragraph("  ", &format!("over since {}", print::local(&app.fleet.timezone, at)));
         tell(app, 4, &[Reason::of_hold(&hold)]);
     }
@@ -88,8 +83,10 @@ fn tell_message(app: &App, message: &MessageTrail) {
     }
     if let Some(code) = message.smtp_code {
         let status = message.enhanced_status.as_deref().map_or(String::new(), |s| format!(" {s}"));
-        let verdict = message.verdict.as_deref().unwrap_or("no verdict").replace('_', " ");
-        print::paragraph("    ", &format!("the server answered {code}{status}: {verdict}"));
+        // A report that came back later says more than the answer did.
+        let refused = message.verdict.as_deref().filter(|_| code >= 400);
+        let verdict = refused.map_or(String::new(), |word| format!(": {}", word.replace('_', " ")));
+        print::paragraph("    ", &format!("the server answered {code}{status}{verdict}"));
     }
     if let Some(why) = &message.why {
         print::paragraph("    in the books: ", why);
@@ -123,13 +120,16 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
                 "  ",
                 &format!("today {} of a cap of {}: {bound}", day.allowance, day.cap),
             );
-            let manual = day.allowance - day.ceiling;
-            let manual =
-                if manual > 0 { format!(", {manual} taken by other mail") } else { String::new() };
+            // Other mail, easing and probes lower what its counter may reach.
+            let lowered = if day.ceiling < day.allowance {
+                format!(", no more than {} for now", day.ceiling)
+            } else {
+                String::new()
+            };
             print::paragraph(
                 "  ",
                 &format!(
-                    "{} tried, {} accepted, {} still planned{manual}",
+                    "{} tried, {} accepted, {} still planned{lowered}",
                     day.attempted, day.accepted, trail.planned_today
                 ),
             );
