@@ -25,6 +25,7 @@ mod lease;
 mod moving;
 mod occasions;
 mod patient;
+mod pausing;
 mod planning;
 mod postgres;
 mod row;

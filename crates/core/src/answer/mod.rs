@@ -3,9 +3,10 @@
 //! An answer goes down an ordered table, `rules.csv`, and the first rule that fits decides. Text
 //! stands before enhanced code, and that before basic code: servers use the same code for
 //! opposite things. Unknown answers fall to the safe side: nobody is suppressed for them, and they
-//! are marked so that they can be counted. What follows for mailbox, domain and person is said in
-//! `health` and by whoever acts on a verdict.
+//! are marked so that they can be counted. What follows is in `consequence`: how the message ends,
+//! and what is held against the sender; what that does to a mailbox is in `health`.
 
+mod consequence;
 mod reading;
 mod rulebook;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::consequence::{Consequence, Ending, consequence};
 pub use self::reading::Enhanced;
 pub use self::rulebook::{Mark, Rule, has_rules_for, rules};
 

@@ -49,6 +49,8 @@ pub struct Rule {
 pub enum Mark {
     /// The server called the message spam.
     Spam,
+    /// Somebody's policy refuses us: the sender, not an address that does not exist.
+    Policy,
     /// A limit is reached that time gives back; nobody has to mend anything.
     Quota,
     /// No rule knows the answer: it fell to the safe side.
@@ -61,6 +63,7 @@ impl Mark {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Spam => "spam",
+            Self::Policy => "policy",
             Self::Quota => "quota",
             Self::Unknown => "unknown",
         }
