@@ -26,6 +26,7 @@ mod moving;
 mod occasions;
 mod patient;
 mod pausing;
+mod people;
 mod planning;
 mod postgres;
 mod row;
@@ -34,6 +35,7 @@ mod scribe;
 mod sending;
 mod settle;
 mod sqlite;
+mod stage;
 mod suppressions;
 mod watermark;
 
@@ -52,6 +54,7 @@ pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
+pub use self::people::Wish;
 pub use self::planning::{
     Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };

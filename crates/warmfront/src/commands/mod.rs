@@ -8,6 +8,7 @@ mod demo;
 mod init;
 mod ledger;
 mod mailbox;
+mod person;
 mod plan;
 mod run;
 mod status;
@@ -41,6 +42,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Audit => audit::audit(global).await,
         Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,
+        Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }
 }
