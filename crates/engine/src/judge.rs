@@ -86,6 +86,11 @@ pub(crate) fn follows_from(answer: &Answer, provider: &Preset) -> Consequence {
     answer::consequence(answer, &answer::classify(answer, Some(&provider.name)))
 }
 
+/// Whether no rule knows a provider's answer.
+pub(crate) fn is_unknown(answer: &Answer, provider: &Preset) -> bool {
+    answer::classify(answer, Some(&provider.name)).is_unknown()
+}
+
 /// Whether a letter may be handed over again at once, on a new connection and under the same claim:
 /// the server spoke of the connection alone, and the dot has not left.
 pub(crate) fn is_redone(outcome: &Outcome, provider: &Preset) -> bool {

@@ -18,7 +18,7 @@ use crate::EngineError;
 use crate::attempt::{Marking, settle, tell};
 use crate::fleet::Mailbox;
 use crate::judge::{
-    Attempt, Judgement, follows_from, is_redone, jitter, judge, redone_at_most, spread,
+    Attempt, Judgement, follows_from, is_redone, is_unknown, jitter, judge, redone_at_most, spread,
 };
 use crate::letter::{Composed, LetterProblem, write_letter};
 use crate::office::Office;
@@ -224,8 +224,9 @@ impl<O: Submit> Lane<O> {
         outcome: &Outcome,
     ) -> Settlement {
         let now = self.office.clock.now().max(claimed_at);
+        let provider = &self.mailbox.provider;
         let attempt = Attempt {
-            provider: &self.mailbox.provider,
+            provider,
             earlier: due.attempts,
             first_at: due.first_attempt_at.unwrap_or(claimed_at),
             now,
@@ -244,6 +245,9 @@ impl<O: Submit> Lane<O> {
             Outcome::NotSent(_) | Outcome::InDoubt { .. } => None,
         };
         tell(self.lease.mailbox, due.id, &fate);
+        if let Some(code) = answer.filter(|answer| is_unknown(answer, provider)).map(|a| a.code) {
+            warn!(mailbox = self.lease.mailbox, message = due.id, code, "no rule knows an answer");
+        }
         Settlement {
             message: due.id,
             epoch: self.lease.epoch,
