@@ -25,7 +25,10 @@ fn an_answer_is_explained_with_its_rule_and_its_source() {
 
     let folder = Installation::empty();
     let words = ["classify", "smtp", "--phase", "rcpt", "550", "5.1.1", "User", "unknown"];
-    let _ = folder.run(&words).said(0, &["recipient", "suppress_recipient", "user-unknown"]);
+    let told = folder.run(&words).done().out;
+    for word in ["suppress_recipient", "hard bounce", "user-unknown", "Postfix"] {
+        assert!(told.contains(word), "{told}");
+    }
 }
 
 #[test]

@@ -47,7 +47,8 @@ async fn what_waiting_does_not_mend_waits_for_a_person() {
             let scene = Scene::begin(books).await;
             scene.send(0, NOW, deferred(NOW), Some(blow)).await;
             let rows = scene.books.store.mailboxes().await.unwrap();
-            let paused = |row: &warmfront_store::MailboxRow| row.paused_reason.as_deref() == Some(reason);
+            let paused =
+                |row: &warmfront_store::MailboxRow| row.paused_reason.as_deref() == Some(reason);
             assert!(paused(&rows[0]) && rows[0].paused_until.is_none(), "{:?}", rows[0]);
             assert_eq!(paused(&rows[1]), whole, "{reason}");
             assert_eq!(scene.books.store.resume_due(NOW + 99 * DAY).await.unwrap(), 0);
