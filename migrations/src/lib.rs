@@ -24,6 +24,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0002_moves.sql"),
                 postgres: include_str!("../postgres/0002_moves.sql"),
             }),
+            Box::new(Sql {
+                name: "0004_slow_mailboxes",
+                sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
+                postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),
+            }),
         ]
     }
 }

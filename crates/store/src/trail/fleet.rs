@@ -185,9 +185,12 @@ pub(super) async fn mailbox_facts(
 
 columns!(MailboxFigures { cap, allowance, ceiling, allotted, warm_days, attempted, accepted });
 
+/// The gap is the one that `message_facts` has: a mailbox found too fast keeps twice its own.
 const FACTS: &str = "
     SELECT b.state, b.paused_until, b.paused_because, b.inbox_read_at, s.fresh_ms,
-           b.last_attempt_at AS attempt_at, b.gap_ms,
+           b.last_attempt_at AS attempt_at,
+           CASE WHEN b.slow_until IS NULL THEN b.gap_ms
+                WHEN b.gap_ms < 5000 THEN 10000 ELSE 2 * b.gap_ms END AS gap_ms,
            (SELECT o.sending_since FROM messages o
             WHERE o.mailbox_id = b.id AND o.state = 'sending') AS in_flight_since,
            b.lease_expires_at, b.cap, d.attempted, d.ceiling, x.attempted AS domain_attempted,

@@ -30,3 +30,4 @@ mod rows;
 mod scene;
 mod server;
 mod sharing;
+mod stops;

@@ -3,6 +3,7 @@
 mod audit;
 mod campaign;
 mod check;
+mod classify;
 mod demo;
 mod init;
 mod ledger;
@@ -45,6 +46,7 @@ async fn answer(global: &Global, command: Command) -> Done {
             report::report(global, campaign.as_deref(), since).await
         }
         Command::Audit => audit::audit(global).await,
+        Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
