@@ -231,8 +231,7 @@ impl Inbound {
         } else if !self.recipients.is_empty() {
             self.becomes(Kind::Suspicious);
         } else if self.kind == Kind::Complaint {
-            // Many providers take the address out of a feedback report (RFC 6650, section 6.5);
-            // the message's own id stands for it.
+            // Blacked out: the message's own id stands for it.
             self.recipients = vec![to.clone()];
             self.effects = Effects::of(Kind::Complaint);
         }
@@ -261,7 +260,9 @@ pub fn classify(arrival: &Arrival) -> Inbound {
     if let Some(feedback) = &arrival.feedback {
         return complained(arrival, feedback, told(feedback_kind(&feedback.kind)));
     }
-    if machine::answers(arrival) {
+    // Mail programs send the opt-out that they offer by themselves, and mark it as a machine's.
+    let is_wish = opt_out::is_command(arrival);
+    if !is_wish && machine::answers(arrival) {
         let mut inbound = told(Kind::AutoReply);
         inbound.return_on = absence::return_on(arrival);
         if inbound.return_on.is_some() {
@@ -269,12 +270,18 @@ pub fn classify(arrival: &Arrival) -> Inbound {
         }
         return inbound;
     }
-    if opt_out::asks(arrival) {
+    if is_wish || opt_out::asks(arrival) {
         let mut inbound = told(Kind::Unsubscribe);
         inbound.recipients.extend(arrival.from.clone());
         return inbound;
     }
     told(if machine::writes_to_many(arrival) { Kind::Unrelated } else { Kind::Reply })
+}
+
+/// Whether words say why something failed, and not just that it did.
+#[must_use]
+pub fn tells_why(words: &str) -> bool {
+    failure::tells_why(words)
 }
 
 fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
@@ -291,10 +298,11 @@ fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
 }
 
 fn complained(arrival: &Arrival, feedback: &Feedback, mut inbound: Inbound) -> Inbound {
-    inbound.recipients = match feedback.recipients.as_slice() {
-        [] => arrival.returned.to.clone(),
-        named => named.to_vec(),
-    };
+    let named =
+        if feedback.recipients.is_empty() { &arrival.returned.to } else { &feedback.recipients };
+    // Many providers black the recipient out (RFC 6590).
+    let is_told = |address: &&Address| address.local() != "redacted";
+    inbound.recipients = named.iter().filter(is_told).cloned().collect();
     // One that names nothing of ours could come from anybody.
     if inbound.names.is_empty() && inbound.kind == Kind::Complaint {
         inbound.effects = Effects { enrolment: Course::Hold, ..Effects::NONE };

@@ -215,13 +215,13 @@ async fn message_of(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
          WHERE +m.mailbox_id = $1 AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value FROM json_each($2))
+             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
-             SELECT id FROM messages WHERE final_message_id IN (SELECT value FROM json_each($2))
+             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
-             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value FROM json_each($3)))
+             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), json_array(&arrival.names)?.into(), json_array(&arrival.tokens)?.into()],
+        [mailbox.into(), texts(arrival.names.iter().map(String::as_str))?.into(), texts(arrival.tokens.iter().map(String::as_str))?.into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }
@@ -272,9 +272,18 @@ async fn wrote_lately(
     }
     let query = sql(
         &format!("SELECT 1 AS wrote FROM prospects q WHERE q.id IN ({WRITTEN_TO_LATELY}) LIMIT 1"),
-        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+        [
+            texts(arrival.recipients.iter().map(Address::as_str))?.into(),
+            mailbox.into(),
+            (now - LATELY).into(),
+        ],
     );
     Ok(db.query_one_raw(query).await?.is_some())
+}
+
+/// Texts as one bound value: rows of one column, which both databases read alike.
+fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
+    json_array(&texts.map(|text| [text]).collect::<Vec<_>>())
 }
 
 async fn end(
@@ -322,7 +331,11 @@ async fn hold_the_blamed(
              WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
              RETURNING id"
         ),
-        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+        [
+            texts(arrival.recipients.iter().map(Address::as_str))?.into(),
+            mailbox.into(),
+            (now - LATELY).into(),
+        ],
     );
     hold(db, whom).await
 }
@@ -410,7 +423,7 @@ async fn bounce(
 const WRITTEN_TO_LATELY: &str = "
     SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
     JOIN messages m ON m.enrolment_id = e.id
-    WHERE p.address IN (SELECT value FROM json_each($1)) AND +m.mailbox_id = $2
+    WHERE p.address IN (SELECT value ->> 0 FROM json_each($1)) AND +m.mailbox_id = $2
       AND m.attempts > 0 AND m.sending_since > $3";
 
 /// How long ago a mailbox may have written to whom a report without a message's id is about.

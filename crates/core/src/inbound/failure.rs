@@ -29,13 +29,24 @@ pub(super) fn blame(failure: &Failure) -> Blame {
     }
 }
 
+/// Whether words say why something failed, and not just that it did.
+pub(super) fn tells_why(words: &str) -> bool {
+    let status = enhanced_in(words, |told| told.detail != 0);
+    status.is_some() || by_words(&text::folded(words)).is_some()
+}
+
 /// The status: that of the field, or where it only says "something", a better one in the words.
 pub(super) fn status(failure: &Failure) -> Option<Enhanced> {
-    let told = enhanced_in(&failure.diagnostic);
+    let words = &failure.diagnostic;
     match failure.status {
-        Some(status) if (status.subject, status.detail) != (0, 0) => Some(status),
-        Some(vague) => told.filter(|told| told.class == vague.class).or(Some(vague)),
-        None => told,
+        Some(vague) if vague.detail == 0 => {
+            let is_better = |told: &Enhanced| told.class == vague.class && told.detail != 0;
+            enhanced_in(words, is_better).or(Some(vague))
+        }
+        Some(status) => Some(status),
+        None => {
+            enhanced_in(words, |told| told.detail != 0).or_else(|| enhanced_in(words, |_| true))
+        }
     }
 }
 
@@ -53,11 +64,23 @@ enum Cause {
 }
 
 fn cause(failure: &Failure) -> Cause {
-    let words = text::folded(&failure.diagnostic);
+    // Apostrophes are curly where people are written to.
+    let words = text::folded(&failure.diagnostic.replace('’', "'"));
     let status = status(failure);
-    by_words(&words)
+    let cause = status
+        .and_then(of_the_sender)
+        .or_else(|| by_words(&words))
         .or_else(|| status.and_then(by_status))
-        .unwrap_or_else(|| in_a_session(failure, status))
+        .unwrap_or_else(|| in_a_session(failure, status));
+    // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
+    let is_passing = status.is_some_and(|status| status.class == 4);
+    if is_passing && cause == Cause::Address { Cause::Moment } else { cause }
+}
+
+/// A sender's address or domain that is not believed (RFC 3463, section 3.2), which the words may
+/// well call unknown.
+fn of_the_sender(status: Enhanced) -> Option<Cause> {
+    matches!((status.subject, status.detail), (1, 7 | 8)).then_some(Cause::Block)
 }
 
 /// The first phrase found decides: what is said of us stands before what is said of the address,
@@ -65,7 +88,7 @@ fn cause(failure: &Failure) -> Cause {
 fn by_words(words: &str) -> Option<Cause> {
     let tables: [(&[&str], Cause); 7] = [
         (&LIMIT, Cause::Limit),
-        (&FULL, Cause::Moment),
+        (&NOT_NOW, Cause::Moment),
         (&SPAM, Cause::Block),
         (&NO_SUCH_USER, Cause::Address),
         (&POLICY, Cause::Block),
@@ -81,14 +104,11 @@ fn by_status(status: Enhanced) -> Option<Cause> {
     let cause = match (status.subject, status.detail) {
         // Sending limits of Microsoft's tenants; Google's daily limit.
         (7, 232 | 233) | (4, 5) if status.class == 5 => Cause::Limit,
-        // A sender's address or domain that is not believed.
-        (1, 7 | 8) => Cause::Block,
         // A restricted recipient is not a refused sender: members only, moderated, too many.
         (7, 124 | 129 | 133 | 134) | (7, 2 | 12 | 13) => Cause::Moment,
-        (7, _) if status.class == 5 => Cause::Block,
-        // Bad mailbox, system or syntax, moved, null MX (RFC 7505), Exchange's directory lookups;
-        // not found in the recipient's own directory, which Exchange Online calls 5.4.1.
-        (1, 1 | 2 | 3 | 6 | 10 | 351) | (2, 1) | (4, 1 | 4 | 310) if status.class == 5 => {
+        (7, detail) if status.class == 5 && detail != 27 => Cause::Block,
+        // Bad mailbox, system or syntax, moved, null MX (RFC 7505), Exchange's directory lookups.
+        (1, 1 | 2 | 3 | 6 | 10 | 351) | (2, 1) | (4, 4 | 310) | (7, 27) if status.class == 5 => {
             Cause::Address
         }
         (0, 0) | (1 | 2 | 5, 0) => return None,
@@ -113,12 +133,14 @@ fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
     }
 }
 
-/// The first enhanced status code of class 4 or 5 anywhere in a text: `(#5.1.1)`, `smtp;550 5.1.1`.
-pub(super) fn enhanced_in(text: &str) -> Option<Enhanced> {
+/// The first enhanced status code of class 4 or 5 anywhere in a text that is one to look for:
+/// `(#5.1.1)`, `smtp;550 5.1.1`.
+fn enhanced_in(text: &str, is_wanted: impl Fn(&Enhanced) -> bool) -> Option<Enhanced> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
     text.split(|c: char| !is_part(c))
         .filter(|word| (5..=9).contains(&word.len()) && word.starts_with(['4', '5']))
-        .find_map(|word| Enhanced::leading(word.trim_end_matches('.')))
+        .filter_map(|word| Enhanced::leading(word.trim_end_matches('.')))
+        .find(is_wanted)
 }
 
 /// The first reply code of class 4 or 5 that stands alone in a text.
@@ -144,7 +166,7 @@ const LIMIT: [&str; 13] = [
     "message rate exceeded for sender",
 ];
 
-const FULL: [&str; 31] = [
+const NOT_NOW: [&str; 35] = [
     "mailbox full",
     "mailbox is full",
     "mailbox was full",
@@ -176,9 +198,13 @@ const FULL: [&str; 31] = [
     "insufficient storage",
     "too much mail data",
     "disk quota",
+    "receiving mail at a rate",
+    "receiving mail too quickly",
+    "not found, try again",
+    "host name lookup failure",
 ];
 
-const SPAM: [&str; 29] = [
+const SPAM: [&str; 28] = [
     "spamhaus",
     "spamcop",
     "blacklist",
@@ -186,7 +212,6 @@ const SPAM: [&str; 29] = [
     "block list",
     "black list",
     "black-list",
-    "rbl",
     "bad reputation",
     "poor reputation",
     "low reputation",
@@ -210,12 +235,11 @@ const SPAM: [&str; 29] = [
     "not pass authentication",
 ];
 
-const NO_SUCH_USER: [&str; 64] = [
+const NO_SUCH_USER: [&str; 70] = [
     "user unknown",
     "unknown user",
     "unknown local",
     "unknown recipient",
-    "unknown address",
     "unknown account",
     "unknown mailbox",
     "unknown e-mail address",
@@ -247,14 +271,22 @@ const NO_SUCH_USER: [&str; 64] = [
     "user not found",
     "user does not exist",
     "user doesn't exist",
+    "user doesn't have a",
+    "user not listed",
+    "invalid final delivery userid",
+    "recipient address rejected: access denied",
+    "recipient not recognized",
+    "unrouteable address",
+    "unrouted address",
+    // Domino and Notes in Japanese: not found, not in the directory's list.
+    "見つかりません",
+    "リストにありません",
     "user not exist",
-    "doesn't have a yahoo",
     "doesn't have an account",
     "does not have an account",
     "user not known",
     "username not found",
     "address not found",
-    "address couldn't be found",
     "address couldn't be found",
     "wasn't found at",
     "isn't found at",
@@ -277,7 +309,7 @@ const NO_SUCH_USER: [&str; 64] = [
     "account has been closed",
 ];
 
-const POLICY: [&str; 26] = [
+const POLICY: [&str; 32] = [
     "sender rejected",
     "sender was rejected",
     "sender denied",
@@ -288,7 +320,13 @@ const POLICY: [&str; 26] = [
     "access denied",
     "client host rejected",
     "helo command rejected",
-    "relay",
+    "relaying denied",
+    "relay access denied",
+    "relay not permitted",
+    "not permitted to relay",
+    "unable to relay",
+    "open relay",
+    "mail relay",
     "security polic",
     "policy reason",
     "policy violation",
@@ -306,10 +344,14 @@ const POLICY: [&str; 26] = [
     "invalid ip for sending",
 ];
 
-const NO_SUCH_HOST: [&str; 19] = [
+const NO_SUCH_HOST: [&str; 23] = [
     "host unknown",
     "unknown host",
     "host not found",
+    "dns lookup failure",
+    "no smtp service",
+    "not accepting mail",
+    "no mx found",
     "unknown domain",
     "no such domain",
     "domain unknown",
@@ -375,6 +417,7 @@ mod tests {
         check("5.1.1", "smtp; 550 5.1.1 <a@b.example> no such user here", Address);
         check("5.1.1", "", Address);
         check("4.1.1", "", Moment);
+        check("4.1.1", "450 4.1.1 user unknown", Moment);
         check("5.2.2", "smtp; 552 5.2.2 mailbox full", Moment);
         check("5.2.2", "", Moment);
         check("5.2.1", "", Address);
@@ -398,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_status_is_found_wherever_it_stands() {
-        let found = |text: &str| enhanced_in(text).map(|status| status.to_string());
+        let found = |text: &str| enhanced_in(text, |_| true).map(|status| status.to_string());
         assert_eq!(found("smtp;550 5.1.10 RESOLVER").as_deref(), Some("5.1.10"));
         assert_eq!(found("sorry (#5.1.1)").as_deref(), Some("5.1.1"));
         assert_eq!(found("550-5.7.26 This mail").as_deref(), Some("5.7.26"));
