@@ -106,17 +106,15 @@ fn enter(header: &Header<'_>, body: &[u8], depth: usize, entities: &mut Vec<Enti
         return;
     }
     let content_type = header.content_type().unwrap_or_else(|| "text/plain".to_owned());
-    let boundary = header.content_attribute("boundary");
-    if let Some(boundary) =
-        boundary.filter(|b| content_type.starts_with("multipart/") && !b.is_empty())
-    {
-        let parts = if depth < DEPTH_MAX { parts(body, boundary.as_bytes()) } else { Vec::new() };
+    if content_type.starts_with("multipart/") {
+        let boundary = header.content_attribute("boundary").filter(|_| depth < DEPTH_MAX);
+        let parts = boundary.map(|boundary| parts(body, boundary.as_bytes())).unwrap_or_default();
         for part in &parts {
             let (head, body) = split(part);
             enter(&Header::read(head), body, depth + 1, entities);
         }
-        // Some name a boundary that they do not use: what they say is read all the same.
-        if parts.is_empty() && depth == 0 {
+        // Some name no boundary, or one that they do not use: what they say is read all the same.
+        if parts.is_empty() && depth < DEPTH_MAX {
             let content_type = "text/plain".to_owned();
             entities.push(Entity { content_type, charset: None, octets: body.to_vec() });
         }
