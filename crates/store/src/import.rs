@@ -323,12 +323,17 @@ async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<()
 pub(crate) const ABOVE: &str = "the address stands above in the same list";
 pub(crate) const BEFORE: &str = "the address was imported before";
 
-/// Those of the campaign who have answered another, or work where somebody has. Once an import: it
-/// reads every enrolment there is.
+/// Those of the campaign who have answered another, or work where somebody has, unless the operator
+/// released them since. Once an import: it reads every enrolment there is. The kinds are those of an
+/// index.
 const HOLD_THE_ANSWERED: &str = "
     UPDATE enrolments SET state = 'held', because = 'an answer came from there'
     WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
         UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
               JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+      AND id NOT IN (
+        SELECT enrolment_id FROM events
+        WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
+                       'enrolment_resumed') AND kind = 'enrolment_resumed')
     RETURNING id";

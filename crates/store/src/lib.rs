@@ -25,6 +25,7 @@ mod lease;
 mod moving;
 mod occasions;
 mod patient;
+mod people;
 mod planning;
 mod postgres;
 mod row;
@@ -52,6 +53,7 @@ pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
+pub use self::people::Wish;
 pub use self::planning::{
     Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
