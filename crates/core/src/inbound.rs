@@ -9,6 +9,7 @@ mod arrival;
 mod failure;
 mod machine;
 mod opt_out;
+mod phrases;
 
 use jiff::civil::Date;
 
@@ -36,7 +37,7 @@ pub struct Inbound {
     /// The status that a report gives (RFC 3463).
     pub status: Option<Enhanced>,
     /// Whom it is about: for a report whom it blames, as we wrote the address and as the last
-    /// server knew it; else nobody. At most two.
+    /// server knew it; else nobody. At most [`RECIPIENTS_MAX`].
     pub recipients: Vec<Address>,
     /// The day from which somebody away reads mail again, where their machine says so.
     pub return_on: Option<Date>,
@@ -224,9 +225,7 @@ impl Inbound {
     }
 
     fn about_ours(&mut self, to: &Address) {
-        if !self.kind.is_report() {
-            self.recipients = vec![to.clone()];
-        } else if self.recipients.contains(to) {
+        if !self.kind.is_report() || self.recipients.contains(to) {
             self.recipients = vec![to.clone()];
         } else if !self.recipients.is_empty() {
             self.becomes(Kind::Suspicious);
@@ -286,7 +285,7 @@ pub fn tells_why(words: &str) -> bool {
 
 fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
     inbound.status = failure::status(failure);
-    inbound.recipients = failure.recipients.clone();
+    inbound.recipients = failure.recipients.iter().take(RECIPIENTS_MAX).cloned().collect();
     match inbound.kind {
         Kind::SenderBlock => inbound.effects.mailbox = failure::blame(failure),
         Kind::HardBounce if inbound.names.is_empty() || inbound.recipients.is_empty() => {
@@ -302,7 +301,7 @@ fn complained(arrival: &Arrival, feedback: &Feedback, mut inbound: Inbound) -> I
         if feedback.recipients.is_empty() { &arrival.returned.to } else { &feedback.recipients };
     // Many providers black the recipient out (RFC 6590).
     let is_told = |address: &&Address| address.local() != "redacted";
-    inbound.recipients = named.iter().filter(is_told).cloned().collect();
+    inbound.recipients = named.iter().filter(is_told).take(RECIPIENTS_MAX).cloned().collect();
     // One that names nothing of ours could come from anybody.
     if inbound.names.is_empty() && inbound.kind == Kind::Complaint {
         inbound.effects = Effects { enrolment: Course::Hold, ..Effects::NONE };
@@ -319,6 +318,9 @@ fn feedback_kind(kind: &str) -> Kind {
         _ => Kind::Complaint,
     }
 }
+
+/// How many addresses of one person an arrival names; our messages have one recipient.
+pub const RECIPIENTS_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests;

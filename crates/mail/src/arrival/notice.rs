@@ -141,7 +141,7 @@ fn parted(text: &str) -> (String, String) {
         let line = line.trim_start_matches([' ', '\t', '>', '|']).to_ascii_lowercase();
         QUOTED.iter().any(|field| line.starts_with(field))
     };
-    let Some(mut at) = lines.iter().position(|line| begins(&line)) else {
+    let Some(mut at) = lines.iter().position(begins) else {
         return (text.to_owned(), String::new());
     };
     while at > 0 && is_field(lines[at - 1]) {

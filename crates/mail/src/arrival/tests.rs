@@ -1,7 +1,5 @@
 //! Octets in, facts out; and whatever octets, no harm.
 
-use std::time::Instant;
-
 use super::*;
 
 const ID: &str = "<1@sender.example>";
@@ -47,15 +45,10 @@ fn the_same_mail_has_the_same_key_in_every_folder_and_another_has_another() {
     assert_ne!(first, key(mail("", "Hallo")), "an id that somebody used before hides nothing");
 }
 
-/// Reads something large, and in time that grows with it and no faster: a debug build takes less
-/// than a second for a megabyte of the worst.
-#[track_caller]
-fn endures(what: &str, raw: &[u8]) -> Arrival {
-    let begun = Instant::now();
+/// Reads something made to do harm. Time that grew with the square of it would be minutes here.
+fn endures(raw: &[u8]) -> Arrival {
     let arrival = read(raw, 0);
     let _ = warmfront_core::inbound::classify(&arrival);
-    let took = begun.elapsed();
-    assert!(took.as_secs() < 60, "{what} took {took:?}");
     arrival
 }
 
@@ -66,16 +59,16 @@ fn parts_within_parts_are_followed_only_so_far() {
         let inner = depth + 1;
         raw.push_str(&format!("--b{depth}\nContent-Type: multipart/mixed; boundary=b{inner}\n\n"));
     }
-    endures("40,000 multiparts", raw.as_bytes());
+    endures(raw.as_bytes());
     let enclosed = "Content-Type: message/rfc822\n\n".repeat(40_000);
-    endures("40,000 enclosed messages", enclosed.as_bytes());
+    endures(enclosed.as_bytes());
     let mut digest = String::from("Content-Type: multipart/digest; boundary=b\n\n");
     digest.push_str(&"--b\n\n".repeat(200_000));
-    endures("200,000 empty parts", digest.as_bytes());
+    endures(digest.as_bytes());
     let same = "Content-Type: multipart/mixed; boundary=b\n\n--b\n".repeat(20_000);
-    endures("20,000 multiparts of one boundary", same.as_bytes());
+    endures(same.as_bytes());
     let never = "--b\nContent-Type: multipart/mixed; boundary=never\n\n".repeat(20_000);
-    endures("20,000 boundaries that never come", format!("{same}{never}").as_bytes());
+    endures(format!("{same}{never}").as_bytes());
 }
 
 #[test]
@@ -87,25 +80,25 @@ fn a_report_behind_a_thousand_parts_is_not_looked_for() {
         "--b\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; b@b.example\n",
     );
     raw.push_str("Action: failed\nStatus: 5.1.1\n--b--\n");
-    let arrival = endures("1,000 parts", raw.as_bytes());
+    let arrival = endures(raw.as_bytes());
     assert!(arrival.failures.iter().all(|failure| failure.status.is_none()));
 }
 
 #[test]
 fn endless_headers_lines_and_names_are_cut() {
-    let arrival = endures("a million fields", "A: b\n".repeat(1_000_000).as_bytes());
+    let arrival = endures("A: b\n".repeat(1_000_000).as_bytes());
     assert!(arrival.text.is_empty());
     let ids: String = (0..50_000).map(|n| format!(" <{n}@x.example>\n")).collect();
-    let arrival = endures("50,000 references", format!("References:{ids}\n\nx").as_bytes());
+    let arrival = endures(format!("References:{ids}\n\nx").as_bytes());
     assert!(arrival.refers_to.len() <= header::IDS_MAX);
     let to: String = (0..50_000).map(|n| format!("a{n}@x.example,\n ")).collect();
-    assert!(endures("50,000 recipients", format!("To: {to}\n\nx").as_bytes()).to.len() <= 64);
+    assert!(endures(format!("To: {to}\n\nx").as_bytes()).to.len() <= 64);
     let comment = format!("From: {}x{} <b@b.example>\n\nx", "(".repeat(60_000), ")".repeat(60_000));
-    endures("60,000 comments in one another", comment.as_bytes());
+    endures(comment.as_bytes());
     let words = format!("Subject: {}\n\nx", "=?utf-8?q?a?= ".repeat(9_000));
-    endures("9,000 encoded words", words.as_bytes());
+    endures(words.as_bytes());
     let attributes = format!("Content-Type: text/plain; {}\n\nx", "a*0*=b; ".repeat(15_000));
-    endures("15,000 attributes", attributes.as_bytes());
+    endures(attributes.as_bytes());
 }
 
 #[test]
@@ -113,23 +106,23 @@ fn endless_prose_and_reports_are_cut() {
     let named: String =
         (0..60_000).map(|n| format!("<a{n}@x.example>: 550 5.1.1 gone\n")).collect();
     let head = "From: mailer-daemon@x.example\nSubject: failure notice\n\n";
-    assert_eq!(endures("60,000 named", format!("{head}{named}").as_bytes()).failures.len(), 1);
+    assert_eq!(endures(format!("{head}{named}").as_bytes()).failures.len(), 1);
     let blocks =
         "Final-Recipient: rfc822; a@x.example\nAction: failed\nStatus: 5.1.1\n\n".repeat(15_000);
     let head = "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n\n";
-    let arrival = endures("15,000 blocks", format!("{head}{blocks}").as_bytes());
+    let arrival = endures(format!("{head}{blocks}").as_bytes());
     assert_eq!(arrival.failures.len(), report::FAILURES_MAX);
-    endures("a line of a megabyte", "x".repeat(1 << 20).as_bytes());
+    endures("x".repeat(1 << 20).as_bytes());
     let html = format!("Content-Type: text/html\n\n{}", "<div>&amp;".repeat(100_000));
-    endures("100,000 tags", html.as_bytes());
-    endures("attributions without end", format!("\n{}", "On x\n".repeat(200_000)).as_bytes());
+    endures(html.as_bytes());
+    endures(format!("\n{}", "On x\n".repeat(200_000)).as_bytes());
 }
 
 #[test]
 fn what_stands_behind_the_first_mebibyte_is_not_read() {
     let mut raw = b"Subject: x\nMessage-ID: <2@b.example>\n\nHello\n".to_vec();
     raw.resize(300 * 1024 * 1024, b'x');
-    let whole = endures("300 MiB", &raw);
+    let whole = endures(&raw);
     assert_eq!(whole.key, read(&raw[..OCTETS_MAX], 0).key);
 }
 
