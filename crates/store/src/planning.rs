@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::db::sql;
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError};
+use crate::{ReckonedBy, Store, StoreError};
 
 /// One message that might be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,19 +94,6 @@ pub struct DayPlan {
     pub campaigns: Vec<PlanEntry>,
     /// The messages.
     pub messages: Vec<NewMessage>,
-}
-
-/// How an active mailbox stood when its room was reckoned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReckonedBy {
-    /// The mailbox.
-    pub mailbox_id: i64,
-    /// What easing left of its allowance.
-    pub ease_percent: u32,
-    /// Whether one message had to show first that it is well.
-    pub probe: bool,
-    /// Mail that a person has sent from it on that day.
-    pub manual: u32,
 }
 
 /// One mailbox's day in a plan.
