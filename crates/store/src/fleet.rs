@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, PauseReason};
 
 use crate::db::{BATCH, json_array, sql};
-use crate::health::{pause, tell};
+use crate::health::tell;
+use crate::pausing::{pause, stop};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
@@ -194,7 +195,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stops a mailbox until an operator mends its log-in or its configuration.
+    /// Stops a mailbox for what no message shows: its log-in, its configuration, its provider's word
+    /// on it before any message. Its domain or tenant with it, where that is what is refused.
     pub async fn stop_mailbox(
         &self,
         mailbox: i64,
@@ -203,7 +205,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        crate::health::stop(&transaction, mailbox, reason, because, now).await?;
+        stop(&transaction, mailbox, reason, because, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -215,9 +217,11 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Resumes every mailbox whose pause is over by itself; says how many.
+    /// Resumes every mailbox whose pause is over by itself; says how many. Whoever was slow for long
+    /// enough has its own rate again.
     pub async fn resume_due(&self, now: i64) -> Result<usize, StoreError> {
         let transaction = self.db.begin().await?;
+        crate::health::hasten(&transaction, now).await?;
         let due = transaction
             .query_all_raw(sql(
                 "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= $1",

@@ -25,6 +25,7 @@ mod lease;
 mod moving;
 mod occasions;
 mod patient;
+mod pausing;
 mod people;
 mod planning;
 mod postgres;

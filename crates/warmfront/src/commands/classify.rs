@@ -1,117 +1,128 @@
-//! `classify`: what an answer or an arrival means, of a file or a line, without any books.
+//! `classify`: what an answer of a mail server means, and what Warmfront does about it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context as _;
-use serde::Deserialize;
+use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
 use serde_json::json;
-use warmfront_core::address::Address;
-use warmfront_core::inbound::{self, Inbound, Kind, Known};
-use warmfront_engine::clock::Clock;
-use warmfront_mail::arrival;
+use warmfront_core::answer::{self, Answer, Phase, Verdict};
 
+use super::inbound;
+use crate::cli::{Classify, SmtpAnswer};
 use crate::exit::{Done, Failure};
 use crate::print;
 
-/// What we sent, so that a report can be held against it.
-#[derive(Debug, Deserialize)]
-struct Sent {
-    #[serde(deserialize_with = "address")]
-    mailbox: Address,
-    sent: Vec<Message>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message {
-    #[serde(deserialize_with = "address")]
-    rcpt: Address,
-    message_id: Option<String>,
-    token: Option<String>,
-}
-
-/// One line of JSON for each file, whatever becomes of the others.
-pub(crate) fn inbound(files: &[PathBuf], sent: Option<&Path>) -> Done {
-    let sent = sent.map(read_sent).transpose().map_err(Failure::failed)?;
-    let now = Clock::Wall.now();
-    let mut has_failed = false;
-    for file in files {
-        match std::fs::read(file) {
-            Ok(octets) => {
-                let arrival = arrival::read(&octets, now);
-                say(file, inbound::classify(&arrival), sent.as_ref());
-            }
-            Err(error) => {
-                has_failed = true;
-                print::note(format!("error: {}: cannot be read: {error}", file.display()));
-            }
-        }
+pub(crate) fn classify(command: Classify, json: bool) -> Done {
+    match command {
+        Classify::Smtp(SmtpAnswer { csv: Some(file), .. }) => file_of_answers(&file, json),
+        Classify::Smtp(asked) => one(&asked, json),
+        Classify::Inbound { files, sent } => inbound::inbound(&files, sent.as_deref()),
     }
-    if has_failed { Err(Failure::Said(1)) } else { Ok(()) }
 }
 
-fn say(file: &Path, inbound: Inbound, sent: Option<&Sent>) {
-    let (inbound, message_id) = match sent {
-        Some(sent) => sent.judge(inbound),
-        None => {
-            let first = inbound.names.first().cloned();
-            (inbound, first)
-        }
-    };
-    print::say_json(&json!({
-        "file": file.display().to_string(),
-        "kind": inbound.kind.as_str(),
-        "status": inbound.status.map(|status| status.to_string()),
-        "recipient": inbound.recipients.first(),
-        "message_id": message_id,
-        "return_date": inbound.return_on.map(|day| day.to_string()),
-        "effects": inbound.effects,
-    }));
+fn one(asked: &SmtpAnswer, json: bool) -> Done {
+    let words = asked.answer.join(" ");
+    let given = Answer::parse(asked.phase, &words);
+    let provider = asked.provider.as_deref();
+    if let Some(name) = provider.filter(|name| !answer::has_rules_for(name)) {
+        print::note(format!("no rule is about `{name}`: judged by the general ones"));
+    }
+    let verdict = answer::classify(&given, provider);
+    if json {
+        print::say_json(&as_json(&given, provider, &verdict));
+        return Ok(());
+    }
+    let (scope, action, rule) = (verdict.scope, verdict.action, verdict.rule);
+    let known = if verdict.is_unknown() { " (no rule knows this answer)" } else { "" };
+    print::say(format!("concerns  {}", scope.as_str()));
+    print::say(format!("asks for  {}{known}", action.as_str()));
+    print::say(format!("follows   {}", answer::consequence(&given, &verdict)));
+    print::say(format!("rule      {}", rule.name));
+    print::say(format!("source    {}", rule.source));
+    Ok(())
 }
 
-fn read_sent(file: &Path) -> anyhow::Result<Sent> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{}: cannot be read", file.display()))?;
-    serde_json::from_str(&text).with_context(|| {
-        format!(
-            "{}: not what was sent; it looks like {{\"mailbox\": \"ann@a.example\", \"sent\": \
-             [{{\"rcpt\": \"bob@b.example\", \"message_id\": \"<1@a.example>\", \"token\": \"…\"}}]}}",
-            file.display()
-        )
+fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_json::Value {
+    json!({
+        "provider": provider,
+        "phase": given.phase.as_str(),
+        "code": given.code,
+        "enhanced": given.enhanced.map(|code| code.to_string()),
+        "text": given.text,
+        "scope": verdict.scope.as_str(),
+        "action": verdict.action.as_str(),
+        "mark": verdict.rule.mark.map(answer::Mark::as_str),
+        "unknown": verdict.is_unknown(),
+        "follows": answer::consequence(given, verdict).to_string(),
+        "rule": verdict.rule.name,
+        "source": verdict.rule.source,
     })
 }
 
-fn address<'de, D: serde::Deserializer<'de>>(text: D) -> Result<Address, D::Error> {
-    let text = String::deserialize(text)?;
-    Address::parse(&text).map_err(serde::de::Error::custom)
-}
-
-impl Sent {
-    /// An arrival in the light of what was sent, and the message it is about.
-    fn judge(&self, inbound: Inbound) -> (Inbound, Option<String>) {
-        let named = self.sent.iter().rev().find(|message| message.is_named_by(&inbound));
-        let from = inbound.from.clone();
-        let to_sender =
-            || self.sent.iter().rev().find(|message| Some(&message.rcpt) == from.as_ref());
-        let about = named.or_else(|| inbound.kind.is_no().then(to_sender).flatten());
-        let is_lately = self.sent.iter().any(|sent| inbound.recipients.contains(&sent.rcpt));
-        let known = match about {
-            _ if from.as_ref() == Some(&self.mailbox) => Known::Own,
-            Some(message) => Known::Message(message.rcpt.clone()),
-            None if inbound.kind.is_report() && is_lately => Known::Lately,
-            None => Known::Nothing,
-        };
-        let inbound = inbound.judged(&known);
-        let id = about.filter(|_| inbound.kind != Kind::Unrelated);
-        (inbound, id.and_then(|message| message.message_id.clone()))
+/// Prints a file back with two columns more: `scope` and `action`. As JSON: a line for each row.
+fn file_of_answers(file: &Path, json: bool) -> Done {
+    let broken = |what: String| Failure::Failed(anyhow::anyhow!("{}: {what}", file.display()));
+    let source = std::fs::File::open(file).map_err(|error| broken(error.to_string()))?;
+    let mut rows = ReaderBuilder::new().flexible(true).from_reader(source);
+    let headings = rows.byte_headers().map_err(|error| broken(error.to_string()))?.clone();
+    let columns = Columns::find(&headings).map_err(broken)?;
+    let mut out = WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut write = |row: &ByteRecord, scope: &str, action: &str| {
+        // A row that is too short is filled up, or the new cells would stand in the wrong columns.
+        let missing = headings.len().saturating_sub(row.len());
+        let filled = row.iter().chain(std::iter::repeat_n(&b""[..], missing));
+        let cells = filled.chain([scope.as_bytes(), action.as_bytes()]);
+        out.write_record(cells).map_err(|error| broken(error.to_string()))
+    };
+    write(&headings, "scope", "action")?;
+    let (mut count, mut unknown) = (0, 0);
+    for row in rows.byte_records() {
+        let row = row.map_err(|error| broken(error.to_string()))?;
+        let (given, provider) = columns.read(&row);
+        let verdict = answer::classify(&given, Some(&provider));
+        count += 1;
+        unknown += u64::from(verdict.is_unknown());
+        if json {
+            print::say_json(&as_json(&given, Some(&provider), &verdict));
+        }
+        write(&row, verdict.scope.as_str(), verdict.action.as_str())?;
     }
+    if !json {
+        let text = out.into_inner().map_err(|error| broken(error.to_string()))?;
+        print::say(String::from_utf8_lossy(&text).trim_end());
+    }
+    print::note(format!("{}, {unknown} of them known to no rule", print::counted(count, "answer")));
+    Ok(())
 }
 
-impl Message {
-    fn is_named_by(&self, inbound: &Inbound) -> bool {
-        let bare = |id: &str| id.trim().trim_start_matches('<').trim_end_matches('>').to_owned();
-        let id = self.message_id.as_deref().map(bare);
-        let is_id = |name: &String| id.as_ref().is_some_and(|id| *id == bare(name));
-        let is_token = |token: &String| self.token.as_ref() == Some(token);
-        inbound.names.iter().any(is_id) || inbound.tokens.iter().any(is_token)
+/// Where in a row the answer stands.
+struct Columns {
+    provider: Option<usize>,
+    phase: Option<usize>,
+    answer: usize,
+}
+
+impl Columns {
+    fn find(headings: &ByteRecord) -> Result<Self, String> {
+        let find = |name: &str| {
+            let is_it = |cell: &[u8]| {
+                let cell = String::from_utf8_lossy(cell);
+                cell.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name)
+            };
+            headings.iter().position(is_it)
+        };
+        let answer = find("text_example").ok_or(
+            "has no column `text_example`; write a heading with `provider,phase,text_example`",
+        )?;
+        Ok(Self { provider: find("provider"), phase: find("phase"), answer })
+    }
+
+    /// A phase nobody knows is that of a report: the answer to what is not known.
+    fn read(&self, row: &ByteRecord) -> (Answer, String) {
+        let cell = |column: Option<usize>| {
+            let cell = column.and_then(|column| row.get(column)).unwrap_or_default();
+            String::from_utf8_lossy(cell).into_owned()
+        };
+        let phase = Phase::from_word(&cell(self.phase)).unwrap_or(Phase::Ndr);
+        (Answer::parse(phase, &cell(Some(self.answer))), cell(self.provider))
     }
 }

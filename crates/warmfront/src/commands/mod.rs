@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod classify;
 mod demo;
+mod inbound;
 mod init;
 mod ledger;
 mod mailbox;
@@ -15,7 +16,7 @@ mod status;
 mod store;
 mod suppress;
 
-use crate::cli::{Books, Classify, Cli, Command, Global};
+use crate::cli::{Books, Cli, Command, Global};
 use crate::exit::{Done, Failure};
 
 /// Does what was typed.
@@ -40,9 +41,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Status => status::status(global).await,
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
         Command::Audit => audit::audit(global).await,
-        Command::Classify(Classify::Inbound { files, sent }) => {
-            classify::inbound(&files, sent.as_deref())
-        }
+        Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
