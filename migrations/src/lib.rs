@@ -24,6 +24,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0002_moves.sql"),
                 postgres: include_str!("../postgres/0002_moves.sql"),
             }),
+            Box::new(Sql {
+                name: "0006_workers",
+                sqlite: include_str!("../sqlite/0006_workers.sql"),
+                postgres: include_str!("../postgres/0006_workers.sql"),
+            }),
         ]
     }
 }

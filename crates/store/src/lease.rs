@@ -3,8 +3,6 @@
 //! The epoch grows with every new holder and fences the old one out: whatever it still wants to
 //! write names an epoch that is over.
 
-use std::collections::BTreeMap;
-
 use sea_orm::ConnectionTrait as _;
 
 use crate::db::sql;
@@ -122,28 +120,6 @@ impl Store {
             ))
             .await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// The daemons that share these books at `now`, by the leases they hold, and the addresses of
-    /// those mailboxes. Of a file's one daemon its lock tells (see [`Store::daemon`]).
-    pub async fn workers(&self, now: i64) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
-        let mut workers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        if !self.db.is_shared() {
-            return Ok(workers);
-        }
-        let rows = self
-            .db
-            .read
-            .query_all_raw(sql(
-                "SELECT lease_owner AS owner, address FROM mailboxes
-                 WHERE lease_expires_at > $1 ORDER BY address",
-                [now.into()],
-            ))
-            .await?;
-        for row in &rows {
-            workers.entry(row.read("owner")?).or_default().push(row.read("address")?);
-        }
-        Ok(workers)
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor

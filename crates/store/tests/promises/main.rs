@@ -29,3 +29,4 @@ mod rows;
 mod scene;
 mod server;
 mod sharing;
+mod workers;
