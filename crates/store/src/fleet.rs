@@ -175,13 +175,6 @@ impl Store {
         rows(&self.db.read).await
     }
 
-    /// The address of a mailbox.
-    pub async fn mailbox_address(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
-        let query = sql("SELECT address FROM mailboxes WHERE id = $1", [mailbox.into()]);
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.read("address")).transpose()?)
-    }
-
     /// Pauses an active mailbox at the operator's word.
     pub async fn pause_mailbox(
         &self,

@@ -2,7 +2,7 @@
 
 use warmfront_store::{LOST_AFTER_MS, Store};
 
-use crate::books::{Books, Database, HOUR, NOW};
+use crate::books::{Books, Database, HOUR, NOW, for_each_database};
 
 /// Each with what it holds, in one line.
 async fn known(store: &Store, now: i64) -> Vec<String> {
@@ -54,4 +54,24 @@ async fn of_a_files_one_daemon_its_lock_tells_and_no_row() {
     assert_eq!(books.rows("SELECT owner FROM workers").await, [""; 0]);
     assert_eq!(known(&books.store, NOW).await, [""; 0]);
     books.store.dismiss_worker("one").await.unwrap();
+}
+
+#[tokio::test]
+async fn mailboxes_are_leased_together_each_by_its_own_epoch() {
+    for_each_database(async |books| {
+        books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
+        let (store, mailboxes) = (&books.store, books.mailboxes().await);
+        assert_eq!(store.lease_all(&[], "one", NOW, 100).await.unwrap(), []);
+        store.lease(mailboxes[0], "two", NOW, 100).await.unwrap().unwrap();
+        let ours = store.lease(mailboxes[2], "one", NOW, 100).await.unwrap().unwrap();
+        store.release(ours).await.unwrap();
+        let leased = store.lease_all(&mailboxes, "one", NOW, 100).await.unwrap();
+        let leased: Vec<_> =
+            leased.iter().map(|(lease, address)| (lease.epoch, address.as_str())).collect();
+        assert_eq!(leased, [(1, "bea@one.test"), (2, "cas@one.test")]);
+        let query = "SELECT address, lease_owner FROM mailboxes ORDER BY address";
+        let want = ["ann@one.test two", "bea@one.test one", "cas@one.test one"];
+        assert_eq!(books.rows(query).await, want);
+    })
+    .await;
 }
