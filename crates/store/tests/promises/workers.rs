@@ -1,5 +1,9 @@
-//! Who works on books that several daemons share.
+//! Who works on books that several daemons share, and who holds whom up.
 
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait as _;
+use tokio::time::timeout;
 use warmfront_store::{LOST_AFTER_MS, Store};
 
 use crate::books::{Books, Database, HOUR, NOW, for_each_database};
@@ -74,4 +78,23 @@ async fn mailboxes_are_leased_together_each_by_its_own_epoch() {
         assert_eq!(books.rows(query).await, want);
     })
     .await;
+}
+
+#[tokio::test]
+async fn whoever_finds_nothing_to_do_waits_for_nobody() {
+    for database in [Database::SqliteFile, Database::Postgres] {
+        let books = Books::open(database).await;
+        // Somebody else is alone in the books, for as long as they like.
+        let alone = match database {
+            Database::Postgres => "BEGIN; SELECT pg_advisory_xact_lock(1463898701, 2)",
+            Database::SqliteFile | Database::SqliteInMemory => "BEGIN IMMEDIATE",
+        };
+        books.raw.execute_unprepared(alone).await.unwrap();
+        let look = async {
+            assert_eq!(books.store.resume_due(NOW).await.unwrap(), 0);
+            assert_eq!(books.store.finish_campaigns(NOW).await.unwrap(), 0);
+        };
+        timeout(Duration::from_secs(5), look).await.expect("nobody waits");
+        books.raw.execute_unprepared("ROLLBACK").await.unwrap();
+    }
 }
