@@ -69,6 +69,29 @@ fn status_tells_who_works_though_nobody_holds_a_mailbox() {
     wait_within(std::time::Duration::from_secs(75), "it is not heard of any more", gone);
 }
 
+/// Another machine's configuration may be older. Whoever looks from there changes nothing.
+#[test]
+fn a_command_changes_nothing_of_the_fleet_under_a_daemon_at_work() {
+    let cluster = Cluster::start();
+    let pair = Pair::new(&cluster, Fleet::of(2));
+    let mut daemon = pair.one(0, &["run"]);
+    let here = || pair.scene.installation.run(&["status", "--json"]).done().json();
+    wait_until("it is at work", || here()["workers"].as_array().is_some_and(|all| all.len() == 1));
+    let whole =
+        std::fs::read_to_string(pair.elsewhere.file("warmfront.toml")).expect("it is there");
+    let (first, second) = whole.rsplit_once("[[mailbox]]").expect("two mailboxes");
+    assert!(second.contains("sender2"));
+    pair.elsewhere.write("warmfront.toml", format!("{first}[limits]\ncompany_per_day = 1\n"));
+    let there = pair.elsewhere.run(&["status"]).done();
+    let note = format!("warmfront.toml is not what process {} on", daemon.id());
+    assert!(there.err.contains(&note) && there.out.contains("2 of 2 mailboxes active"), "{there}");
+
+    daemon.terminate();
+    daemon.ended_well("asked to end");
+    let there = pair.elsewhere.run(&["status"]).done();
+    assert!(there.out.contains("1 of 2 mailboxes active"), "nobody minds: {there}");
+}
+
 /// Two daemons that have all mailboxes between them. Whoever comes too late finds none left, and then
 /// both start again.
 fn both_at_work(pair: &Pair) -> [Daemon; 2] {
