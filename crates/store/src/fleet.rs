@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, PauseReason};
 
 use crate::db::{BATCH, json_array, sql};
-use crate::health::{pause, tell};
+use crate::health::tell;
+use crate::pausing::{pause, stop};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
@@ -187,7 +188,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stops a mailbox until an operator mends its log-in or its configuration.
+    /// Stops a mailbox for what no message shows: its log-in, its configuration, its provider's word
+    /// on it before any message. Its domain or tenant with it, where that is what is refused.
     pub async fn stop_mailbox(
         &self,
         mailbox: i64,
@@ -196,7 +198,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        crate::health::stop(&transaction, mailbox, reason, because, now).await?;
+        stop(&transaction, mailbox, reason, because, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -208,15 +210,20 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Resumes every mailbox whose pause is over by itself; says how many. Holds nobody up where
-    /// there is none, as at most times.
+    /// Resumes every mailbox whose pause is over by itself; says how many. Whoever was slow for long
+    /// enough has its own rate again. Holds nobody up where there is neither, as at most times.
     pub async fn resume_due(&self, now: i64) -> Result<usize, StoreError> {
-        let over = || sql(PAUSES_OVER, [now.into()]);
-        if self.db.read.query_one_raw(over()).await?.is_none() {
+        if self.db.read.query_one_raw(sql(SOMETHING_IS_OVER, [now.into()])).await?.is_none() {
             return Ok(0);
         }
         let transaction = self.db.begin().await?;
-        let due = transaction.query_all_raw(over()).await?;
+        crate::health::hasten(&transaction, now).await?;
+        let due = transaction
+            .query_all_raw(sql(
+                "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= $1",
+                [now.into()],
+            ))
+            .await?;
         for row in &due {
             resume(&transaction, row.read("id")?, now).await?;
         }
@@ -271,7 +278,9 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     (warm_days, row.probe || health::probes_on_return(reason))
 }
 
-const PAUSES_OVER: &str = "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= $1";
+const SOMETHING_IS_OVER: &str = "
+    SELECT id FROM mailboxes
+    WHERE (state = 'paused' AND paused_until <= $1) OR slow_until <= $1 LIMIT 1";
 
 /// WHERE TRUE: without it SQLite takes ON for a join's.
 const WRITE_MAILBOXES: &str = "

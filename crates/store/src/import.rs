@@ -1,13 +1,15 @@
 //! A campaign folder becomes rows, all of them or none.
 
 use sea_orm::ConnectionTrait;
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use crate::campaigns::tell;
 use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite, stage};
+use crate::stage::{self, Staged};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,13 +140,13 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
-            return Ok(None);
-        };
-        let imported = write(&transaction, campaign, source, now).await?;
-        if imported.is_some() {
-            transaction.commit().await?;
+        let Some(begun) = self.begin_import(campaign, rows).await? else { return Ok(None) };
+        let imported = write(&begun.transaction, campaign, begun.source, now).await?;
+        match imported.is_some() {
+            true => begun.transaction.commit().await?,
+            false => begun.transaction.rollback().await?,
         }
+        close(begun.pool).await;
         Ok(imported)
     }
 
@@ -155,11 +157,10 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
-            return Ok(None);
-        };
-        let imported = write(&transaction, campaign, source, now).await?;
-        transaction.rollback().await?;
+        let Some(begun) = self.begin_import(campaign, rows).await? else { return Ok(None) };
+        let imported = write(&begun.transaction, campaign, begun.source, now).await?;
+        begun.transaction.rollback().await?;
+        close(begun.pool).await;
         Ok(imported)
     }
 
@@ -169,23 +170,39 @@ impl Store {
         &self,
         campaign: &NewCampaign,
         rows: Rows,
-    ) -> Result<Option<(Transaction, Source)>, StoreError> {
+    ) -> Result<Option<Begun>, StoreError> {
         if !self.db.is_shared() {
             let transaction = self.db.begin_unlocked().await?;
             transaction.execute_raw(sql(sqlite::CACHE_OF_AN_IMPORT, [])).await?;
-            return Ok(Some((transaction, Source::Coming(rows))));
+            return Ok(Some(Begun { transaction, source: Source::Coming(rows), pool: None }));
         }
-        let Some(transaction) = stage::begin(&self.db, rows).await? else { return Ok(None) };
+        let Some(Staged { transaction, pool }) = stage::begin(&self.db, rows).await? else {
+            return Ok(None);
+        };
         postgres::wait_to_import(&transaction).await?;
         if campaign.update {
             postgres::wait_to_be_alone(&transaction).await?;
         }
-        Ok(Some((transaction, Source::Staged)))
+        Ok(Some(Begun { transaction, source: Source::Staged, pool: Some(pool) }))
     }
 }
 
 /// The rows of a list, batch by batch; the last word is `None`.
 pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
+
+/// An import that has begun.
+struct Begun {
+    transaction: Transaction,
+    source: Source,
+    /// Of the connection that has the rows, where it is one of its own.
+    pool: Option<PgPool>,
+}
+
+async fn close(pool: Option<PgPool>) {
+    if let Some(pool) = pool {
+        pool.close().await;
+    }
+}
 
 /// Where the rows of an import are.
 enum Source {

@@ -25,6 +25,7 @@ mod lease;
 mod moving;
 mod occasions;
 mod patient;
+mod pausing;
 mod people;
 mod planning;
 mod postgres;
@@ -56,7 +57,8 @@ pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::people::Wish;
 pub use self::planning::{
-    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
+    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay,
+    SavedPlan,
 };
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};

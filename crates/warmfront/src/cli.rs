@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
+use warmfront_core::answer::Phase;
 use warmfront_store::Store;
 
 /// Self-hosted cold-email campaigns with honest mailbox warmup.
@@ -87,6 +88,9 @@ pub(crate) enum Command {
     },
     /// Prove that every imported row is in exactly one state.
     Audit,
+    /// What an answer of a mail server means, and what follows from it.
+    #[command(subcommand)]
+    Classify(Classify),
     /// Whom nobody writes to.
     #[command(subcommand)]
     Suppress(Suppress),
@@ -188,6 +192,36 @@ pub(crate) enum Books {
         /// configuration's folder. No password: set PGPASSWORD, or write it into ~/.pgpass.
         url: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Classify {
+    /// An answer in an SMTP session, or one that a bounce report quotes.
+    Smtp(SmtpAnswer),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SmtpAnswer {
+    /// The answer, code first, e.g. "550 5.1.1 User unknown"; lines parted by line breaks or `\n`.
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    pub(crate) answer: Vec<String>,
+    /// Whose server said it, e.g. microsoft365 or gmail-mx.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// In answer to what: connect, helo, starttls, auth, mail, rcpt, data, eod (the final dot), or
+    /// ndr where a report quotes it.
+    #[arg(long, default_value = "ndr", value_parser = phase)]
+    pub(crate) phase: Phase,
+    /// A file of answers, with columns `provider`, `phase` and `text_example`.
+    ///
+    /// Printed back with two columns more, `scope` and `action`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "phase"])]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+fn phase(text: &str) -> Result<Phase, String> {
+    let names = || Phase::ALL.map(Phase::as_str).join(", ");
+    Phase::from_word(text).ok_or_else(|| format!("no phase; it is one of {}", names()))
 }
 
 #[derive(Debug, Subcommand)]

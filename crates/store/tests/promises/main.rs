@@ -29,4 +29,5 @@ mod rows;
 mod scene;
 mod server;
 mod sharing;
+mod stops;
 mod workers;

@@ -3,6 +3,7 @@
 mod audit;
 mod campaign;
 mod check;
+mod classify;
 mod demo;
 mod init;
 mod ledger;
@@ -39,6 +40,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Status => status::status(global).await,
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
         Command::Audit => audit::audit(global).await,
+        Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
