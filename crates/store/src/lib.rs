@@ -38,6 +38,7 @@ mod sqlite;
 mod stage;
 mod suppressions;
 mod watermark;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -62,6 +63,7 @@ pub use self::planning::{
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::watermark::Watermark;
+pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};
 use crate::row::{Row as _, columns};
 use crate::scribe::Scribe;

@@ -30,3 +30,4 @@ mod scene;
 mod server;
 mod sharing;
 mod stops;
+mod workers;
