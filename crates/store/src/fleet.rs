@@ -104,7 +104,7 @@ columns!(MailboxRow {
     lease_expires_at,
 });
 
-const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
+pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
     probe, last_attempt_at, inbox_read_at, lease_owner,
     lease_expires_at";

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod fleet;
 mod foreign;
+mod funnel;
 mod group;
 mod health;
 mod import;
@@ -37,6 +38,7 @@ mod settle;
 mod sqlite;
 mod stage;
 mod suppressions;
+mod trail;
 mod watermark;
 mod workers;
 
@@ -51,6 +53,7 @@ pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
+pub use self::funnel::{Answered, Funnel, FunnelRow, People};
 pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
@@ -62,6 +65,9 @@ pub use self::planning::{
 };
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
+pub use self::trail::{
+    CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
+};
 pub use self::watermark::Watermark;
 pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};

@@ -25,6 +25,7 @@ mod plans;
 #[path = "../../../../tests/src/postgres.rs"]
 #[expect(unreachable_pub, reason = "the package of tests publishes it")]
 mod postgres;
+mod reasons;
 mod rows;
 mod scene;
 mod server;
