@@ -34,6 +34,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
                 postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),
             }),
+            Box::new(Sql {
+                name: "0006_workers",
+                sqlite: include_str!("../sqlite/0006_workers.sql"),
+                postgres: include_str!("../postgres/0006_workers.sql"),
+            }),
         ]
     }
 }

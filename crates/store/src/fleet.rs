@@ -176,13 +176,6 @@ impl Store {
         rows(&self.db.read).await
     }
 
-    /// The address of a mailbox.
-    pub async fn mailbox_address(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
-        let query = sql("SELECT address FROM mailboxes WHERE id = $1", [mailbox.into()]);
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.read("address")).transpose()?)
-    }
-
     /// Pauses an active mailbox at the operator's word.
     pub async fn pause_mailbox(
         &self,
@@ -218,8 +211,11 @@ impl Store {
     }
 
     /// Resumes every mailbox whose pause is over by itself; says how many. Whoever was slow for long
-    /// enough has its own rate again.
+    /// enough has its own rate again. Holds nobody up where there is neither, as at most times.
     pub async fn resume_due(&self, now: i64) -> Result<usize, StoreError> {
+        if self.db.read.query_one_raw(sql(SOMETHING_IS_OVER, [now.into()])).await?.is_none() {
+            return Ok(0);
+        }
         let transaction = self.db.begin().await?;
         crate::health::hasten(&transaction, now).await?;
         let due = transaction
@@ -281,6 +277,10 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
     (warm_days, row.probe || health::probes_on_return(reason))
 }
+
+const SOMETHING_IS_OVER: &str = "
+    SELECT id FROM mailboxes
+    WHERE (state = 'paused' AND paused_until <= $1) OR slow_until <= $1 LIMIT 1";
 
 /// WHERE TRUE: without it SQLite takes ON for a join's.
 const WRITE_MAILBOXES: &str = "

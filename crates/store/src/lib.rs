@@ -40,6 +40,7 @@ mod stage;
 mod suppressions;
 mod trail;
 mod watermark;
+mod workers;
 
 use std::path::PathBuf;
 
@@ -59,15 +60,16 @@ pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::people::Wish;
 pub use self::planning::{
-    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
+    Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
-pub use self::save_plan::ReckonedBy;
+pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };
 pub use self::watermark::Watermark;
+pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};
 use crate::row::{Row as _, columns};
 use crate::scribe::Scribe;

@@ -72,30 +72,6 @@ pub struct CompanyUse {
     pub used: u32,
 }
 
-/// A plan to save.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DayPlan {
-    /// The counting day.
-    pub day: String,
-    /// The moment it was made.
-    pub now: i64,
-    /// Its seed.
-    pub seed: i64,
-    /// The fleet's day.
-    pub mailboxes: Vec<SavedMailboxDay>,
-    /// What the rooms of the active ones were reckoned by. Where that has changed since, the plan is
-    /// not saved: it would give back what an answer has just taken.
-    pub reckoned_by: Vec<ReckonedBy>,
-    /// (sending domain, ceiling).
-    pub domains: Vec<(String, u32)>,
-    /// (tenant, ceiling).
-    pub tenants: Vec<(String, u32)>,
-    /// The campaigns' day.
-    pub campaigns: Vec<PlanEntry>,
-    /// The messages.
-    pub messages: Vec<NewMessage>,
-}
-
 /// One mailbox's day in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedMailboxDay {

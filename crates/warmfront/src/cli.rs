@@ -101,7 +101,7 @@ pub(crate) enum Command {
     },
     /// Prove that every imported row is in exactly one state.
     Audit,
-    /// What an answer of a mail server means, or a mail that came in, and what follows.
+    /// What an answer of a mail server means, or a mail that came in, and what follows from it.
     #[command(subcommand)]
     Classify(Classify),
     /// Whom nobody writes to.

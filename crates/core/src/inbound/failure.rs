@@ -6,7 +6,7 @@
 
 use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
 use super::{Action, Blame, Failure, Kind};
-use crate::answer::{self, Action as Asked, Answer, Enhanced, Mark, Phase, Scope};
+use crate::answer::{self, Answer, Enhanced, Mark, Phase, Scope};
 use crate::text;
 
 /// What the report is.
@@ -124,31 +124,37 @@ fn by_status(status: Enhanced) -> Option<Cause> {
     Some(cause)
 }
 
-/// What the last server's words would have meant while we spoke to it. Its phase is not known;
-/// most answers that name a recipient are given to RCPT.
+/// What the rules for answers say of the last server's words.
 fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
     let is_final = status.is_none_or(|status| status.class == 5);
     let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
     let answer = Answer { enhanced: status, ..Answer::new(Phase::Ndr, code, &failure.diagnostic) };
     let verdict = answer::classify(&answer, None);
-    if verdict.rule.mark == Some(Mark::Quota) {
-        return Cause::Limit;
-    }
     match verdict.action {
-        Asked::SuppressRecipient | Asked::SuppressRecipientDomain => Cause::Address,
-        Asked::Accept | Asked::RetryLater | Asked::Reconnect => Cause::Moment,
-        Asked::SplitRecipients | Asked::VerifyDelivery => Cause::Moment,
-        Asked::DropMessage if matches!(verdict.scope, Scope::Recipient | Scope::Message) => {
-            Cause::Moment
+        answer::Action::SuppressRecipient | answer::Action::SuppressRecipientDomain => {
+            Cause::Address
         }
-        Asked::SlowMailbox
-        | Asked::PauseMailbox
-        | Asked::PauseDomain
-        | Asked::PauseTenant
-        | Asked::RefreshToken
-        | Asked::FixCredentials
-        | Asked::FixConfig
-        | Asked::DropMessage => Cause::Block,
+        answer::Action::Accept
+        | answer::Action::RetryLater
+        | answer::Action::Reconnect
+        | answer::Action::SplitRecipients
+        | answer::Action::VerifyDelivery => Cause::Moment,
+        answer::Action::SlowMailbox => Cause::Limit,
+        answer::Action::PauseMailbox | answer::Action::PauseTenant
+            if verdict.rule.mark == Some(Mark::Quota) =>
+        {
+            Cause::Limit
+        }
+        answer::Action::PauseMailbox
+        | answer::Action::PauseDomain
+        | answer::Action::PauseTenant
+        | answer::Action::RefreshToken
+        | answer::Action::FixCredentials
+        | answer::Action::FixConfig => Cause::Block,
+        answer::Action::DropMessage => match verdict.scope {
+            Scope::Recipient | Scope::Message | Scope::TransientServer => Cause::Moment,
+            Scope::Mailbox | Scope::Domain | Scope::Tenant | Scope::Ip => Cause::Block,
+        },
     }
 }
 

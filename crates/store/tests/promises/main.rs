@@ -31,3 +31,4 @@ mod scene;
 mod server;
 mod sharing;
 mod stops;
+mod workers;
