@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::db::sql;
 use crate::row::{Row as _, columns};
-use crate::{ReckonedBy, Store, StoreError};
+use crate::{Store, StoreError};
 
 /// One message that might be planned.
 #[derive(Clone, Debug, PartialEq, Eq)]

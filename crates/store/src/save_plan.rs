@@ -45,19 +45,6 @@ pub struct ReckonedBy {
     pub manual: u32,
 }
 
-/// How an active mailbox stood when its room was reckoned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReckonedBy {
-    /// The mailbox.
-    pub mailbox_id: i64,
-    /// What easing left of its allowance.
-    pub ease_percent: u32,
-    /// Whether one message had to show first that it is well.
-    pub probe: bool,
-    /// Mail that a person has sent from it on that day.
-    pub manual: u32,
-}
-
 impl Store {
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
     /// `false`: another planner was faster, or an answer has changed what a mailbox may do, and
