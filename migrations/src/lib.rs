@@ -25,6 +25,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("../postgres/0002_moves.sql"),
             }),
             Box::new(Sql {
+                name: "0003_inbound",
+                sqlite: include_str!("../sqlite/0003_inbound.sql"),
+                postgres: include_str!("../postgres/0003_inbound.sql"),
+            }),
+            Box::new(Sql {
                 name: "0004_slow_mailboxes",
                 sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
                 postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),

@@ -1,6 +1,7 @@
 //! What tests of several crates share.
 
 pub mod binary;
+pub mod endure;
 pub mod machine;
 pub mod postfix;
 pub mod postgres;

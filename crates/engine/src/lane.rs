@@ -201,14 +201,22 @@ impl<O: Submit> Lane<O> {
     }
 
     /// Hands a letter over, again on a new connection where the answer was about the old one.
-    async fn hand_over(&mut self, due: &DueMessage, composed: &Composed, now: Millis) -> Outcome {
-        let mut again = redone_at_most(due.first_attempt_at, now);
+    async fn hand_over(
+        &mut self,
+        due: &DueMessage,
+        composed: &Composed,
+        claimed_at: Millis,
+    ) -> Outcome {
+        let mut again = redone_at_most(due.first_attempt_at, claimed_at);
+        let mut now = claimed_at;
         loop {
             let mut marking =
                 Marking { office: &self.office, message: due.id, epoch: self.lease.epoch };
-            let now = self.office.clock.now().max(now);
             let outcome = self.out.submit(&composed.letter, now, &mut marking).await;
-            if again == 0 || !is_redone(&outcome, &self.mailbox.provider) {
+            now = self.office.clock.now().max(claimed_at);
+            // Whoever slept meanwhile may have lost the lease, and another has sent the letter.
+            let is_soon = now - claimed_at < REDO_SOON;
+            if again == 0 || !is_soon || !is_redone(&outcome, &self.mailbox.provider) {
                 return outcome;
             }
             again -= 1;
@@ -361,6 +369,9 @@ const AHEAD: u32 = 50;
 
 /// How often a message that is held is looked at again.
 const HELD_FOR: Millis = MINUTE;
+
+/// So soon after its claim a letter may be done again: well within what a lease lasts.
+const REDO_SOON: Millis = 20 * SECOND;
 
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;

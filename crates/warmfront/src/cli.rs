@@ -88,7 +88,7 @@ pub(crate) enum Command {
     },
     /// Prove that every imported row is in exactly one state.
     Audit,
-    /// What an answer of a mail server means, and what follows from it.
+    /// What an answer of a mail server means, or a mail that came in, and what follows.
     #[command(subcommand)]
     Classify(Classify),
     /// Whom nobody writes to.
@@ -198,6 +198,17 @@ pub(crate) enum Books {
 pub(crate) enum Classify {
     /// An answer in an SMTP session, or one that a bounce report quotes.
     Smtp(SmtpAnswer),
+    /// One line of JSON for each mail: what it is, whom it is about, what it does.
+    ///
+    /// Without --sent every report is taken at its word, as if the message it names were ours.
+    Inbound {
+        /// Mails as they came in, one a file.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What was sent, as JSON: {"mailbox", "sent": [{"rcpt", "message_id", "token"}]}.
+        #[arg(long, value_name = "FILE")]
+        sent: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod answers;
 mod books;
+mod classify;
 mod commands;
 mod config;
 mod first;

@@ -64,10 +64,7 @@ async fn whom_the_operator_stops_gets_nothing_more_and_is_not_suppressed() {
 /// Ada answers her first message.
 fn reply() -> Inbound {
     Inbound {
-        key: "k".to_owned(),
-        received_at: NOW + HOUR,
-        from: None,
-        about: Some("<0@one.test>".to_owned()),
-        kind: Kind::Reply,
+        names: vec!["<0@one.test>".to_owned()],
+        ..Inbound::told("k".to_owned(), NOW + HOUR, Kind::Reply)
     }
 }

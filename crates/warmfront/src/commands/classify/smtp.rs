@@ -1,4 +1,4 @@
-//! `classify`: what an answer of a mail server means, and what Warmfront does about it.
+//! `classify smtp`: what an answer of a mail server means, and what Warmfront does about it.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
 use serde_json::json;
 use warmfront_core::answer::{self, Answer, Phase, Verdict};
 
-use crate::cli::{Classify, SmtpAnswer};
+use crate::cli::SmtpAnswer;
 use crate::exit::{Done, Failure};
 use crate::print;
 
-pub(crate) fn classify(command: Classify, json: bool) -> Done {
-    match command {
-        Classify::Smtp(SmtpAnswer { csv: Some(file), .. }) => file_of_answers(&file, json),
-        Classify::Smtp(asked) => one(&asked, json),
+pub(crate) fn smtp(asked: &SmtpAnswer, json: bool) -> Done {
+    match &asked.csv {
+        Some(file) => file_of_answers(file, json),
+        None => one(asked, json),
     }
 }
 

@@ -1,0 +1,223 @@
+//! What a delivery report says went wrong: the address, the moment, or us.
+//!
+//! `Action` decides whether it failed at all. Then the words of the last server, where they leave
+//! no doubt, since the same status stands for different things at different servers; then the
+//! status (RFC 3463); then what the same words would mean in a session.
+
+use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
+use super::{Action, Blame, Failure, Kind};
+use crate::answer::{self, Action as Asked, Answer, Enhanced, Mark, Phase, Scope};
+use crate::text;
+
+/// What the report is.
+pub(super) fn kind(failure: &Failure) -> Kind {
+    match failure.action {
+        Some(Action::Delayed) => Kind::Delayed,
+        Some(Action::Done) => Kind::Unrelated,
+        Some(Action::Failed) | None => match cause(failure) {
+            Cause::Address => Kind::HardBounce,
+            Cause::Moment => Kind::SoftBounce,
+            Cause::Block | Cause::Limit => Kind::SenderBlock,
+        },
+    }
+}
+
+/// What a report that blames us blames us for.
+pub(super) fn blame(failure: &Failure) -> Blame {
+    match cause(failure) {
+        Cause::Limit => Blame::Limit,
+        Cause::Address | Cause::Moment | Cause::Block => Blame::Block,
+    }
+}
+
+/// Whether words say why something failed, and not just that it did.
+pub(super) fn tells_why(words: &str) -> bool {
+    let status = enhanced_in(words, |told| told.detail != 0);
+    status.is_some() || by_words(&text::folded(words)).is_some()
+}
+
+/// The status: that of the field, or where it only says "something", a better one in the words.
+pub(super) fn status(failure: &Failure) -> Option<Enhanced> {
+    let words = &failure.diagnostic;
+    match failure.status {
+        Some(vague) if vague.detail == 0 => {
+            let is_better = |told: &Enhanced| told.class == vague.class && told.detail != 0;
+            enhanced_in(words, is_better).or(Some(vague))
+        }
+        Some(status) => Some(status),
+        None => {
+            enhanced_in(words, |told| told.detail != 0).or_else(|| enhanced_in(words, |_| true))
+        }
+    }
+}
+
+/// Why it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The address takes no mail, now or ever.
+    Address,
+    /// Anything that may be over tomorrow, or that another message would not meet.
+    Moment,
+    /// We were refused.
+    Block,
+    /// We sent too much.
+    Limit,
+}
+
+fn cause(failure: &Failure) -> Cause {
+    // Apostrophes are curly where people are written to.
+    let words = text::folded(&failure.diagnostic.replace('’', "'"));
+    let status = status(failure);
+    let cause = status
+        .and_then(of_the_sender)
+        .or_else(|| by_words(&words))
+        .or_else(|| of_the_host(&words))
+        .or_else(|| status.and_then(by_status))
+        .unwrap_or_else(|| in_a_session(failure, status));
+    // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
+    let is_passing = status.is_some_and(|status| status.class == 4);
+    if is_passing && cause == Cause::Address { Cause::Moment } else { cause }
+}
+
+/// Codes for a host or a domain that takes no mail at all (RFC 7504, section 3).
+fn of_the_host(words: &str) -> Option<Cause> {
+    matches!(code_in(words), Some(521 | 556)).then_some(Cause::Address)
+}
+
+/// A sender's address or domain that is not believed (RFC 3463, section 3.2), which the words may
+/// well call unknown.
+fn of_the_sender(status: Enhanced) -> Option<Cause> {
+    matches!((status.subject, status.detail), (1, 7 | 8)).then_some(Cause::Block)
+}
+
+/// The first phrase found decides: what is said of us stands before what is said of the address,
+/// because a refused sender is often told that there is no such user.
+fn by_words(words: &str) -> Option<Cause> {
+    let tables: [(&[&str], Cause); 7] = [
+        (&LIMIT, Cause::Limit),
+        (&NOT_NOW, Cause::Moment),
+        (&SPAM, Cause::Block),
+        (&NO_SUCH_USER, Cause::Address),
+        (&POLICY, Cause::Block),
+        (&NO_SUCH_HOST, Cause::Address),
+        (&LATER, Cause::Moment),
+    ];
+    let found = |(phrases, _): &&(&[&str], Cause)| phrases.iter().any(|p| words.contains(p));
+    tables.iter().find(found).map(|(_, cause)| *cause)
+}
+
+/// RFC 3463, and what the registry of RFC 5248 and Microsoft have added.
+fn by_status(status: Enhanced) -> Option<Cause> {
+    let cause = match (status.subject, status.detail) {
+        // Sending limits of Microsoft's tenants; Google's daily limit.
+        (7, 232 | 233) | (4, 5) if status.class == 5 => Cause::Limit,
+        // A restricted recipient is not a refused sender: members only, moderated, too many.
+        (7, 124 | 129 | 133 | 134) | (7, 2 | 12 | 13) => Cause::Moment,
+        (7, detail) if status.class == 5 && detail != 27 => Cause::Block,
+        // Bad mailbox, system or syntax, moved, null MX (RFC 7505), Exchange's directory lookups.
+        (1, 1 | 2 | 3 | 6 | 10 | 351) | (2, 1) | (4, 4 | 310) | (7, 27) if status.class == 5 => {
+            Cause::Address
+        }
+        (0, 0) | (1 | 2 | 5, 0) => return None,
+        _ => Cause::Moment,
+    };
+    Some(cause)
+}
+
+/// What the last server's words would have meant while we spoke to it. Its phase is not known;
+/// most answers that name a recipient are given to RCPT.
+fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
+    let is_final = status.is_none_or(|status| status.class == 5);
+    let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
+    let answer = Answer { enhanced: status, ..Answer::new(Phase::Ndr, code, &failure.diagnostic) };
+    let verdict = answer::classify(&answer, None);
+    if verdict.rule.mark == Some(Mark::Quota) {
+        return Cause::Limit;
+    }
+    match verdict.action {
+        Asked::SuppressRecipient | Asked::SuppressRecipientDomain => Cause::Address,
+        Asked::Accept | Asked::RetryLater | Asked::Reconnect => Cause::Moment,
+        Asked::SplitRecipients | Asked::VerifyDelivery => Cause::Moment,
+        Asked::DropMessage if matches!(verdict.scope, Scope::Recipient | Scope::Message) => {
+            Cause::Moment
+        }
+        Asked::SlowMailbox
+        | Asked::PauseMailbox
+        | Asked::PauseDomain
+        | Asked::PauseTenant
+        | Asked::RefreshToken
+        | Asked::FixCredentials
+        | Asked::FixConfig
+        | Asked::DropMessage => Cause::Block,
+    }
+}
+
+/// The first enhanced status code of class 4 or 5 anywhere in a text that is one to look for:
+/// `(#5.1.1)`, `smtp;550 5.1.1`.
+fn enhanced_in(text: &str, is_wanted: impl Fn(&Enhanced) -> bool) -> Option<Enhanced> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
+    text.split(|c: char| !is_part(c))
+        .filter(|word| (5..=9).contains(&word.len()) && word.starts_with(['4', '5']))
+        .filter_map(|word| Enhanced::parse(word.trim_end_matches('.')))
+        .find(is_wanted)
+}
+
+/// The first reply code of class 4 or 5 that stands alone in a text.
+fn code_in(text: &str) -> Option<u16> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.')
+        .filter(|word| word.len() == 3)
+        .find_map(|word| word.parse().ok().filter(|code| (400..=599).contains(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: &str, diagnostic: &str, want: Cause) {
+        let failure = Failure {
+            status: Enhanced::parse(status),
+            diagnostic: diagnostic.to_owned(),
+            ..Failure::default()
+        };
+        assert_eq!(cause(&failure), want, "{status} {diagnostic}");
+    }
+
+    #[test]
+    fn the_words_of_the_last_server_decide_then_the_status() {
+        use Cause::{Address, Block, Limit, Moment};
+        check("5.1.1", "smtp; 550 5.1.1 <a@b.example> no such user here", Address);
+        check("5.1.1", "", Address);
+        check("4.1.1", "", Moment);
+        check("4.1.1", "450 4.1.1 user unknown", Moment);
+        check("5.2.2", "smtp; 552 5.2.2 mailbox full", Moment);
+        check("5.2.2", "", Moment);
+        check("5.2.1", "", Address);
+        check("5.7.1", "smtp; 550 5.7.1 message refused", Block);
+        check("5.7.26", "", Block);
+        check("5.1.8", "", Block);
+        check("5.7.1", "smtp; 550 5.7.1 <a@b.example> user unknown", Address);
+        check("5.1.1", "smtp; 550 5.1.1 blocked, see spamhaus.org", Block);
+        check("5.7.233", "", Limit);
+        check("5.4.5", "Daily user sending limit exceeded", Limit);
+        check("5.7.129", "restricted to senders inside", Moment);
+        check("5.1.10", "", Address);
+        check("5.4.4", "Host or domain name not found", Address);
+        check("4.4.7", "message expired", Moment);
+        check("5.3.4", "", Moment);
+        check("5.0.0", "smtp; 550 5.1.1 gone", Address);
+        check("5.0.0", "550 it did not work", Moment);
+        check("", "said: 550 sorry, no mailbox here by that name. (#5.1.1)", Address);
+        check("", "it is said to be snowing", Moment);
+    }
+
+    #[test]
+    fn a_status_is_found_wherever_it_stands() {
+        let found = |text: &str| enhanced_in(text, |_| true).map(|status| status.to_string());
+        assert_eq!(found("smtp;550 5.1.10 RESOLVER").as_deref(), Some("5.1.10"));
+        assert_eq!(found("sorry (#5.1.1)").as_deref(), Some("5.1.1"));
+        assert_eq!(found("550-5.7.26 This mail").as_deref(), Some("5.7.26"));
+        assert_eq!(found("host 5.6.7.8 said"), None);
+        assert_eq!(found("version 10.5.1.1"), None);
+    }
+}
