@@ -60,9 +60,9 @@ pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::people::Wish;
 pub use self::planning::{
-    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay,
-    SavedPlan,
+    Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
+pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::trail::{

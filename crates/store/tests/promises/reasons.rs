@@ -161,11 +161,8 @@ async fn a_funnel_counts_people_who_replied_once_and_no_machine() {
         scene.send(3, NOW + HOUR, rejected("recipient"), None).await;
         scene.send(4, NOW + HOUR, deferred(NOW + HOUR), None).await;
         let arrival = |key: &str, about: &str, kind| Inbound {
-            key: key.to_owned(),
-            received_at: NOW + HOUR,
-            from: None,
-            about: Some(about.to_owned()),
-            kind,
+            names: vec![about.to_owned()],
+            ..Inbound::told(key.to_owned(), NOW + HOUR, kind)
         };
         let ann = [
             arrival("1", "<0@one.test>", Kind::AutoReply),

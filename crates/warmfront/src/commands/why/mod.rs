@@ -95,7 +95,7 @@ async fn who_runs(app: &App) -> Result<Option<String>, Failure> {
         return Ok(Some(owner));
     }
     let workers = app.store.workers(app.now()).await?;
-    let owners: Vec<String> = workers.into_keys().collect();
+    let owners: Vec<String> = workers.into_iter().map(|worker| worker.owner).collect();
     Ok((!owners.is_empty()).then(|| owners.join(", ")))
 }
 
