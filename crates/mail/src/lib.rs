@@ -6,5 +6,7 @@
 
 pub mod compose;
 pub mod inbox;
+pub mod server;
 pub mod smtp;
 pub mod submit;
+mod tls;
