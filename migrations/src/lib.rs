@@ -24,6 +24,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0002_moves.sql"),
                 postgres: include_str!("../postgres/0002_moves.sql"),
             }),
+            Box::new(Sql {
+                name: "0003_inbound",
+                sqlite: include_str!("../sqlite/0003_inbound.sql"),
+                postgres: include_str!("../postgres/0003_inbound.sql"),
+            }),
         ]
     }
 }

@@ -1,4 +1,5 @@
-//! Characters that have no place in a text of one line, such as a name or a subject.
+//! Characters that have no place in a text of one line, such as a name or a subject, and texts made
+//! ready to be compared.
 
 /// Whether a character would break a line, turn it around or stand in it unseen: all control
 /// characters, the line and paragraph separators, and those that override the direction of writing
@@ -7,6 +8,13 @@
 pub fn is_out_of_line(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text as phrases are looked for in it: lower-case, every run of blanks a single one.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    let lower = text.to_lowercase();
+    lower.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

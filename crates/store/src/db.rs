@@ -86,7 +86,11 @@ impl Db {
         self.begin_by(&self.scribe).await
     }
 
-    async fn begin_by(&self, connection: &Connection) -> Result<Transaction, StoreError> {
+    /// The same by a connection of the caller's own.
+    pub(crate) async fn begin_by(
+        &self,
+        connection: &Connection,
+    ) -> Result<Transaction, StoreError> {
         // PostgreSQL is told its isolation with each connection: here it would be one more question.
         let mode = (!self.is_shared()).then_some(SqliteTransactionMode::Immediate);
         let options =

@@ -1,13 +1,13 @@
 //! A campaign folder becomes rows, all of them or none.
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::ConnectionTrait;
 use tokio::sync::mpsc;
 
 use crate::campaigns::tell;
 use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite, stage};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,8 +138,10 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.begin_import(campaign).await?;
-        let imported = write(&transaction, campaign, rows, now).await?;
+        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
+            return Ok(None);
+        };
+        let imported = write(&transaction, campaign, source, now).await?;
         if imported.is_some() {
             transaction.commit().await?;
         }
@@ -153,30 +155,45 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let transaction = self.begin_import(campaign).await?;
-        let imported = write(&transaction, campaign, rows, now).await?;
+        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
+            return Ok(None);
+        };
+        let imported = write(&transaction, campaign, source, now).await?;
         transaction.rollback().await?;
         Ok(imported)
     }
 
     /// An import works on rows that nobody sees yet, beside all others; one that changes what is
     /// there is alone from the first.
-    async fn begin_import(&self, campaign: &NewCampaign) -> Result<Transaction, StoreError> {
-        let transaction = self.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
-        if self.db.is_shared() {
-            postgres::wait_to_import(&transaction).await?;
-            if campaign.update {
-                postgres::wait_to_be_alone(&transaction).await?;
-            }
-        } else {
+    async fn begin_import(
+        &self,
+        campaign: &NewCampaign,
+        rows: Rows,
+    ) -> Result<Option<(Transaction, Source)>, StoreError> {
+        if !self.db.is_shared() {
+            let transaction = self.db.begin_unlocked().await?;
             transaction.execute_raw(sql(sqlite::CACHE_OF_AN_IMPORT, [])).await?;
+            return Ok(Some((transaction, Source::Coming(rows))));
         }
-        Ok(transaction)
+        let Some(transaction) = stage::begin(&self.db, rows).await? else { return Ok(None) };
+        postgres::wait_to_import(&transaction).await?;
+        if campaign.update {
+            postgres::wait_to_be_alone(&transaction).await?;
+        }
+        Ok(Some((transaction, Source::Staged)))
     }
 }
 
 /// The rows of a list, batch by batch; the last word is `None`.
 pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
+
+/// Where the rows of an import are.
+enum Source {
+    /// Yet to come.
+    Coming(Rows),
+    /// In the table `staged`, all of them.
+    Staged,
+}
 
 /// What the rows of an import came to.
 #[derive(Debug, Default)]
@@ -202,7 +219,7 @@ pub(crate) struct Import<'a> {
 async fn write(
     transaction: &Transaction,
     campaign: &NewCampaign,
-    rows: Rows,
+    source: Source,
     now: i64,
 ) -> Result<Option<Imported>, StoreError> {
     let (id, is_new) = write_campaign(transaction, campaign, now).await?;
@@ -217,9 +234,9 @@ async fn write(
         .ok_or_else(|| StoreError::Inconsistent("an import was not written".to_owned()))?
         .read("id")?;
     let import = Import { db: transaction, campaign: id, import, update: campaign.update, now };
-    let written = match transaction.get_database_backend() {
-        DbBackend::Postgres => import_staged::write(&import, rows).await?,
-        _ => import_rows::write(&import, rows).await?,
+    let written = match source {
+        Source::Coming(rows) => import_rows::write(&import, rows).await?,
+        Source::Staged => Some(import_staged::write(&import).await?),
     };
     let Some(Written { summary, blocked }) = written else { return Ok(None) };
     inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;

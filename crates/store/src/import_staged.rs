@@ -1,32 +1,16 @@
-//! The rows of an import into PostgreSQL: staged in a table of the transaction's own, then written
-//! by few statements over all of them.
-//!
-//! Staged as JSON, not by COPY: sea-orm lends out no connection in the midst of a transaction, and
-//! staging is the smaller part (keys and their checks are the larger).
+//! The rows of an import into PostgreSQL, by few statements over all of them: they stand in a table
+//! of the transaction's own (see `stage.rs`).
 
 use sea_orm::ConnectionTrait as _;
 
-use crate::db::{json_array, sql};
-use crate::import::{ABOVE, BEFORE, Import, REASONS_MAX, Rows, Written};
+use crate::db::sql;
+use crate::import::{BEFORE, Import, REASONS_MAX, Written};
 use crate::row::Row as _;
-use crate::{ImportRow, ImportSummary, StoreError, postgres};
+use crate::{ImportSummary, StoreError, postgres};
 
-/// Writes the rows once all have come; `None` where they end without a last word.
-pub(crate) async fn write(
-    import: &Import<'_>,
-    mut rows: Rows,
-) -> Result<Option<Written>, StoreError> {
+/// Writes the rows of the table `staged`.
+pub(crate) async fn write(import: &Import<'_>) -> Result<Written, StoreError> {
     let Import { db, campaign, update, now, .. } = *import;
-    db.execute_raw(sql(NEW_STAGE, [])).await?;
-    loop {
-        match rows.recv().await {
-            Some(Some(rows)) => stage(import, &rows).await?,
-            Some(None) => break,
-            None => return Ok(None),
-        }
-    }
-    // What is planned next must know that the stage is not empty.
-    db.execute_raw(sql("ANALYZE staged", [])).await?;
     db.execute_raw(sql(NEW_PROSPECTS, [])).await?;
     let updated = match update {
         true => db.query_all_raw(sql(UPDATE_ENROLMENTS, [campaign.into()])).await?,
@@ -61,61 +45,8 @@ pub(crate) async fn write(
         }
     }
     blocked.truncate(REASONS_MAX);
-    Ok(Some(Written { summary, blocked }))
+    Ok(Written { summary, blocked })
 }
-
-async fn stage(import: &Import<'_>, rows: &[ImportRow]) -> Result<(), StoreError> {
-    let rows: Vec<Staged<'_>> = rows.iter().map(staged).collect();
-    import.db.execute_raw(sql(STAGE, [json_array(&rows)?.into()])).await?;
-    Ok(())
-}
-
-/// A row as one JSON array: line, outcome unless it is a prospect, reason; address, domain,
-/// company, attributes, zone; why its texts cannot be written.
-type Staged<'a> = (
-    u64,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-);
-
-fn staged(row: &ImportRow) -> Staged<'_> {
-    match row {
-        ImportRow::Prospect { line, address, domain, company, attributes, zone, blocked } => (
-            *line,
-            None,
-            None,
-            Some(address),
-            Some(domain),
-            company.as_deref(),
-            Some(attributes),
-            Some(zone),
-            blocked.as_deref(),
-        ),
-        ImportRow::Rejected { line, reason } => {
-            (*line, Some("rejected"), Some(reason), None, None, None, None, None, None)
-        }
-        ImportRow::Duplicate { line } => {
-            (*line, Some("duplicate"), Some(ABOVE), None, None, None, None, None, None)
-        }
-    }
-}
-
-const NEW_STAGE: &str = "
-    CREATE TEMPORARY TABLE staged (
-        line BIGINT, outcome TEXT, reason TEXT, address TEXT COLLATE \"C\", domain TEXT, company TEXT,
-        attributes TEXT, zone TEXT, blocked TEXT
-    ) ON COMMIT DROP";
-
-const STAGE: &str = "
-    INSERT INTO staged
-    SELECT CAST(value ->> 0 AS BIGINT), value ->> 1, value ->> 2, value ->> 3, value ->> 4,
-           value ->> 5, value ->> 6, value ->> 7, value ->> 8 FROM json_each($1)";
 
 /// In the order of the list, as everywhere: who stands first is written to first.
 const NEW_PROSPECTS: &str = "

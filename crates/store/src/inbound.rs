@@ -1,11 +1,13 @@
 //! What came in, recorded once, and what it does to enrolments and mailboxes.
 
+use jiff::tz::TimeZone;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use warmfront_core::address::Address;
 use warmfront_core::health::Blow;
-use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
 use warmfront_core::span::DAY;
 
-use crate::db::sql;
+use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
 
@@ -72,23 +74,31 @@ async fn record(
     arrival: &Inbound,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    let named = match &arrival.about {
-        Some(id) => message_of(db, mailbox, id).await?,
-        None => None,
-    };
+    let named = message_of(db, mailbox, arrival).await?;
     let is_named = named.is_some();
     let about = match named {
         Some(about) => Some(about),
         None => message_to_the_sender(db, mailbox, arrival).await?,
     };
+    let to = about.as_ref().and_then(|about| Address::parse(about.address.as_ref()?).ok());
+    let known = match to {
+        _ if is_own(db, mailbox, arrival).await? => Known::Own,
+        Some(address) => Known::Message(address),
+        None if wrote_lately(db, mailbox, arrival, now).await? => Known::Lately,
+        None => Known::Nothing,
+    };
+    let arrival = arrival.clone().judged(&known);
     let recorded = db
         .execute_raw(sql(
-            "INSERT INTO inbound (mailbox_id, content_key, kind, message_id, received_at)
-             VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            "INSERT INTO inbound
+                 (mailbox_id, content_key, kind, status, return_on, message_id, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
             [
                 mailbox.into(),
                 arrival.key.as_str().into(),
                 arrival.kind.as_str().into(),
+                arrival.status.map(|status| status.to_string()).into(),
+                arrival.return_on.map(|day| day.to_string()).into(),
                 about.as_ref().map(|about| about.id).into(),
                 arrival.received_at.into(),
             ],
@@ -97,26 +107,26 @@ async fn record(
     if recorded.rows_affected() == 0 {
         return Ok(Consequence::Known);
     }
-    let Some(mut about) = about else {
-        if let Kind::HardBounce { recipient } = &arrival.kind {
-            hold_the_bounced(db, mailbox, recipient.as_str(), now).await?;
+    let Some(mut about) = about.filter(|about| about.address.is_some()) else {
+        if known == Known::Lately && arrival.effects.enrolment == Course::Hold {
+            hold_the_blamed(db, mailbox, &arrival, now).await?;
         }
         return Ok(Consequence::None);
     };
     if is_named {
-        settle_doubt(db, &mut about, &arrival.kind, now).await?;
+        settle_doubt(db, &mut about, &arrival, now).await?;
     }
-    consequence(db, &about, &arrival.kind, now).await
+    consequence(db, &about, &arrival, now).await
 }
 
 /// What an arrival does to the enrolment that it is about.
 async fn consequence(
     db: &impl ConnectionTrait,
     about: &About,
-    kind: &Kind,
+    arrival: &Inbound,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    match kind {
+    match arrival.kind {
         Kind::Reply => {
             let consequence = end(db, about, "replied", now).await?;
             hold_colleagues(db, about).await?;
@@ -133,11 +143,21 @@ async fn consequence(
             health::strike(db, about.id, Blow::Complaint, now).await?;
             Ok(consequence)
         }
-        // A report that blames another address than the one this message went to is not about it.
-        Kind::HardBounce { recipient } if about.address.as_deref() == Some(recipient.as_str()) => {
-            bounce(db, about, now).await
+        Kind::HardBounce if arrival.effects.suppress => bounce(db, about, now).await,
+        Kind::HardBounce | Kind::SenderBlock => {
+            hold_one(db, about, "a report came that it was not delivered").await?;
+            match arrival.effects.mailbox {
+                Blame::Block => health::strike(db, about.id, Blow::SenderRejected, now).await?,
+                Blame::Limit => health::strike(db, about.id, Blow::QuotaReached, now).await?,
+                Blame::None | Blame::Complaint => {}
+            }
+            Ok(Consequence::None)
         }
-        Kind::HardBounce { .. } | Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => {
+        Kind::AutoReply => {
+            put_off(db, about, arrival).await?;
+            Ok(Consequence::None)
+        }
+        Kind::SoftBounce | Kind::Delayed | Kind::Suspicious | Kind::Unrelated => {
             Ok(Consequence::None)
         }
     }
@@ -147,18 +167,20 @@ async fn consequence(
 async fn settle_doubt(
     db: &impl ConnectionTrait,
     about: &mut About,
-    kind: &Kind,
+    arrival: &Inbound,
     now: i64,
 ) -> Result<(), StoreError> {
-    let evidence = match kind {
+    let evidence = match arrival.kind {
         Kind::Reply | Kind::Unsubscribe | Kind::Complaint => "reply",
-        Kind::HardBounce { recipient } if about.address.as_deref() == Some(recipient.as_str()) => {
-            "bounce"
-        }
+        Kind::HardBounce if arrival.effects.suppress => "bounce",
         // These end no enrolment, so the next step is for whoever reconciles to say.
-        Kind::HardBounce { .. } | Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => {
-            return Ok(());
-        }
+        Kind::HardBounce
+        | Kind::SoftBounce
+        | Kind::SenderBlock
+        | Kind::Delayed
+        | Kind::AutoReply
+        | Kind::Suspicious
+        | Kind::Unrelated => return Ok(()),
     };
     if about.state != "in_doubt" {
         return Ok(());
@@ -178,20 +200,28 @@ async fn settle_doubt(
     Ok(())
 }
 
-/// Our message of that id, sent from this very mailbox.
+/// Our message that an arrival names, sent from this very mailbox: by its Message-ID, by the one it
+/// was given on the way, by its opt-out token. Of several the last of the thread.
 async fn message_of(
     db: &impl ConnectionTrait,
     mailbox: i64,
-    id: &str,
+    arrival: &Inbound,
 ) -> Result<Option<About>, StoreError> {
+    if arrival.names.is_empty() && arrival.tokens.is_empty() {
+        return Ok(None);
+    }
     // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
          WHERE +m.mailbox_id = $1 AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id = $2
-             UNION ALL SELECT id FROM messages WHERE final_message_id = $2)",
-        [mailbox.into(), id.into()],
+             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value FROM json_each($2))
+             UNION ALL
+             SELECT id FROM messages WHERE final_message_id IN (SELECT value FROM json_each($2))
+             UNION ALL
+             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value FROM json_each($3)))
+         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        [mailbox.into(), json_array(&arrival.names)?.into(), json_array(&arrival.tokens)?.into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }
@@ -203,8 +233,9 @@ async fn message_to_the_sender(
     mailbox: i64,
     arrival: &Inbound,
 ) -> Result<Option<About>, StoreError> {
-    let is_no = matches!(arrival.kind, Kind::Reply | Kind::Unsubscribe | Kind::Complaint);
-    let Some(from) = arrival.from.as_ref().filter(|_| is_no) else { return Ok(None) };
+    let Some(from) = arrival.from.as_ref().filter(|_| arrival.kind.is_no()) else {
+        return Ok(None);
+    };
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
          JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
@@ -213,6 +244,37 @@ async fn message_to_the_sender(
         [mailbox.into(), from.as_str().into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)
+}
+
+/// Whether it is a copy of what the mailbox itself wrote, which names its own thread.
+async fn is_own(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+) -> Result<bool, StoreError> {
+    let Some(from) = &arrival.from else { return Ok(false) };
+    let query = sql(
+        "SELECT 1 AS own FROM mailboxes WHERE id = $1 AND address = $2",
+        [mailbox.into(), from.as_str().into()],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
+}
+
+/// Whether this mailbox wrote lately to whom a report blames that names no message of ours.
+async fn wrote_lately(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if !arrival.kind.is_report() || arrival.recipients.is_empty() {
+        return Ok(false);
+    }
+    let query = sql(
+        &format!("SELECT 1 AS wrote FROM prospects q WHERE q.id IN ({WRITTEN_TO_LATELY}) LIMIT 1"),
+        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
 }
 
 async fn end(
@@ -246,25 +308,55 @@ async fn hold_colleagues(db: &impl ConnectionTrait, about: &About) -> Result<(),
     hold(db, whom).await
 }
 
-/// Whoever bounced by a report that names no message of ours waits for the operator, if this
+/// Whoever is blamed by a report that names no message of ours waits for the operator, if this
 /// mailbox wrote to them lately: too little to suppress an address by, too much to go on.
-async fn hold_the_bounced(
+async fn hold_the_blamed(
     db: &impl ConnectionTrait,
     mailbox: i64,
-    address: &str,
+    arrival: &Inbound,
     now: i64,
 ) -> Result<(), StoreError> {
     let whom = sql(
-        "UPDATE enrolments SET state = 'held', because = 'a bounce came that names no message'
-         WHERE state = 'active' AND prospect_id IN (
-             SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
-             JOIN messages m ON m.enrolment_id = e.id
-             WHERE p.address = $1 AND +m.mailbox_id = $2 AND m.attempts > 0
-               AND m.sending_since > $3)
-         RETURNING id",
-        [address.into(), mailbox.into(), (now - LATELY).into()],
+        &format!(
+            "UPDATE enrolments SET state = 'held', because = 'a report came that names no message'
+             WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
+             RETURNING id"
+        ),
+        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
     );
     hold(db, whom).await
+}
+
+/// One enrolment waits for the operator.
+async fn hold_one(
+    db: &impl ConnectionTrait,
+    about: &About,
+    because: &str,
+) -> Result<(), StoreError> {
+    let whom = sql(
+        "UPDATE enrolments SET state = 'held', because = $2
+         WHERE id = $1 AND state = 'active' RETURNING id",
+        [about.enrolment_id.into(), because.into()],
+    );
+    hold(db, whom).await
+}
+
+/// Nobody is reminded of what they have not seen: the next step waits until they are back. What is
+/// planned for today leaves today.
+async fn put_off(
+    db: &impl ConnectionTrait,
+    about: &About,
+    arrival: &Inbound,
+) -> Result<(), StoreError> {
+    let back = arrival.return_on.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    let Some(back) = back else { return Ok(()) };
+    db.execute_raw(sql(
+        "UPDATE enrolments SET next_at = $2
+         WHERE id = $1 AND state = 'active' AND next_at > 0 AND next_at < $2",
+        [about.enrolment_id.into(), back.timestamp().as_millisecond().into()],
+    ))
+    .await?;
+    Ok(())
 }
 
 /// Holds enrolments by a statement that returns them: what was planned for them goes back to no
@@ -313,6 +405,13 @@ async fn bounce(
     health::strike(db, about.id, Blow::HardBounce, now).await?;
     Ok(consequence)
 }
+
+/// Whom of a report's recipients ($1) this mailbox ($2) wrote to since a moment ($3).
+const WRITTEN_TO_LATELY: &str = "
+    SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
+    JOIN messages m ON m.enrolment_id = e.id
+    WHERE p.address IN (SELECT value FROM json_each($1)) AND +m.mailbox_id = $2
+      AND m.attempts > 0 AND m.sending_since > $3";
 
 /// How long ago a mailbox may have written to whom a report without a message's id is about.
 const LATELY: i64 = 7 * DAY;

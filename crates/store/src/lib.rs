@@ -33,6 +33,7 @@ mod scribe;
 mod sending;
 mod settle;
 mod sqlite;
+mod stage;
 mod suppressions;
 mod watermark;
 

@@ -151,10 +151,8 @@ pub(crate) async fn wait_beside(
     Ok(())
 }
 
-/// Waits until no other import is under way. It may rest between two batches for longer than others.
+/// Waits until no other import is under way, however long that takes.
 pub(crate) async fn wait_to_import(transaction: &Transaction) -> Result<(), StoreError> {
-    let rest = IMPORT_IDLE_MAX.as_millis();
-    run(transaction, &format!("SET LOCAL idle_in_transaction_session_timeout = {rest}")).await?;
     run(transaction, "SET LOCAL lock_timeout = 0").await?;
     run(transaction, &format!("SELECT pg_advisory_xact_lock({OURS}, {IMPORTS})")).await
 }
@@ -344,9 +342,6 @@ const PING_MAX: Duration = Duration::from_secs(5);
 /// How long a process may hold a transaction and do nothing: one that was stopped must not stop
 /// the others.
 const IDLE_MAX: Duration = Duration::from_secs(10);
-
-/// The same for an import, which waits for whoever reads the list.
-const IMPORT_IDLE_MAX: Duration = Duration::from_secs(300);
 
 /// How long a move waits for the end of one that was killed.
 const GONE_MAX: Duration = Duration::from_secs(5);

@@ -87,6 +87,9 @@ pub(crate) enum Command {
     },
     /// Prove that every imported row is in exactly one state.
     Audit,
+    /// Say what a mail that came in means, and what it would do.
+    #[command(subcommand)]
+    Classify(Classify),
     /// Whom nobody writes to.
     #[command(subcommand)]
     Suppress(Suppress),
@@ -171,6 +174,21 @@ pub(crate) enum Campaign {
     Status {
         /// Its name: that of its folder.
         campaign: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Classify {
+    /// One line of JSON for each mail: what it is, whom it is about, what it does.
+    ///
+    /// Without --sent every report is taken at its word, as if the message it names were ours.
+    Inbound {
+        /// Mails as they came in, one a file.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// What was sent, as JSON: {"mailbox", "sent": [{"rcpt", "message_id", "token"}]}.
+        #[arg(long, value_name = "FILE")]
+        sent: Option<PathBuf>,
     },
 }
 

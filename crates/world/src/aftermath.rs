@@ -42,7 +42,7 @@ impl State {
         let person = self.person(&letter.to);
         person.letters.push(index);
         let nth = u32::try_from(person.letters.len()).unwrap_or(u32::MAX);
-        if let Some((kind, after)) = self.fate(&letter.to).answer(&letter.to, nth) {
+        if let Some((kind, after)) = self.fate(&letter.to).answer(nth) {
             self.post(index, kind, at + after);
         }
         final_id
@@ -51,17 +51,18 @@ impl State {
     /// Something about a held letter arrives in the inbox it came from.
     pub(crate) fn post(&mut self, index: usize, kind: Kind, at: Millis) {
         let Held { final_id, from, to, .. } = self.held[index].clone();
-        self.tally.count(Event::from(&kind));
-        let is_no = match kind {
-            Kind::Reply | Kind::HardBounce { .. } | Kind::Complaint | Kind::Unsubscribe => true,
-            Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => false,
-        };
+        self.tally.count(Event::from(kind));
+        let is_no = kind.is_no() || kind == Kind::HardBounce;
         let account = self.mailbox(&from);
         let place = (at, account.post.len());
         // The key outlives this world: it names what is never made twice.
         let key = format!("{}:{final_id}:{at}:{}", kind.as_str(), place.1);
-        let (sender, about) = (Some(to.clone()), Some(final_id));
-        let inbound = Inbound { key, received_at: at, from: sender, about, kind };
+        let inbound = Inbound {
+            from: Some(to.clone()),
+            names: vec![final_id],
+            recipients: vec![to.clone()],
+            ..Inbound::told(key, at, kind)
+        };
         let arrival = Arrival { mailbox: from.clone(), from: to.clone(), inbound };
         account.post.insert(place, Post { arrival, readable_at: at, told: false });
         if is_no {

@@ -154,16 +154,18 @@ impl Tally {
     }
 }
 
-impl From<&Kind> for Event {
-    fn from(kind: &Kind) -> Self {
+impl From<Kind> for Event {
+    fn from(kind: Kind) -> Self {
         match kind {
             Kind::Reply => Self::Replied,
             Kind::AutoReply => Self::AutoReplied,
-            Kind::HardBounce { .. } => Self::Bounced,
+            Kind::HardBounce => Self::Bounced,
             Kind::SoftBounce => Self::SoftBounced,
             Kind::Complaint => Self::Complained,
             Kind::Unsubscribe => Self::OptedOut,
-            Kind::Unrelated => Self::Unrelated,
+            Kind::Delayed | Kind::SenderBlock | Kind::Suspicious | Kind::Unrelated => {
+                Self::Unrelated
+            }
         }
     }
 }

@@ -166,11 +166,9 @@ impl Temper {
 
 impl Fate {
     /// What comes of the nth letter to this person, and how much later.
-    pub(crate) fn answer(self, person: &Address, nth: u32) -> Option<(Kind, Millis)> {
+    pub(crate) fn answer(self, nth: u32) -> Option<(Kind, Millis)> {
         match self {
-            Self::Bounces { after } => {
-                Some((Kind::HardBounce { recipient: person.clone() }, after))
-            }
+            Self::Bounces { after } => Some((Kind::HardBounce, after)),
             Self::Away { after } => Some((Kind::AutoReply, after)),
             Self::Replies { letter, after } if letter == nth => Some((Kind::Reply, after)),
             Self::OptsOut { letter, after } if letter == nth => Some((Kind::Unsubscribe, after)),

@@ -177,8 +177,8 @@ impl Inbox for WatchedInbox {
         let mut record = self.log.open();
         record.readings.push((self.mailbox.clone(), now));
         record.told.extend(arrivals.iter().map(|arrival| Told {
-            about: arrival.about.clone(),
-            kind: arrival.kind.clone(),
+            about: arrival.names.first().cloned(),
+            kind: arrival.kind,
             at: now,
         }));
         Ok(arrivals)

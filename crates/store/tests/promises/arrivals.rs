@@ -8,8 +8,20 @@ use crate::books::{DAY, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred, finished, in_doubt};
 
 fn arrival(key: &str, about: Option<&str>, kind: Kind) -> Inbound {
-    let about = about.map(str::to_owned);
-    Inbound { key: key.to_owned(), received_at: NOW + HOUR, from: None, about, kind }
+    let names = about.map(str::to_owned).into_iter().collect();
+    Inbound { names, ..Inbound::told(key.to_owned(), NOW + HOUR, kind) }
+}
+
+/// One that names the first message, and blames somebody if it is a report.
+fn about_the_first(key: &str, kind: Kind, blamed: &str) -> Inbound {
+    let recipients = vec![Address::parse(blamed).unwrap()];
+    Inbound { recipients, ..arrival(key, Some("<0@one.test>"), kind) }
+}
+
+/// A report that names no message of ours.
+fn blame_alone(key: &str, blamed: &str) -> Inbound {
+    let recipients = vec![Address::parse(blamed).unwrap()];
+    Inbound { recipients, ..Inbound::told(key.to_owned(), NOW + HOUR, Kind::HardBounce) }
 }
 
 /// One that names nothing the books know: some servers put ids of their own in the place of ours,
@@ -17,10 +29,6 @@ fn arrival(key: &str, about: Option<&str>, kind: Kind) -> Inbound {
 fn nameless(from: &str, kind: Kind) -> Inbound {
     let from = Some(Address::parse(from).unwrap());
     Inbound { from, ..arrival("k", Some("<rewritten@server.test>"), kind) }
-}
-
-fn bounce_of(address: &str) -> Kind {
-    Kind::HardBounce { recipient: Address::parse(address).unwrap() }
 }
 
 impl Scene {
@@ -43,20 +51,24 @@ impl Scene {
 async fn each_kind_of_arrival_has_its_consequence() {
     use Consequence::{Ended, None as Nothing};
     let rows = [
-        (Kind::Reply, Ended, "replied accepted active 0"),
-        (Kind::Unsubscribe, Ended, "unsubscribed accepted active 1"),
-        (Kind::Complaint, Ended, "complained accepted paused 1"),
-        (bounce_of(PEOPLE[0]), Ended, "bounced bounced active 1"),
-        (bounce_of(PEOPLE[1]), Nothing, "active accepted active 0"),
-        (Kind::AutoReply, Nothing, "active accepted active 0"),
-        (Kind::SoftBounce, Nothing, "active accepted active 0"),
-        (Kind::Unrelated, Nothing, "active accepted active 0"),
+        (Kind::Reply, 0, Ended, "replied accepted active 0"),
+        (Kind::Unsubscribe, 0, Ended, "unsubscribed accepted active 1"),
+        (Kind::Complaint, 0, Ended, "complained accepted paused 1"),
+        (Kind::Complaint, 1, Nothing, "active accepted active 0"),
+        (Kind::HardBounce, 0, Ended, "bounced bounced active 1"),
+        (Kind::HardBounce, 1, Nothing, "active accepted active 0"),
+        (Kind::SoftBounce, 0, Nothing, "active accepted active 0"),
+        (Kind::Delayed, 0, Nothing, "active accepted active 0"),
+        (Kind::SenderBlock, 0, Nothing, "held accepted active 0"),
+        (Kind::AutoReply, 0, Nothing, "active accepted active 0"),
+        (Kind::Suspicious, 0, Nothing, "active accepted active 0"),
+        (Kind::Unrelated, 0, Nothing, "active accepted active 0"),
     ];
-    for (kind, consequence, outcome) in rows {
+    for (kind, blamed, consequence, outcome) in rows {
         for_each_database(async |books| {
             let scene = Scene::begin(books).await;
             scene.send(0, NOW, accepted(), None).await;
-            let told = scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            let told = scene.arrive(0, &[about_the_first("k", kind, PEOPLE[blamed])]).await;
             assert_eq!((told, scene.outcome().await.as_str()), (vec![consequence], outcome));
             scene.books.add_up().await;
         })
@@ -127,7 +139,7 @@ async fn reading_twice_counts_once() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
         scene.send(0, NOW, accepted(), None).await;
-        let bounce = arrival("k", Some("<0@one.test>"), bounce_of(PEOPLE[0]));
+        let bounce = about_the_first("k", Kind::HardBounce, PEOPLE[0]);
         let twice = [bounce.clone(), bounce.clone()];
         assert_eq!(scene.arrive(0, &twice).await, [Consequence::Ended, Consequence::Known]);
         assert_eq!(scene.arrive(0, std::slice::from_ref(&bounce)).await, [Consequence::Known]);
@@ -144,11 +156,11 @@ async fn reading_twice_counts_once() {
 
 #[tokio::test]
 async fn a_report_about_another_mailboxs_message_does_nothing() {
-    for kind in [bounce_of(PEOPLE[0]), Kind::Complaint, Kind::Unsubscribe, Kind::Reply] {
+    for kind in [Kind::HardBounce, Kind::Complaint, Kind::Unsubscribe, Kind::Reply] {
         for_each_database(async |books| {
             let scene = Scene::begin(books).await;
             scene.send(0, NOW, accepted(), None).await;
-            let told = scene.arrive(1, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            let told = scene.arrive(1, &[about_the_first("k", kind, PEOPLE[0])]).await;
             assert_eq!(told, [Consequence::None]);
             assert_eq!(scene.outcome().await, "active accepted active 0");
         })
@@ -182,9 +194,9 @@ async fn a_no_that_names_no_message_counts_by_its_sender_and_settles_no_doubt() 
             let scene = Scene::begin(books).await;
             scene.send(0, NOW, in_doubt(), None).await;
             // Bea never wrote to Ada.
-            let told = scene.arrive(1, &[nameless(PEOPLE[0], kind.clone())]).await;
+            let told = scene.arrive(1, &[nameless(PEOPLE[0], kind)]).await;
             assert_eq!(told, [Consequence::None]);
-            let told = scene.arrive(0, &[nameless(PEOPLE[0], kind.clone())]).await;
+            let told = scene.arrive(0, &[nameless(PEOPLE[0], kind)]).await;
             assert_eq!((told, scene.outcome().await.as_str()), (vec![Consequence::Ended], outcome));
             let query = "SELECT e.state FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
                          WHERE p.address LIKE '%@acme.test' ORDER BY e.id LIMIT 2 OFFSET 1";
@@ -202,18 +214,17 @@ async fn a_bounce_that_names_no_message_holds_whom_the_mailbox_wrote_to_lately()
         scene.books.import("summer", 1, &PEOPLE[..2]).await;
         scene.send(0, NOW, accepted(), None).await;
         let states = "SELECT state FROM enrolments WHERE prospect_id = 1 ORDER BY id";
-        let daemon = "mailer-daemon@server.test";
-        let told = scene.arrive(1, &[nameless(daemon, bounce_of(PEOPLE[0]))]).await;
+        let told = scene.arrive(1, &[blame_alone("k", PEOPLE[0])]).await;
         assert_eq!(told, [Consequence::None], "another mailbox wrote");
         assert_eq!(scene.books.rows(states).await, ["active", "active"]);
-        let told = scene.arrive(0, &[nameless(daemon, bounce_of(PEOPLE[0]))]).await;
+        let told = scene.arrive(0, &[blame_alone("k", PEOPLE[0])]).await;
         assert_eq!(told, [Consequence::None], "nothing is over");
         assert_eq!(scene.books.rows(states).await, ["held", "held"]);
         assert_eq!(scene.books.number("SELECT count(*) FROM suppressions").await, 0);
 
         let late = NOW + 8 * DAY;
         scene.books.write("UPDATE enrolments SET state = 'active', because = NULL").await;
-        let bounce = Inbound { key: "l".to_owned(), ..nameless(daemon, bounce_of(PEOPLE[0])) };
+        let bounce = blame_alone("l", PEOPLE[0]);
         let store = &scene.books.store;
         store.record_inbound(scene.mailboxes[0], &[bounce], late).await.unwrap();
         assert_eq!(scene.books.rows(states).await, ["active", "active"], "longer than a week ago");
@@ -275,7 +286,7 @@ async fn an_opt_out_and_a_complaint_hold_in_every_campaign() {
             let scene = Scene::begin(books).await;
             scene.books.import("summer", 1, &PEOPLE[..1]).await;
             scene.send(0, NOW, accepted(), None).await;
-            scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind)]).await;
             let query = "SELECT state FROM enrolments WHERE prospect_id = 1 ORDER BY id";
             assert_eq!(scene.books.rows(query).await, [state, "suppressed"]);
             scene.books.import("autumn", 1, &PEOPLE[..1]).await;
@@ -289,18 +300,18 @@ async fn an_opt_out_and_a_complaint_hold_in_every_campaign() {
 #[tokio::test]
 async fn an_answer_to_a_message_in_doubt_settles_the_doubt() {
     let rows = [
-        (Kind::Reply, "replied accepted active 0", "1 1 0"),
-        (Kind::Unsubscribe, "unsubscribed accepted active 1", "1 1 0"),
-        (bounce_of(PEOPLE[0]), "bounced bounced active 1", "1 1 1"),
-        (bounce_of(PEOPLE[1]), "active in_doubt active 0", "0 0 0"),
+        (Kind::Reply, 0, "replied accepted active 0", "1 1 0"),
+        (Kind::Unsubscribe, 0, "unsubscribed accepted active 1", "1 1 0"),
+        (Kind::HardBounce, 0, "bounced bounced active 1", "1 1 1"),
+        (Kind::HardBounce, 1, "active in_doubt active 0", "0 0 0"),
         // No enrolment ends here: the next step is for whoever reconciles.
-        (Kind::AutoReply, "active in_doubt active 0", "0 0 0"),
+        (Kind::AutoReply, 0, "active in_doubt active 0", "0 0 0"),
     ];
-    for (kind, outcome, counted) in rows {
+    for (kind, blamed, outcome, counted) in rows {
         for_each_database(async |books| {
             let scene = Scene::begin(books).await;
             scene.send(0, NOW, in_doubt(), None).await;
-            scene.arrive(0, &[arrival("k", Some("<0@one.test>"), kind.clone())]).await;
+            scene.arrive(0, &[about_the_first("k", kind, PEOPLE[blamed])]).await;
             assert_eq!(scene.outcome().await, outcome);
             let query = format!(
                 "SELECT accepted, settled, hard_bounces FROM mailbox_days

@@ -185,11 +185,12 @@ impl Scene {
     /// Somebody complains of the first mailbox's first message, whatever became of it.
     async fn complaint(&self, now: i64) {
         let complaint = warmfront_core::inbound::Inbound {
-            key: "k".to_owned(),
-            received_at: now,
-            from: None,
-            about: Some("<0@one.test>".to_owned()),
-            kind: warmfront_core::inbound::Kind::Complaint,
+            names: vec!["<0@one.test>".to_owned()],
+            ..warmfront_core::inbound::Inbound::told(
+                "k".to_owned(),
+                now,
+                warmfront_core::inbound::Kind::Complaint,
+            )
         };
         self.books.store.record_inbound(self.mailboxes[0], &[complaint], now).await.unwrap();
     }
@@ -363,11 +364,12 @@ async fn a_complaint_about_an_old_message_lowers_today_and_leaves_that_day_as_it
         let tomorrow = scene.plan(crate::books::TOMORROW, vec![]);
         assert!(scene.books.store.save_plan(&tomorrow).await.unwrap());
         let complaint = warmfront_core::inbound::Inbound {
-            key: "k".to_owned(),
-            received_at: NOW + DAY,
-            from: None,
-            about: Some("<0@one.test>".to_owned()),
-            kind: warmfront_core::inbound::Kind::Complaint,
+            names: vec!["<0@one.test>".to_owned()],
+            ..warmfront_core::inbound::Inbound::told(
+                "k".to_owned(),
+                NOW + DAY,
+                warmfront_core::inbound::Kind::Complaint,
+            )
         };
         let ann = scene.mailboxes[0];
         scene.books.store.record_inbound(ann, &[complaint], NOW + DAY).await.unwrap();

@@ -168,11 +168,8 @@ pub(crate) async fn full(yard: &Yard) -> String {
     scene.send(4, NOW + 10 * MINUTE, deferred(NOW), None).await;
     assert!(scene.claim(5, NOW + 20 * MINUTE).await, "in flight");
     let reply = Inbound {
-        key: "one".to_owned(),
-        received_at: NOW + HOUR,
-        from: None,
-        about: Some("<0@one.test>".to_owned()),
-        kind: Kind::Reply,
+        names: vec!["<0@one.test>".to_owned()],
+        ..Inbound::told("one".to_owned(), NOW + HOUR, Kind::Reply)
     };
     store.record_inbound(scene.mailboxes[0], &[reply], NOW + HOUR).await.unwrap();
     let mut rows = vec![row(0, "gil@dux.test"), row(1, "hal@dux.test"), row(2, "ivy@eek.test")];

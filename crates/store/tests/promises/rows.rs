@@ -1,7 +1,9 @@
 //! What a row may say: keys, checks, and what is kept for ever.
 
+use warmfront_store::ImportRow;
+
 use crate::books::{Books, Database, NOW, TODAY, for_each_database};
-use crate::scene::{Scene, accepted};
+use crate::scene::{Scene, accepted, campaign, row};
 
 /// A scene with one message sent, and one planned; `{m}` is the first's row.
 async fn check(promise: &str, statement: &str, words: &str) {
@@ -38,6 +40,27 @@ fn new_message(verb: &str, position: u32, state: &str, attempts: u32) -> String 
         .replace("{state}", state)
         .replace("{attempts}", &attempts.to_string())
         .replace("{settled}", settled)
+}
+
+#[tokio::test]
+async fn values_come_back_as_they_stood() {
+    for_each_database(async |books| {
+        let attributes = r#"{"a":"tab\t, quote\", \\N, \\.","b":"Zo\u00eb; ü ñ 漢 🦀, '\n"}"#;
+        let reason = "a tab\t, a line\n, \\N, \\. and a 'quote'";
+        let mut person = row(0, "ada@acme.test");
+        if let ImportRow::Prospect { attributes: field, blocked, .. } = &mut person {
+            *field = attributes.to_owned();
+            *blocked = Some(reason.to_owned());
+        }
+        let rows = vec![person, ImportRow::Rejected { line: 3, reason: reason.to_owned() }];
+        let imported = books.import_rows(&campaign("spring", 1), rows).await.unwrap();
+        assert_eq!(imported.blocked, [reason]);
+        let query = "SELECT attributes || because FROM enrolments";
+        assert_eq!(books.row(query).await, format!("{attributes}{reason}"));
+        let query = "SELECT reason FROM import_rows WHERE outcome = 'rejected'";
+        assert_eq!(books.row(query).await, reason);
+    })
+    .await;
 }
 
 #[tokio::test]

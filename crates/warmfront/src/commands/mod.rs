@@ -3,6 +3,7 @@
 mod audit;
 mod campaign;
 mod check;
+mod classify;
 mod demo;
 mod init;
 mod ledger;
@@ -13,7 +14,7 @@ mod status;
 mod store;
 mod suppress;
 
-use crate::cli::{Books, Cli, Command, Global};
+use crate::cli::{Books, Classify, Cli, Command, Global};
 use crate::exit::{Done, Failure};
 
 /// Does what was typed.
@@ -38,6 +39,9 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Status => status::status(global).await,
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
         Command::Audit => audit::audit(global).await,
+        Command::Classify(Classify::Inbound { files, sent }) => {
+            classify::inbound(&files, sent.as_deref())
+        }
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }

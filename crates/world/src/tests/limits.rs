@@ -94,7 +94,7 @@ fn a_provider_that_rewrites_ids_tells_the_final_one() {
         assert!(world.react(id, Kind::Reply, T0), "{id}");
     }
     let told = read(&mut world.inbox(&ann()), T0).unwrap();
-    let about: Vec<_> = told.iter().map(|inbound| inbound.about.as_ref()).collect();
-    assert_eq!(about, [Some(&held.final_id); 2]);
+    let about: Vec<_> = told.iter().map(|inbound| inbound.names.as_slice()).collect();
+    assert_eq!(about, [std::slice::from_ref(&held.final_id); 2]);
     assert_ne!(told[0].key, told[1].key);
 }

@@ -94,11 +94,10 @@ async fn after_event(
     let recipient =
         Address::parse(&sent.recipient).map_err(|error| Failure::of("a person", error))?;
     let inbound = |kind| Inbound {
-        key: format!("arrival {}", event.word()),
-        received_at: now,
         from: Some(recipient.clone()),
-        about: Some(sent.rfc_message_id.clone()),
-        kind,
+        names: vec![sent.rfc_message_id.clone()],
+        recipients: vec![recipient.clone()],
+        ..Inbound::told(format!("arrival {}", event.word()), now, kind)
     };
     let store = &office.store;
     let begun = Stopwatch::start();
@@ -107,8 +106,10 @@ async fn after_event(
             store.record_inbound(mailbox, &[inbound(Kind::Reply)], now).await.map_err(broken)?;
         }
         Event::Bounce => {
-            let kind = Kind::HardBounce { recipient: recipient.clone() };
-            store.record_inbound(mailbox, &[inbound(kind)], now).await.map_err(broken)?;
+            store
+                .record_inbound(mailbox, &[inbound(Kind::HardBounce)], now)
+                .await
+                .map_err(broken)?;
         }
         Event::Pause => {
             store.pause_mailbox(mailbox, "to see what it takes", now).await.map_err(broken)?;

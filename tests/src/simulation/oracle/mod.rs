@@ -117,18 +117,23 @@ impl Oracle {
 
     /// Remembers who said no, from the moment the engine was told.
     fn hear(&mut self, told: &Told) {
-        let no = match &told.kind {
+        let no = match told.kind {
             Kind::Reply => "somebody who had replied",
             Kind::Unsubscribe => "somebody who had opted out",
             Kind::Complaint => "somebody who had complained",
-            Kind::HardBounce { .. } => "somebody whose mail had bounced",
-            Kind::AutoReply | Kind::SoftBounce | Kind::Unrelated => return,
+            Kind::HardBounce => "somebody whose mail had bounced",
+            Kind::AutoReply
+            | Kind::SoftBounce
+            | Kind::Delayed
+            | Kind::SenderBlock
+            | Kind::Suspicious
+            | Kind::Unrelated => return,
         };
         let Some(about) = &told.about else { return };
         let held = self.world.held();
         let letter = held.iter().find(|held| held.final_id == *about).expect("about a held letter");
         self.seen.noes.entry(letter.to.clone()).or_insert((told.at, no));
-        if let (Kind::Reply, Some(company)) = (&told.kind, counts::company(&letter.to)) {
+        if let (Kind::Reply, Some(company)) = (told.kind, counts::company(&letter.to)) {
             self.seen.answered.entry(company).or_insert(told.at);
         }
     }

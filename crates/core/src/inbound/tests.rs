@@ -1,0 +1,1 @@
+//! By its own word, and by what we sent.

@@ -1,0 +1,281 @@
+//! Reports for people: what mail servers wrote before RFC 3464, and many still do.
+//!
+//! Prose is believed only where header and subject say that a mail system speaks. Then the first
+//! part of the text is the report: whom it names is the recipient, and what stands behind the name
+//! is the last server's answer. Where the returned message begins, the report ends.
+
+use mail_parser::decoders::html::html_to_text;
+use warmfront_core::address::Address;
+use warmfront_core::inbound::{Action, Failure, Returned};
+use warmfront_core::text::folded;
+
+use super::entity::Entity;
+use super::header::Header;
+use super::report::shortened;
+
+/// What a report for people says.
+pub(super) struct Notice {
+    pub(super) says: Says,
+    /// The message it quotes.
+    pub(super) returned: Returned,
+}
+
+/// The report without what it quotes.
+pub(super) struct Says {
+    /// The addresses it names, in order.
+    named: Vec<Address>,
+    text: String,
+    is_delay: bool,
+}
+
+/// Whether a mail system speaks, of a message that it could not deliver.
+pub(super) fn is_one(header: &Header<'_>, subject: &str) -> bool {
+    if header.raw("X-Failed-Recipients").is_some() {
+        return true;
+    }
+    let subject = folded(subject);
+    let is_answer = ["re:", "aw:", "fwd:", "fw:", "wg:"].iter().any(|p| subject.starts_with(p));
+    let speaks_of_failure = SUBJECTS.iter().any(|phrase| subject.contains(phrase));
+    speaks_of_failure && !is_answer && is_from_a_system(header)
+}
+
+fn is_from_a_system(header: &Header<'_>) -> bool {
+    let from = String::from_utf8_lossy(header.raw("From").unwrap_or_default()).to_lowercase();
+    let name = header.display_name().to_lowercase();
+    header.raw("Return-Path").is_some_and(|path| path.trim_ascii() == b"<>")
+        || SYSTEMS.iter().any(|word| from.contains(word) || name.contains(word))
+}
+
+/// Reads the report, and the header of what it quotes.
+pub(super) fn read(
+    header: &Header<'_>,
+    entities: &[Entity],
+    subject: &str,
+    mine: &[Address],
+) -> Notice {
+    let text = text_of(entities);
+    let (report, quoted) = parted(&text);
+    let failed = header.raw("X-Failed-Recipients").map(String::from_utf8_lossy);
+    let named = match failed {
+        Some(list) => addresses(&list, &[]),
+        None => addresses(&report, mine),
+    };
+    let opening = folded(&format!("{subject} {report}"));
+    let opening: String = opening.chars().take(OPENING).collect();
+    let is_delay = DELAYS.iter().any(|phrase| opening.contains(phrase));
+    let says = Says { named, text: report, is_delay };
+    Notice { says, returned: super::returned_of(quoted.as_bytes()) }
+}
+
+/// The one failure that a report for people tells; a report for machines that named nobody may
+/// have told the rest.
+pub(super) fn failures(says: &Says, told: Option<Failure>, returned: &Returned) -> Vec<Failure> {
+    let ours = says.named.iter().find(|address| returned.to.contains(address));
+    let recipient = ours.or(says.named.first()).or(returned.to.first());
+    let mut failure = told.unwrap_or_default();
+    failure.recipients.extend(recipient.cloned());
+    let is_told = failure.action.is_some() && !failure.diagnostic.is_empty();
+    if failure.action.is_none() {
+        failure.action = Some(if says.is_delay { Action::Delayed } else { Action::Failed });
+    }
+    if !is_told {
+        failure.diagnostic = answer(&says.text, failure.recipients.last());
+    }
+    vec![failure]
+}
+
+/// What is said behind the recipient; the whole report, where that is next to nothing.
+fn answer(text: &str, recipient: Option<&Address>) -> String {
+    let lower = text.to_lowercase();
+    let behind = recipient
+        .and_then(|address| lower.find(address.as_str()))
+        .and_then(|at| lower.get(at..))
+        .filter(|rest| rest.split_whitespace().count() > 4);
+    shortened(&folded(behind.unwrap_or(&lower)))
+}
+
+/// The text of all parts, as text.
+fn text_of(entities: &[Entity]) -> String {
+    let is = |kind: &str| {
+        let kind = kind.to_owned();
+        entities.iter().filter(move |entity| entity.content_type == kind)
+    };
+    let plain: Vec<String> = is("text/plain").take(PARTS).map(Entity::text).collect();
+    let plain = plain.join("\n");
+    if !plain.trim().is_empty() {
+        return plain;
+    }
+    let rich: Vec<String> =
+        is("text/html").take(PARTS).map(|entity| html_to_text(&entity.text())).collect();
+    rich.join("\n")
+}
+
+/// The report, and the header of the message quoted behind it.
+fn parted(text: &str) -> (String, String) {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = |line: &&str| {
+        let line = line.trim_start_matches([' ', '\t', '>', '|']).to_ascii_lowercase();
+        QUOTED.iter().any(|field| line.starts_with(field))
+    };
+    let Some(mut at) = lines.iter().position(|line| begins(&line)) else {
+        return (text.to_owned(), String::new());
+    };
+    while at > 0 && is_field(lines[at - 1]) {
+        at -= 1;
+    }
+    let margin = lines[at].len() - lines[at].trim_start_matches([' ', '\t', '>', '|']).len();
+    let quoted: Vec<&str> = lines[at..]
+        .iter()
+        .take(QUOTED_LINES)
+        .map(|line| line.get(margin..).unwrap_or_default())
+        .collect();
+    let report = lines[..at].join("\n");
+    // Some put what they quote first.
+    let report = if report.contains('@') { report } else { text.to_owned() };
+    (report, format!("{}\n\n", quoted.join("\n").trim_start()))
+}
+
+/// Whether a line looks like a header field.
+fn is_field(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, value)| {
+        value.starts_with(' ') && !name.is_empty() && !name.trim_start().contains([' ', '<', '@'])
+    })
+}
+
+/// The addresses in a text that are neither ours nor a mail system's own.
+fn addresses(text: &str, mine: &[Address]) -> Vec<Address> {
+    let is_within = |c: char| c.is_alphanumeric() || "@.!#$%&'*+/=?^_`{|}~-".contains(c);
+    let mut found: Vec<Address> = Vec::new();
+    for line in text.lines() {
+        let line = line.replace("mailto:", " ").replace("MAILTO:", " ");
+        if SENDERS.iter().any(|start| line.trim_start().to_lowercase().starts_with(start)) {
+            continue;
+        }
+        for word in line.split(|c| !is_within(c)).filter(|word| word.contains('@')).take(8) {
+            let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != '+');
+            let Ok(address) = Address::parse(word) else { continue };
+            let is_system = SYSTEMS.contains(&address.local());
+            if !is_system && !mine.contains(&address) && !found.contains(&address) {
+                found.push(address);
+            }
+        }
+        if found.len() >= NAMED_MAX {
+            break;
+        }
+    }
+    found
+}
+
+/// Words in the `From` of mail systems.
+const SYSTEMS: [&str; 13] = [
+    "mailer-daemon",
+    "mailerdaemon",
+    "mail-daemon",
+    "maildaemon",
+    "mailer_daemon",
+    "postmaster",
+    "mail delivery",
+    "mailadmin",
+    "mail system",
+    "mail administrator",
+    "mdaemon",
+    "delivery subsystem",
+    "bounce",
+];
+
+/// Subjects of reports, folded.
+const SUBJECTS: [&str; 45] = [
+    "undeliver",
+    "non-deliver",
+    "not delivered",
+    "nondeliver",
+    "delivery status",
+    "delivery fail",
+    "delivery has failed",
+    "delivery problem",
+    "delivery error",
+    "delivery notification",
+    "delivery report",
+    "delivery delay",
+    "delivery attempt",
+    "failed delivery",
+    "failure delivery",
+    "failure notice",
+    "failure notification",
+    "mail failure",
+    "failed mail",
+    "mail delivery",
+    "message delivery",
+    "mail system error",
+    "mail error",
+    "mail could not be delivered",
+    "message could not be delivered",
+    "could not be delivered",
+    "cannot be delivered",
+    "can't be delivered",
+    "unable to deliver",
+    "returned mail",
+    "returning message",
+    "returned to sender",
+    "return to sender",
+    "user unknown",
+    "message status",
+    "message you sent blocked",
+    "message delayed",
+    "email delayed",
+    "unzustellbar",
+    "nicht zustellbar",
+    "non remis",
+    "no se puede entregar",
+    "no entregado",
+    "mancato recapito",
+    "onbestelbaar",
+];
+
+/// What reports of a delay say at their top.
+const DELAYS: [&str; 14] = [
+    "has been delayed",
+    "is delayed",
+    "delivery delayed",
+    "message delayed",
+    "status notification (delay)",
+    "this is a warning message only",
+    "you do not need to resend",
+    "no need to resend",
+    "will be retried",
+    "will retry",
+    "will continue to",
+    "will keep trying",
+    "still trying",
+    "not yet been delivered",
+];
+
+/// Fields that stand in every header and in no prose.
+const QUOTED: [&str; 7] = [
+    "return-path:",
+    "received:",
+    "message-id:",
+    "delivered-to:",
+    "mime-version:",
+    "dkim-signature:",
+    "x-mailer:",
+];
+
+/// Lines that name who wrote.
+const SENDERS: [&str; 9] = [
+    "from:",
+    "sender:",
+    "reply-to:",
+    "mail from:",
+    "return-path:",
+    "originator",
+    "<<<",
+    "message-id:",
+    "your message-id",
+];
+
+/// Where reports say what they are about: a thousand characters, with the pleasantries.
+const OPENING: usize = 1_000;
+const PARTS: usize = 4;
+const QUOTED_LINES: usize = 400;
+const NAMED_MAX: usize = 20;
