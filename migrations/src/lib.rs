@@ -29,6 +29,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0003_inbound.sql"),
                 postgres: include_str!("../postgres/0003_inbound.sql"),
             }),
+            Box::new(Sql {
+                name: "0004_folders",
+                sqlite: include_str!("../sqlite/0004_folders.sql"),
+                postgres: include_str!("../postgres/0004_folders.sql"),
+            }),
         ]
     }
 }

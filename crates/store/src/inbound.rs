@@ -32,35 +32,22 @@ struct About {
 }
 
 impl Store {
-    /// Records what one reading of a mailbox's inbox found, and that it was read.
+    /// Records what came into a mailbox, and that all of it was seen.
     pub async fn record_inbound(
         &self,
         mailbox: i64,
         arrivals: &[Inbound],
         now: i64,
     ) -> Result<Vec<Consequence>, StoreError> {
-        self.record_readings(&[(mailbox, arrivals.to_vec())], now).await
-    }
-
-    /// The same for several inboxes at once: one commit for all of them.
-    pub async fn record_readings(
-        &self,
-        readings: &[(i64, Vec<Inbound>)],
-        now: i64,
-    ) -> Result<Vec<Consequence>, StoreError> {
         let transaction = self.db.begin().await?;
         let mut consequences = Vec::new();
-        for (mailbox, arrivals) in readings {
-            for arrival in arrivals {
-                consequences.push(record(&transaction, *mailbox, arrival, now).await?);
-            }
+        for arrival in arrivals {
+            consequences.push(record(&transaction, mailbox, arrival, now).await?);
         }
-        let read: Vec<String> = readings.iter().map(|(mailbox, _)| mailbox.to_string()).collect();
         transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET inbox_read_at = $2
-                 WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
-                [format!("[{}]", read.join(",")).into(), now.into()],
+                "UPDATE mailboxes SET inbox_read_at = $2 WHERE id = $1",
+                [mailbox.into(), now.into()],
             ))
             .await?;
         transaction.commit().await?;
@@ -68,7 +55,7 @@ impl Store {
     }
 }
 
-async fn record(
+pub(crate) async fn record(
     db: &impl ConnectionTrait,
     mailbox: i64,
     arrival: &Inbound,

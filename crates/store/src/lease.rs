@@ -93,8 +93,9 @@ impl Store {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
-                 WHERE lease_owner IS NOT NULL",
+                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL,
+                        reader = NULL, reader_until = NULL
+                 WHERE lease_owner IS NOT NULL OR reader IS NOT NULL",
                 [],
             ))
             .await?;

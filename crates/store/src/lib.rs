@@ -27,10 +27,12 @@ mod occasions;
 mod patient;
 mod planning;
 mod postgres;
+mod reading;
 mod row;
 mod save_plan;
 mod scribe;
 mod sending;
+mod sent;
 mod settle;
 mod sqlite;
 mod stage;
@@ -55,7 +57,9 @@ pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::planning::{
     Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
+pub use self::reading::{FolderRow, Read, ReadingLease};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
+pub use self::sent::{SettledDoubt, Today};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::watermark::Watermark;
 use crate::db::{Db, sql};
