@@ -171,7 +171,8 @@ mod tests {
         check(&doubt, Role::Inbox, 85);
         let lately = Bookmarks { marks: vec![mark("INBOX", NOW - DAY)], in_doubt_since: None };
         check(&lately, Role::Inbox, 85);
-        let long_ago = Bookmarks { marks: vec![mark("INBOX", NOW - 60 * DAY)], in_doubt_since: None };
+        let long_ago =
+            Bookmarks { marks: vec![mark("INBOX", NOW - 60 * DAY)], in_doubt_since: None };
         check(&long_ago, Role::Inbox, 39);
         let another = Bookmarks { marks: vec![mark("Junk", NOW - 60 * DAY)], in_doubt_since: None };
         check(&another, Role::Inbox, 85);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -41,6 +42,7 @@ where
 {
     refuse_a_clock_set_back(&office).await?;
     refuse_a_restored_backup(&office).await?;
+    let (tell, inboxes_are_read) = watch::channel(false);
     let mut daemon = Daemon {
         planner: Planner::new(office.clone()),
         sender: Sender::new(office.clone(), ways.clone()),
@@ -49,9 +51,10 @@ where
         told: String::new(),
         latest: office.clock.now(),
         epoch_at: office.clock.now(),
+        inboxes_are_read,
         office,
     };
-    let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
+    let watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
     let ended = tokio::select! {
         ended = daemon.work(until) => ended,
         () = broken(&watching, &stop) => Err(EngineError::Broken("watcher")),
@@ -98,6 +101,8 @@ struct Daemon<O, I> {
     latest: Millis,
     /// When the present epoch began.
     epoch_at: Millis,
+    /// Whether every inbox was read once, or cannot be.
+    inboxes_are_read: watch::Receiver<bool>,
 }
 
 impl<O, I> Daemon<O, I>
@@ -127,6 +132,7 @@ where
             let clock = self.office.clock.clone();
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                Ok(()) = self.inboxes_are_read.changed() => {}
                 Some((lease, ended)) = self.lanes.next() => self.lane_ended(lease, ended).await,
                 () = clock.wait_until(wake) => {}
             }
@@ -161,7 +167,8 @@ where
         for lane in lanes {
             self.lanes.add(lane, &self.office, &self.stop);
         }
-        if until == Until::Idle && self.lanes.is_empty() && self.is_idle(now).await? {
+        let may_be_idle = self.lanes.is_empty() && *self.inboxes_are_read.borrow();
+        if until == Until::Idle && may_be_idle && self.is_idle(now).await? {
             return Ok(Round::Idle);
         }
         Ok(Round::Until(plan_at.min(recruit_at)))
@@ -227,7 +234,12 @@ async fn broken(watching: &JoinHandle<()>, stop: &CancellationToken) {
 }
 
 /// Reads inboxes beside the sending, so that a slow one holds nobody up.
-async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: CancellationToken) {
+async fn watch<O, I: Inbox + 'static>(
+    office: Office,
+    ways: Ways<O, I>,
+    tell: watch::Sender<bool>,
+    stop: CancellationToken,
+) {
     let mut watcher = Watcher::new(office.clone(), ways);
     while !stop.is_cancelled() {
         let now = office.clock.now();
@@ -235,8 +247,12 @@ async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: Cancellation
             warn!(%error, "inboxes were not read");
             now + TRY_AGAIN
         });
+        if !watcher.is_reading() {
+            tell.send_if_modified(|told| !std::mem::replace(told, true));
+        }
         tokio::select! {
             () = stop.cancelled() => {}
+            () = watcher.news() => {}
             () = office.clock.wait_until(wake) => {}
         }
     }

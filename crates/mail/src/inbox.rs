@@ -64,6 +64,9 @@ pub trait Inbox: Send {
         now: Millis,
     ) -> impl Future<Output = Result<Reading, Unreadable>> + Send;
 
+    /// Whether there is a connection, over which a server could tell of news.
+    fn is_open(&self) -> bool;
+
     /// Waits for news, for that long at most. `false` says nothing: the time is over, or this server
     /// does not tell of news.
     fn news(&mut self, within: Duration) -> impl Future<Output = bool> + Send;

@@ -4,7 +4,7 @@
 //! never by two daemons at once. What a reading found and the marks that pass it are one transaction:
 //! a crash before it reads again, a crash behind it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
 use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
@@ -80,11 +80,13 @@ impl Store {
     }
 
     /// How far these mailboxes were read.
-    pub async fn bookmarks(&self, mailboxes: &[i64]) -> Result<BTreeMap<i64, Bookmarks>, StoreError> {
+    pub async fn bookmarks(
+        &self,
+        mailboxes: &[i64],
+    ) -> Result<BTreeMap<i64, Bookmarks>, StoreError> {
         let mut bookmarks: BTreeMap<i64, Bookmarks> = BTreeMap::new();
-        let values = || -> Result<[sea_orm::Value; 1], StoreError> {
-            Ok([json_array(&mailboxes)?.into()])
-        };
+        let values =
+            || -> Result<[sea_orm::Value; 1], StoreError> { Ok([json_array(&mailboxes)?.into()]) };
         for row in self.db.read.query_all_raw(sql(MARKS, values()?)).await? {
             let mark = Mark {
                 folder: row.read("name")?,
@@ -96,29 +98,31 @@ impl Store {
             bookmarks.entry(row.read("mailbox_id")?).or_default().marks.push(mark);
         }
         for row in self.db.read.query_all_raw(sql(DOUBTS, values()?)).await? {
-            bookmarks.entry(row.read("mailbox_id")?).or_default().in_doubt_since = row.read("since")?;
+            bookmarks.entry(row.read("mailbox_id")?).or_default().in_doubt_since =
+                row.read("since")?;
         }
         Ok(bookmarks)
     }
 
-    /// Writes readings down: one commit for all of them. Of each that was made by a lease that is
-    /// over nothing is written, and nothing told.
+    /// Writes readings down: one commit for all of them. Says whose were taken, and what they led to:
+    /// of one that was made by a lease that is over nothing is written.
     pub async fn record_readings(
         &self,
         readings: &[Read],
         today: &Today,
         now: i64,
         ttl: i64,
-    ) -> Result<Vec<Consequence>, StoreError> {
+    ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
         let transaction = self.db.begin().await?;
-        let mut consequences = Vec::new();
+        let (mut taken, mut consequences) = (BTreeSet::new(), Vec::new());
         for read in readings {
             if is_leased(&transaction, read, now + ttl).await? {
+                taken.insert(read.lease.mailbox);
                 consequences.extend(record(&transaction, read, today, now).await?);
             }
         }
         transaction.commit().await?;
-        Ok(consequences)
+        Ok((taken, consequences))
     }
 
     /// Every folder that was ever read.
@@ -143,11 +147,7 @@ impl Store {
 
 /// Takes the lease along to the next part of a reading, or gives it back; says what kept the mailbox
 /// from being read, and by what moment it was read.
-async fn is_leased(
-    db: &impl ConnectionTrait,
-    read: &Read,
-    until: i64,
-) -> Result<bool, StoreError> {
+async fn is_leased(db: &impl ConnectionTrait, read: &Read, until: i64) -> Result<bool, StoreError> {
     let Read { lease, begun_at, reading } = read;
     let until = reading.has_more.then_some(until);
     let read_at = reading.is_whole.then_some(*begun_at);

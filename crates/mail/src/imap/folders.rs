@@ -183,11 +183,10 @@ mod tests {
             ],
             &[("INBOX", Inbox), ("INBOX.spam", Junk), ("INBOX.Sent Items", Sent)],
         );
-        check(&[r#"() NIL Junk"#, r#"() NIL sent"#], &[
-            ("INBOX", Inbox),
-            ("Junk", Junk),
-            ("sent", Sent),
-        ]);
+        check(
+            &[r#"() NIL Junk"#, r#"() NIL sent"#],
+            &[("INBOX", Inbox), ("Junk", Junk), ("sent", Sent)],
+        );
         check(&[r#"(\Noselect) "/" Sent"#, r#"(\Trash) "/" Junk"#], &[("INBOX", Inbox)]);
     }
 }

@@ -86,7 +86,10 @@ mod tests {
         check(&format!("UID 5 {date} BODY[]<0> {{2}}\r\nhi"), Some((5, at, "hi")));
         check(&format!("BODY[]<0> \"hi\" FLAGS (\\Seen) UID 5 {date}"), Some((5, at, "hi")));
         check("UID 5 BODY[HEADER]<0> {0}\r\n", Some((5, None, "")));
-        check("UID 5 INTERNALDATE \" 1-Jan-1970 00:00:01 +0000\" BODY[] \"\"", Some((5, Some(1_000), "")));
+        check(
+            "UID 5 INTERNALDATE \" 1-Jan-1970 00:00:01 +0000\" BODY[] \"\"",
+            Some((5, Some(1_000), "")),
+        );
         check("UID 5 FLAGS (\\Seen)", None);
         check("UID 5 BODY[] NIL", None);
     }

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use warmfront_core::address::Address;
 use warmfront_core::reading::{Bookmarks, Place, Reading};
 use warmfront_core::span::Millis;
 
@@ -30,8 +29,6 @@ use survey::Survey;
 /// A mailbox's way to its IMAP server.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The mailbox.
-    pub address: Address,
     /// The name to log in with.
     pub username: String,
     /// What to log in with; `None` where the server wants nothing.
@@ -166,6 +163,10 @@ impl Inbox for Imap {
             Surveyed::Read(reading) => Ok(reading),
             Surveyed::Nothing(trouble) => Err(trouble),
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
     async fn news(&mut self, within: Duration) -> bool {

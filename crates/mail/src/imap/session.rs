@@ -187,7 +187,9 @@ impl Session {
             Ok((_, Response::Data { status: Status::Ok, .. })) => Ok(()),
             // Whoever is on the path can say it too, and STARTTLS is refused from there on
             // (RFC 8314, section 3.2).
-            Ok((_, Response::Data { status: Status::PreAuth, .. })) if tls != Tls::Starttls => Ok(()),
+            Ok((_, Response::Data { status: Status::PreAuth, .. })) if tls != Tls::Starttls => {
+                Ok(())
+            }
             Ok((_, Response::Data { status: Status::PreAuth, .. })) => {
                 Err(Unreadable::Unsafe(format!(
                     "{} says that we are logged in before TLS has begun; use `tls = \"implicit\"`",
@@ -328,22 +330,25 @@ impl Session {
         deadline: Duration,
         mut each: impl FnMut(Response<'_>),
     ) -> Result<(), Unreadable> {
-        let until = tokio::time::Instant::now() + deadline;
-        loop {
-            let answer = tokio::time::timeout_at(until, self.wire.answer()).await;
-            let answer = answer.map_err(|_| silence(deadline))?.map_err(lost)?;
-            if let Some(ended) = ending(&answer, tag, what) {
-                return ended;
-            }
-            match Response::parse(&answer) {
-                Ok((_, Response::Data { status: Status::Bye, outcome })) if what != "LOGOUT" => {
-                    let why = outcome.information.unwrap_or_default();
-                    return Err(Unreadable::Lost(format!("the server took leave: {why}")));
+        let listening = async {
+            loop {
+                let answer = self.wire.answer().await.map_err(lost)?;
+                if let Some(ended) = ending(&answer, tag, what) {
+                    return ended;
                 }
-                Ok((_, answer)) => each(answer),
-                Err(_) => {}
+                match Response::parse(&answer) {
+                    Ok((_, Response::Data { status: Status::Bye, outcome }))
+                        if what != "LOGOUT" =>
+                    {
+                        let why = outcome.information.unwrap_or_default();
+                        return Err(Unreadable::Lost(format!("the server took leave: {why}")));
+                    }
+                    Ok((_, answer)) => each(answer),
+                    Err(_) => {}
+                }
             }
-        }
+        };
+        tokio::time::timeout(deadline, listening).await.unwrap_or_else(|_| Err(silence(deadline)))
     }
 }
 

@@ -98,13 +98,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_a_line_with_its_literals() {
-        let said = b"* OK hi\r\n* 1 FETCH (UID 5 BODY[] {12}\r\na\r\n)\r\nb{3}\r\n FLAGS ())\r\nA1 OK\r\n";
+        let said =
+            b"* OK hi\r\n* 1 FETCH (UID 5 BODY[] {12}\r\na\r\n)\r\nb{3}\r\n FLAGS ())\r\nA1 OK\r\n";
         let fetch = "* 1 FETCH (UID 5 BODY[] {12}\r\na\r\n)\r\nb{3}\r\n FLAGS ())\r\n";
         assert_eq!(answers(said).await, ["* OK hi\r\n", fetch, "A1 OK\r\n"]);
-        assert_eq!(answers(b"* L {0}\r\n {2+}\r\nab\r\nx\r\n").await, [
-            "* L {0}\r\n {2+}\r\nab\r\n",
-            "x\r\n"
-        ]);
+        assert_eq!(
+            answers(b"* L {0}\r\n {2+}\r\nab\r\nx\r\n").await,
+            ["* L {0}\r\n {2+}\r\nab\r\n", "x\r\n"]
+        );
         assert_eq!(answers(b"* half").await, [""; 0]);
     }
 

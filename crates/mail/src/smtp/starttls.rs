@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use warmfront_core::answer::Phase;
 
-use super::session::Session;
 use super::Account;
+use super::session::Session;
 use crate::server::in_time;
 use crate::submit::Trouble;
 use crate::tls;

@@ -42,6 +42,8 @@ pub(crate) async fn status(global: &Global) -> Done {
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
                 "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
+                "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
+                "inbox_trouble": m.unread_because,
                 "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
                     .map(|(_, why, _)| why),
             })).collect::<Vec<_>>(),
@@ -72,6 +74,12 @@ pub(crate) async fn status(global: &Global) -> Done {
     for (address, why, count) in &unreached {
         let waiting = print::counted(*count, "message");
         print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
+    }
+    for mailbox in &mailboxes {
+        if let Some(why) = &mailbox.unread_because {
+            let address = &mailbox.address;
+            print::say(format!("mailbox {address} cannot be read, so its follow-ups wait: {why}"));
+        }
     }
     Ok(())
 }
