@@ -1,6 +1,8 @@
 //! What tests of several crates share.
 
 pub mod binary;
+pub mod dovecot;
+mod instance;
 pub mod machine;
 pub mod postfix;
 pub mod postgres;

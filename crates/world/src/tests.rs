@@ -15,7 +15,7 @@ use warmfront_core::reading::Bookmarks;
 use warmfront_core::span::{DAY, MINUTE, Millis};
 use warmfront_mail::compose::{Draft, compose};
 use warmfront_mail::inbox::{Inbox as _, Unreadable};
-use warmfront_mail::submit::{Halt, Letter, Outcome, Progress, Stage, Submit as _};
+use warmfront_mail::submit::{Halt, Letter, Outcome, Progress, Stage, Submit as _, Trouble};
 
 use crate::{WayOut, World, WorldInbox};
 

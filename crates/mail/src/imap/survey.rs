@@ -65,13 +65,14 @@ impl Survey<'_> {
         };
         // `*` is the last message there is, however low its number.
         uids.retain(|uid| *uid > read_to);
+        let first = uids.first().copied();
         if uids.len() > self.room {
             uids.truncate(self.room);
             self.reading.has_more = true;
             self.reading.is_whole &= folder.role == Role::Sent;
         }
         self.room -= uids.len();
-        let before = match (mark, uids.first()) {
+        let before = match (mark, first) {
             (Some(_), _) => read_to,
             // What is older than the horizon is never asked for again.
             (None, Some(first)) => first - 1,
