@@ -7,7 +7,7 @@ use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
 use warmfront_core::span::DAY;
 
-use crate::db::{json_array, sql};
+use crate::db::{json_column, sql};
 use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
 
@@ -202,13 +202,13 @@ async fn message_of(
         "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
          WHERE +m.mailbox_id = $1 AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value FROM json_each($2))
+             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
-             SELECT id FROM messages WHERE final_message_id IN (SELECT value FROM json_each($2))
+             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
-             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value FROM json_each($3)))
+             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), json_array(&arrival.names)?.into(), json_array(&arrival.tokens)?.into()],
+        [mailbox.into(), json_column(&arrival.names)?.into(), json_column(&arrival.tokens)?.into()],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }
@@ -259,7 +259,7 @@ async fn wrote_lately(
     }
     let query = sql(
         &format!("SELECT 1 AS wrote FROM prospects q WHERE q.id IN ({WRITTEN_TO_LATELY}) LIMIT 1"),
-        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+        [json_column(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
     );
     Ok(db.query_one_raw(query).await?.is_some())
 }
@@ -309,7 +309,7 @@ async fn hold_the_blamed(
              WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
              RETURNING id"
         ),
-        [json_array(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+        [json_column(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
     );
     hold(db, whom).await
 }
@@ -397,7 +397,7 @@ async fn bounce(
 const WRITTEN_TO_LATELY: &str = "
     SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
     JOIN messages m ON m.enrolment_id = e.id
-    WHERE p.address IN (SELECT value FROM json_each($1)) AND +m.mailbox_id = $2
+    WHERE p.address IN (SELECT value ->> 0 FROM json_each($1)) AND +m.mailbox_id = $2
       AND m.attempts > 0 AND m.sending_since > $3";
 
 /// How long ago a mailbox may have written to whom a report without a message's id is about.

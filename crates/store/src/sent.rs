@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 use warmfront_core::reading::SentCopy;
 use warmfront_core::span::{HOUR, MINUTE};
 
-use crate::db::{json_array, sql};
+use crate::db::{json_column, sql};
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -139,8 +139,7 @@ async fn ours_by_id(
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let ids: Vec<[&str; 1]> = copy.ids.iter().map(|id| [id.as_str()]).collect();
-    let values = [mailbox.into(), json_array(&ids)?.into()];
+    let values = [mailbox.into(), json_column(&copy.ids)?.into()];
     let Some(row) = db.query_one_raw(sql(OURS_BY_ID, values)).await? else { return Ok(None) };
     Ok(Some(Ours {
         id: row.read("id")?,
@@ -156,7 +155,6 @@ async fn in_doubt_to(
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let to: Vec<[&str; 1]> = copy.to.iter().map(|to| [to.as_str()]).collect();
     let row = db
         .query_one_raw(sql(
             "SELECT m.id FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
@@ -167,7 +165,7 @@ async fn in_doubt_to(
              ORDER BY m.id LIMIT 1",
             [
                 mailbox.into(),
-                json_array(&to)?.into(),
+                json_column(&copy.to)?.into(),
                 copy.sent_at.into(),
                 CLOCKS_DIFFER.into(),
                 HOUR.into(),
@@ -220,7 +218,7 @@ async fn count(
     copy: &SentCopy,
     today: &Today,
 ) -> Result<(), StoreError> {
-    let domains: Vec<[&str; 1]> = copy.to.iter().map(|to| [to.domain()]).collect();
+    let domains: Vec<&str> = copy.to.iter().map(|to| to.domain()).collect();
     db.execute_raw(sql(
         "INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, manual, warm_days)
          SELECT id, $2, cap, 0, 0, 1, warm_days FROM mailboxes
@@ -230,7 +228,7 @@ async fn count(
              manual = mailbox_days.manual + 1,
              ceiling = min(mailbox_days.ceiling,
                            max(0, mailbox_days.allowance - mailbox_days.manual - 1))",
-        [mailbox.into(), today.day.as_str().into(), json_array(&domains)?.into()],
+        [mailbox.into(), today.day.as_str().into(), json_column(&domains)?.into()],
     ))
     .await?;
     Ok(())

@@ -84,16 +84,16 @@ impl Dovecot {
         self.await_port(false);
     }
 
-    /// Ends the connections of one user.
-    pub fn kick(&self, user: &str) {
-        // Nobody may be there to be kicked.
-        let _ = as_root("doveadm")
+    /// Ends the connections of a user, or of all whose names fit; says whether there was one.
+    pub fn kick(&self, users: &str) -> bool {
+        let kicked = as_root("doveadm")
             .arg("-c")
             .arg(self.config())
-            .args(["kick", user])
+            .args(["kick", users])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
+        kicked.is_ok_and(|status| status.success())
     }
 
     /// Gives somebody a mailbox.

@@ -2,4 +2,7 @@
 
 mod folders;
 mod reader;
+mod safety;
+mod script;
+mod storm;
 mod stumbles;
