@@ -24,7 +24,9 @@ mod plans;
 #[path = "../../../../tests/src/postgres.rs"]
 #[expect(unreachable_pub, reason = "the package of tests publishes it")]
 mod postgres;
+mod readings;
 mod rows;
 mod scene;
+mod sent_copies;
 mod server;
 mod sharing;
