@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod dovecot;
+pub mod endure;
 mod instance;
 pub mod machine;
 pub mod postfix;

@@ -9,6 +9,7 @@ mod arrival;
 mod failure;
 mod machine;
 mod opt_out;
+mod phrases;
 
 use jiff::civil::Date;
 
@@ -36,7 +37,7 @@ pub struct Inbound {
     /// The status that a report gives (RFC 3463).
     pub status: Option<Enhanced>,
     /// Whom it is about: for a report whom it blames, as we wrote the address and as the last
-    /// server knew it; else nobody. At most two.
+    /// server knew it; else nobody. At most [`RECIPIENTS_MAX`].
     pub recipients: Vec<Address>,
     /// The day from which somebody away reads mail again, where their machine says so.
     pub return_on: Option<Date>,
@@ -224,15 +225,12 @@ impl Inbound {
     }
 
     fn about_ours(&mut self, to: &Address) {
-        if !self.kind.is_report() {
-            self.recipients = vec![to.clone()];
-        } else if self.recipients.contains(to) {
+        if !self.kind.is_report() || self.recipients.contains(to) {
             self.recipients = vec![to.clone()];
         } else if !self.recipients.is_empty() {
             self.becomes(Kind::Suspicious);
         } else if self.kind == Kind::Complaint {
-            // Many providers take the address out of a feedback report (RFC 6650, section 6.5);
-            // the message's own id stands for it.
+            // Blacked out: the message's own id stands for it.
             self.recipients = vec![to.clone()];
             self.effects = Effects::of(Kind::Complaint);
         }
@@ -261,7 +259,9 @@ pub fn classify(arrival: &Arrival) -> Inbound {
     if let Some(feedback) = &arrival.feedback {
         return complained(arrival, feedback, told(feedback_kind(&feedback.kind)));
     }
-    if machine::answers(arrival) {
+    // Mail programs send the opt-out that they offer by themselves, and mark it as a machine's.
+    let is_wish = opt_out::is_command(arrival);
+    if !is_wish && machine::answers(arrival) {
         let mut inbound = told(Kind::AutoReply);
         inbound.return_on = absence::return_on(arrival);
         if inbound.return_on.is_some() {
@@ -269,7 +269,7 @@ pub fn classify(arrival: &Arrival) -> Inbound {
         }
         return inbound;
     }
-    if opt_out::asks(arrival) {
+    if is_wish || opt_out::asks(arrival) {
         let mut inbound = told(Kind::Unsubscribe);
         inbound.recipients.extend(arrival.from.clone());
         return inbound;
@@ -277,9 +277,15 @@ pub fn classify(arrival: &Arrival) -> Inbound {
     told(if machine::writes_to_many(arrival) { Kind::Unrelated } else { Kind::Reply })
 }
 
+/// Whether words say why something failed, and not just that it did.
+#[must_use]
+pub fn tells_why(words: &str) -> bool {
+    failure::tells_why(words)
+}
+
 fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
     inbound.status = failure::status(failure);
-    inbound.recipients = failure.recipients.clone();
+    inbound.recipients = failure.recipients.iter().take(RECIPIENTS_MAX).cloned().collect();
     match inbound.kind {
         Kind::SenderBlock => inbound.effects.mailbox = failure::blame(failure),
         Kind::HardBounce if inbound.names.is_empty() || inbound.recipients.is_empty() => {
@@ -291,10 +297,11 @@ fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
 }
 
 fn complained(arrival: &Arrival, feedback: &Feedback, mut inbound: Inbound) -> Inbound {
-    inbound.recipients = match feedback.recipients.as_slice() {
-        [] => arrival.returned.to.clone(),
-        named => named.to_vec(),
-    };
+    let named =
+        if feedback.recipients.is_empty() { &arrival.returned.to } else { &feedback.recipients };
+    // Many providers black the recipient out (RFC 6590).
+    let is_told = |address: &&Address| address.local() != "redacted";
+    inbound.recipients = named.iter().filter(is_told).take(RECIPIENTS_MAX).cloned().collect();
     // One that names nothing of ours could come from anybody.
     if inbound.names.is_empty() && inbound.kind == Kind::Complaint {
         inbound.effects = Effects { enrolment: Course::Hold, ..Effects::NONE };
@@ -311,6 +318,9 @@ fn feedback_kind(kind: &str) -> Kind {
         _ => Kind::Complaint,
     }
 }
+
+/// How many addresses of one person an arrival names; our messages have one recipient.
+pub const RECIPIENTS_MAX: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,11 @@
 use jiff::civil::Date;
 use tracing::info;
 use warmfront_core::calendar;
-use warmfront_core::plan::{self, Plan, Snapshot};
+use warmfront_core::plan::{self, Plan, Snapshot, Standing};
 use warmfront_core::span::{DAY, Millis};
-use warmfront_store::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Settings, Store};
+use warmfront_store::{
+    DayPlan, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay, Settings, Store,
+};
 
 use crate::EngineError;
 use crate::office::Office;
@@ -144,11 +146,19 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
             first_at: day.first_at,
             last_at: day.last_at,
         });
+    let active = snapshot.mailboxes.iter().filter(|row| row.standing == Standing::Active);
+    let reckoned_by = active.map(|row| ReckonedBy {
+        mailbox_id: row.id.0,
+        ease_percent: row.ease_percent,
+        probe: row.probe,
+        manual: row.manual,
+    });
     DayPlan {
         day: plan.day.to_string(),
         now,
         seed: settings.seed,
         mailboxes: mailboxes.collect(),
+        reckoned_by: reckoned_by.collect(),
         domains: ceilings(&snapshot.domains),
         tenants: ceilings(&snapshot.tenants),
         campaigns: campaigns.collect(),

@@ -13,7 +13,7 @@ mod own_text;
 mod report;
 
 use sha2::{Digest as _, Sha256};
-use warmfront_core::inbound::{Arrival, Feedback, Marks, Returned};
+use warmfront_core::inbound::{Arrival, Feedback, Marks, Returned, tells_why};
 use warmfront_core::span::Millis;
 
 use self::entity::Entity;
@@ -46,7 +46,7 @@ pub fn read(raw: &[u8], received_at: Millis) -> Arrival {
         refers_to: refers_to(&header, &entities),
         marks: marks(&header, &entities),
         failures,
-        feedback: feedback(&entities),
+        feedback: feedback(&entities, &subject),
         returned,
         subject,
         text,
@@ -101,30 +101,44 @@ fn failures(
     to: &[warmfront_core::address::Address],
     returned: &mut Returned,
 ) -> Vec<warmfront_core::inbound::Failure> {
-    let is_notice = notice::is_one(header, subject);
+    let has_status = entities.iter().any(Entity::is_delivery_status);
     let is_report = header.content_type().is_some_and(|kind| kind == "multipart/report");
+    let is_notice = is_report && has_status || notice::is_one(header, entities, subject);
     let statuses = entities.iter().filter(|entity| entity.is_delivery_status());
     let mut failures: Vec<_> = statuses
-        .filter(|_| is_report || is_notice)
+        .filter(|_| is_notice)
         .flat_map(|entity| report::failures(&entity.text()))
         .take(report::FAILURES_MAX)
         .collect();
-    let is_silent = failures.iter().all(|failure| failure.recipients.is_empty());
-    let is_other = entities.iter().any(Entity::is_other_report);
-    if is_silent && is_notice && !is_other {
-        let prose = notice::read(header, entities, subject, to);
-        if returned.names.is_empty() {
-            *returned = prose.returned;
-        }
-        let told = failures.pop();
-        failures = notice::failures(&prose.says, told, returned);
+    if !is_notice || entities.iter().any(Entity::is_other_report) {
+        return failures;
+    }
+    let prose = notice::read(header, entities, subject, to);
+    if returned.names.is_empty() {
+        *returned = prose.returned;
+    }
+    if failures.iter().all(|failure| failure.recipients.is_empty()) {
+        failures = notice::failures(&prose.says, failures.pop(), returned);
+    }
+    // Where the part for machines keeps the reason to itself, that for people may tell.
+    for failure in failures.iter_mut().filter(|failure| !tells_why(&failure.diagnostic)) {
+        let why = prose.says.why(failure.recipients.last());
+        failure.diagnostic = format!("{} {why}", failure.diagnostic);
     }
     failures
 }
 
-fn feedback(entities: &[Entity]) -> Option<Feedback> {
-    let report = entities.iter().find(|entity| entity.content_type == "message/feedback-report")?;
-    Some(report::feedback(&report.text()))
+fn feedback(entities: &[Entity], subject: &str) -> Option<Feedback> {
+    let report = entities.iter().find(|entity| entity.content_type == "message/feedback-report");
+    // Hotmail's reports from before RFC 5965, which some programs still send.
+    let is_old = subject.trim().to_lowercase().starts_with("complaint about message from");
+    match report {
+        Some(report) => Some(report::feedback(&report.text())),
+        None if is_old && entities.iter().any(Entity::is_enclosed_message) => {
+            Some(Feedback { kind: "abuse".to_owned(), recipients: Vec::new() })
+        }
+        None => None,
+    }
 }
 
 fn marks(header: &Header<'_>, entities: &[Entity]) -> Marks {
@@ -137,13 +151,13 @@ fn marks(header: &Header<'_>, entities: &[Entity]) -> Marks {
     Marks {
         auto_submitted: (!keyword.is_empty()).then(|| keyword.to_owned()),
         is_responder: is_receipt
-            || RESPONDERS.iter().any(|name| header.raw(name).is_some())
+            || RESPONDERS.iter().any(|name| header.has(name))
             || matches!(precedence.as_str(), "auto_reply" | "auto-reply")
             || lower("X-MS-Exchange-Generated-Message-Source").contains("mailbox rules agent")
             || lower("X-Apple-Action") == "vacation",
         is_from_nobody: header.raw("Return-Path").is_some_and(|path| path.trim_ascii() == b"<>"),
         is_bulk: matches!(precedence.as_str(), "bulk" | "list" | "junk")
-            || ["List-Id", "List-Unsubscribe"].iter().any(|name| header.raw(name).is_some()),
+            || ["List-Id", "List-Unsubscribe"].iter().any(|name| header.has(name)),
     }
 }
 

@@ -93,6 +93,7 @@ pub(crate) const MARK_DOT: &str = "
                  CAST(value ->> 'until' AS BIGINT) AS until
           FROM json_each($1)) AS d
     WHERE messages.id = d.message AND state = 'sending' AND lease_epoch = d.epoch AND dot_at IS NULL
+      AND closes_at > d.now
       AND EXISTS (SELECT 1 FROM mailboxes b WHERE b.id = messages.mailbox_id
                   AND b.lease_epoch = d.epoch AND b.lease_expires_at > d.until)
     RETURNING id";

@@ -186,7 +186,10 @@ impl StoreError {
     /// Whether waiting may help: the caller keeps what it wanted to do and tries again later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Full | Self::Unwritable | Self::Locked | Self::Unreachable)
+        matches!(
+            self,
+            Self::Full | Self::Unwritable | Self::ReadOnly | Self::Locked | Self::Unreachable
+        )
     }
 }
 
@@ -252,11 +255,14 @@ fn told_by_postgres(code: &str, message: String) -> Option<StoreError> {
     match code {
         // Deadlock, serialization failure, lock timeout.
         "40P01" | "40001" | "55P03" => Some(StoreError::Locked),
+        // Also a standby behind a moved address, until it is promoted.
         "25006" => Some(StoreError::ReadOnly),
         "53100" => Some(StoreError::Full),
         "58030" => Some(StoreError::Unwritable),
         // Shut down, crashed, starting up; ended for having been idle; no connection left.
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300" => Some(StoreError::Unreachable),
+        // Cancelled by an administrator; out of memory for now.
+        "57014" | "53000" | "53200" => Some(StoreError::Unreachable),
         _ if code.starts_with("08") => Some(StoreError::Unreachable),
         _ if code.starts_with("23") => Some(StoreError::Refused(message)),
         _ => None,

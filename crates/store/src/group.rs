@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use sea_orm::ConnectionTrait;
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+use warmfront_core::health::Blow;
 
 use crate::claim::{self, CLAIM, Dot, MARK_DOT};
 use crate::db::{Db, json_array};
@@ -38,7 +39,12 @@ pub(crate) async fn write(db: &Db, entries: &[&Entry]) -> Result<BTreeSet<i64>, 
     }
     let transaction = db.begin_group().await?;
     if db.is_shared() {
-        postgres::wait_beside(&transaction, &group.counting()).await?;
+        // What a campaign has bounced is summed over all of its mailboxes.
+        let adds_up = |one: &&Settlement| one.blow == Some(Blow::HardBounce);
+        match group.settlements.iter().any(adds_up) {
+            true => postgres::wait_to_be_alone(&transaction).await?,
+            false => postgres::wait_beside(&transaction, &group.counting()).await?,
+        }
     }
     let mut written = group.begin(&transaction).await?;
     if !group.settlements.is_empty() {

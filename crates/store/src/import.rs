@@ -1,13 +1,15 @@
 //! A campaign folder becomes rows, all of them or none.
 
 use sea_orm::ConnectionTrait;
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use crate::campaigns::tell;
 use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
 use crate::row::{Row as _, columns};
-use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite, stage};
+use crate::stage::{self, Staged};
+use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite};
 
 /// A campaign to import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,13 +140,13 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
-            return Ok(None);
-        };
-        let imported = write(&transaction, campaign, source, now).await?;
-        if imported.is_some() {
-            transaction.commit().await?;
+        let Some(begun) = self.begin_import(campaign, rows).await? else { return Ok(None) };
+        let imported = write(&begun.transaction, campaign, begun.source, now).await?;
+        match imported.is_some() {
+            true => begun.transaction.commit().await?,
+            false => begun.transaction.rollback().await?,
         }
+        close(begun.pool).await;
         Ok(imported)
     }
 
@@ -155,11 +157,10 @@ impl Store {
         rows: mpsc::Receiver<Option<Vec<ImportRow>>>,
         now: i64,
     ) -> Result<Option<Imported>, StoreError> {
-        let Some((transaction, source)) = self.begin_import(campaign, rows).await? else {
-            return Ok(None);
-        };
-        let imported = write(&transaction, campaign, source, now).await?;
-        transaction.rollback().await?;
+        let Some(begun) = self.begin_import(campaign, rows).await? else { return Ok(None) };
+        let imported = write(&begun.transaction, campaign, begun.source, now).await?;
+        begun.transaction.rollback().await?;
+        close(begun.pool).await;
         Ok(imported)
     }
 
@@ -169,23 +170,39 @@ impl Store {
         &self,
         campaign: &NewCampaign,
         rows: Rows,
-    ) -> Result<Option<(Transaction, Source)>, StoreError> {
+    ) -> Result<Option<Begun>, StoreError> {
         if !self.db.is_shared() {
             let transaction = self.db.begin_unlocked().await?;
             transaction.execute_raw(sql(sqlite::CACHE_OF_AN_IMPORT, [])).await?;
-            return Ok(Some((transaction, Source::Coming(rows))));
+            return Ok(Some(Begun { transaction, source: Source::Coming(rows), pool: None }));
         }
-        let Some(transaction) = stage::begin(&self.db, rows).await? else { return Ok(None) };
+        let Some(Staged { transaction, pool }) = stage::begin(&self.db, rows).await? else {
+            return Ok(None);
+        };
         postgres::wait_to_import(&transaction).await?;
         if campaign.update {
             postgres::wait_to_be_alone(&transaction).await?;
         }
-        Ok(Some((transaction, Source::Staged)))
+        Ok(Some(Begun { transaction, source: Source::Staged, pool: Some(pool) }))
     }
 }
 
 /// The rows of a list, batch by batch; the last word is `None`.
 pub(crate) type Rows = mpsc::Receiver<Option<Vec<ImportRow>>>;
+
+/// An import that has begun.
+struct Begun {
+    transaction: Transaction,
+    source: Source,
+    /// Of the connection that has the rows, where it is one of its own.
+    pool: Option<PgPool>,
+}
+
+async fn close(pool: Option<PgPool>) {
+    if let Some(pool) = pool {
+        pool.close().await;
+    }
+}
 
 /// Where the rows of an import are.
 enum Source {
@@ -323,12 +340,17 @@ async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<()
 pub(crate) const ABOVE: &str = "the address stands above in the same list";
 pub(crate) const BEFORE: &str = "the address was imported before";
 
-/// Those of the campaign who have answered another, or work where somebody has. Once an import: it
-/// reads every enrolment there is.
+/// Those of the campaign who have answered another, or work where somebody has, unless the operator
+/// released them since. Once an import: it reads every enrolment there is. The kinds are those of an
+/// index.
 const HOLD_THE_ANSWERED: &str = "
     UPDATE enrolments SET state = 'held', because = 'an answer came from there'
     WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
         UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
               JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+      AND id NOT IN (
+        SELECT enrolment_id FROM events
+        WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
+                       'enrolment_resumed') AND kind = 'enrolment_resumed')
     RETURNING id";

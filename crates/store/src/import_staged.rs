@@ -1,5 +1,5 @@
 //! The rows of an import into PostgreSQL, by few statements over all of them: they stand in a table
-//! of the transaction's own (see `stage.rs`).
+//! that only its connection sees (see `stage.rs`).
 
 use sea_orm::ConnectionTrait as _;
 

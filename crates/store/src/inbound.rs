@@ -1,13 +1,18 @@
 //! What came in, recorded once, and what it does to enrolments and mailboxes.
 
+mod known;
+
 use jiff::tz::TimeZone;
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use warmfront_core::address::Address;
 use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
-use warmfront_core::span::DAY;
 
-use crate::db::{json_column, sql};
+use self::known::{
+    About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, texts,
+    wrote_lately,
+};
+use crate::db::sql;
 use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
 
@@ -20,15 +25,6 @@ pub enum Consequence {
     None,
     /// The enrolment is over.
     Ended,
-}
-
-/// The message an arrival is about.
-#[derive(FromQueryResult)]
-struct About {
-    id: i64,
-    enrolment_id: i64,
-    state: String,
-    address: Option<String>,
 }
 
 impl Store {
@@ -187,83 +183,6 @@ async fn settle_doubt(
     Ok(())
 }
 
-/// Our message that an arrival names, sent from this very mailbox: by its Message-ID, by the one it
-/// was given on the way, by its opt-out token. Of several the last of the thread.
-async fn message_of(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    arrival: &Inbound,
-) -> Result<Option<About>, StoreError> {
-    if arrival.names.is_empty() && arrival.tokens.is_empty() {
-        return Ok(None);
-    }
-    // The plus keeps SQLite from reading all that the mailbox ever sent.
-    let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
-         JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE +m.mailbox_id = $1 AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
-         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), json_column(&arrival.names)?.into(), json_column(&arrival.tokens)?.into()],
-    );
-    Ok(About::find_by_statement(query).one(db).await?)
-}
-
-/// What this very mailbox last wrote to whoever sent a no that names no message of ours: the answer
-/// that told the message's id may have been lost, and doubt counts as a no.
-async fn message_to_the_sender(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    arrival: &Inbound,
-) -> Result<Option<About>, StoreError> {
-    let Some(from) = arrival.from.as_ref().filter(|_| arrival.kind.is_no()) else {
-        return Ok(None);
-    };
-    let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
-         JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
-         WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
-         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), from.as_str().into()],
-    );
-    Ok(About::find_by_statement(query).one(db).await?)
-}
-
-/// Whether it is a copy of what the mailbox itself wrote, which names its own thread.
-async fn is_own(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    arrival: &Inbound,
-) -> Result<bool, StoreError> {
-    let Some(from) = &arrival.from else { return Ok(false) };
-    let query = sql(
-        "SELECT 1 AS own FROM mailboxes WHERE id = $1 AND address = $2",
-        [mailbox.into(), from.as_str().into()],
-    );
-    Ok(db.query_one_raw(query).await?.is_some())
-}
-
-/// Whether this mailbox wrote lately to whom a report blames that names no message of ours.
-async fn wrote_lately(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    arrival: &Inbound,
-    now: i64,
-) -> Result<bool, StoreError> {
-    if !arrival.kind.is_report() || arrival.recipients.is_empty() {
-        return Ok(false);
-    }
-    let query = sql(
-        &format!("SELECT 1 AS wrote FROM prospects q WHERE q.id IN ({WRITTEN_TO_LATELY}) LIMIT 1"),
-        [json_column(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
-    );
-    Ok(db.query_one_raw(query).await?.is_some())
-}
-
 async fn end(
     db: &impl ConnectionTrait,
     about: &About,
@@ -309,7 +228,11 @@ async fn hold_the_blamed(
              WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
              RETURNING id"
         ),
-        [json_column(&arrival.recipients)?.into(), mailbox.into(), (now - LATELY).into()],
+        [
+            texts(arrival.recipients.iter().map(Address::as_str))?.into(),
+            mailbox.into(),
+            (now - LATELY).into(),
+        ],
     );
     hold(db, whom).await
 }
@@ -392,13 +315,3 @@ async fn bounce(
     health::strike(db, about.id, Blow::HardBounce, now).await?;
     Ok(consequence)
 }
-
-/// Whom of a report's recipients ($1) this mailbox ($2) wrote to since a moment ($3).
-const WRITTEN_TO_LATELY: &str = "
-    SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
-    JOIN messages m ON m.enrolment_id = e.id
-    WHERE p.address IN (SELECT value ->> 0 FROM json_each($1)) AND +m.mailbox_id = $2
-      AND m.attempts > 0 AND m.sending_since > $3";
-
-/// How long ago a mailbox may have written to whom a report without a message's id is about.
-const LATELY: i64 = 7 * DAY;

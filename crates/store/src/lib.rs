@@ -25,6 +25,7 @@ mod lease;
 mod moving;
 mod occasions;
 mod patient;
+mod people;
 mod planning;
 mod postgres;
 mod reading;
@@ -54,8 +55,10 @@ pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
+pub use self::people::Wish;
 pub use self::planning::{
-    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
+    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay,
+    SavedPlan,
 };
 pub use self::reading::{FolderRow, Read, ReadingLease};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};

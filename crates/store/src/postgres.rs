@@ -97,6 +97,8 @@ fn options(url: &str, durability: Durability) -> Result<PgConnectOptions, sqlx::
         .options([
             ("idle_in_transaction_session_timeout", millis(IDLE_MAX)),
             ("lock_timeout", millis(WAIT_MAX)),
+            // A role may have one; an import takes as long as it takes.
+            ("statement_timeout", "0".to_owned()),
             ("default_transaction_isolation", "read committed".to_owned()),
             // No statement here is long enough to be worth compiling.
             ("jit", "off".to_owned()),

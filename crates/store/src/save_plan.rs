@@ -10,9 +10,20 @@ use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
 impl Store {
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
-    /// `false`: another planner was faster, and nothing of this one was saved.
+    /// `false`: another planner was faster, or an answer has changed what a mailbox may do, and
+    /// nothing of this one was saved.
     pub async fn save_plan(&self, plan: &DayPlan) -> Result<bool, StoreError> {
         let transaction = self.db.begin().await?;
+        for batch in plan.reckoned_by.chunks(BATCH) {
+            let rows: Vec<_> = batch
+                .iter()
+                .map(|by| (by.mailbox_id, by.ease_percent, u8::from(by.probe), by.manual))
+                .collect();
+            let values = [json_array(&rows)?.into(), plan.day.as_str().into()];
+            if transaction.query_one_raw(sql(RECKONED_OTHERWISE, values)).await?.is_some() {
+                return Ok(false);
+            }
+        }
         for entry in &plan.campaigns {
             save_entry(&transaction, plan, entry).await?;
         }
@@ -167,6 +178,15 @@ async fn move_messages(
     );
     Ok(db.query_one_raw(still_planned).await?.is_none())
 }
+
+const RECKONED_OTHERWISE: &str = "
+    SELECT 1 FROM json_each($1) j
+    JOIN mailboxes b ON b.id = CAST(j.value ->> 0 AS BIGINT)
+    LEFT JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = $2
+    WHERE b.state <> 'active'
+       OR b.ease_percent <> CAST(j.value ->> 1 AS BIGINT)
+       OR b.probe <> CAST(j.value ->> 2 AS BIGINT)
+       OR coalesce(d.manual, 0) <> CAST(j.value ->> 3 AS BIGINT) LIMIT 1";
 
 const MOVE_MESSAGES: &str = "
     UPDATE messages SET mailbox_id = n.mailbox_id, plan_day = $2, due_at = n.due_at,

@@ -75,7 +75,7 @@ async fn write_group(db: &Db, group: &[Request]) -> Vec<Written> {
     match group::write(db, &entries).await {
         Ok(written) => entries.iter().map(|entry| told(&written, entry)).collect(),
         // Each alone would be told the same, and much later.
-        Err(error) if entries.len() == 1 || matches!(error, StoreError::Unreachable) => {
+        Err(error) if entries.len() == 1 || error.is_transient() => {
             vec![Err(error); entries.len()]
         }
         Err(_) => {

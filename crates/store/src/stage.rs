@@ -6,7 +6,7 @@
 //! the table lives as long as it does. No lock of the books is held while a list is read.
 
 use sea_orm::SqlxPostgresConnector;
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use tokio::time::timeout;
 
 use crate::db::{Db, Transaction};
@@ -15,18 +15,31 @@ use crate::patient::Patient;
 use crate::postgres::IMPORT_MAX;
 use crate::{ImportRow, StoreError};
 
+/// An import whose rows are in the table `staged` of its connection.
+pub(crate) struct Staged {
+    pub(crate) transaction: Transaction,
+    /// Of that connection, to be closed at the end.
+    pub(crate) pool: PgPool,
+}
+
 /// Copies the rows as they come, and begins a transaction that finds them in the table `staged`;
 /// `None` where they end without a last word.
-pub(crate) async fn begin(db: &Db, rows: Rows) -> Result<Option<Transaction>, StoreError> {
+pub(crate) async fn begin(db: &Db, rows: Rows) -> Result<Option<Staged>, StoreError> {
     let options = db.write.way().get_postgres_connection_pool().connect_options();
-    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with((*options).clone());
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        // Another connection would not have the table.
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .connect_lazy_with((*options).clone());
     let mut connection = pool.acquire().await?;
     if !copy(&mut connection, rows).await? {
         return Ok(None);
     }
     drop(connection);
-    let only = Patient::new(SqlxPostgresConnector::from_sqlx_postgres_pool(pool), Some(IMPORT_MAX));
-    Ok(Some(db.begin_by(&only).await?))
+    let only = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
+    let transaction = db.begin_by(&Patient::new(only, Some(IMPORT_MAX))).await?;
+    Ok(Some(Staged { transaction, pool }))
 }
 
 /// Whether the rows ended with a last word.

@@ -93,6 +93,9 @@ pub(crate) enum Command {
     /// Whom nobody writes to.
     #[command(subcommand)]
     Suppress(Suppress),
+    /// People who are on hold: let them go on, or take them out.
+    #[command(subcommand)]
+    Person(Person),
     /// Move the books to another database.
     #[command(subcommand)]
     Store(Books),
@@ -203,6 +206,24 @@ pub(crate) enum Books {
         /// configuration's folder. No password: set PGPASSWORD, or write it into ~/.pgpass.
         url: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Person {
+    /// Let those go on whom an answer from their company, or a vague bounce, has put on hold.
+    Release(Whom),
+    /// Take people out of campaigns. They are not suppressed: another list may bring them again.
+    Stop(Whom),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Whom {
+    /// `ann@example.com`, or `example.com` for everybody at that company.
+    #[arg(required = true)]
+    pub(crate) entries: Vec<String>,
+    /// Only in this campaign; by default in all.
+    #[arg(long)]
+    pub(crate) campaign: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -179,6 +179,21 @@ fn whoever_is_suppressed_is_not_written_to() {
 }
 
 #[test]
+fn whoever_is_stopped_is_not_written_to() {
+    let scene = spring(3);
+    let _ = run(&scene, "campaign import campaigns/spring").done();
+    let stopped = told(&scene, "person stop P0@spring-0.example spring-1.example --json");
+    assert_eq!(stopped, json!({ "stopped": 2 }));
+    assert_eq!(told(&scene, "person stop spring-1.example --json"), json!({ "stopped": 0 }));
+    assert_eq!(told(&scene, "person release spring-2.example --json"), json!({ "released": 0 }));
+    let _ = run(&scene, "person stop x --campaign sprung").said(2, &["did you mean `spring`?"]);
+    send(&scene);
+    let to: Vec<String> = scene.sink.accepted().into_iter().map(|message| message.rcpt).collect();
+    assert_eq!(to, ["p2@spring-2.example"]);
+    assert!(run(&scene, "audit").done().out.contains("2 stopped"));
+}
+
+#[test]
 fn a_table_in_a_pipe_is_a_row_a_line_and_a_new_database_is_told() {
     let scene = Scene::of(1);
     let first = run(&scene, "campaign list").said(0, &["a new, empty database was made"]);

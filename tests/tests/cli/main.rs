@@ -2,6 +2,7 @@
 //! the fields they print are a contract; what is wrong is told with where it is and what to do.
 
 mod books;
+mod classify;
 mod commands;
 mod config;
 mod first;

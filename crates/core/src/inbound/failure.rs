@@ -4,6 +4,7 @@
 //! no doubt, since the same status stands for different things at different servers; then the
 //! status (RFC 3463); then what the same words would mean in a session.
 
+use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
 use super::{Action, Blame, Failure, Kind};
 use crate::answer::{self, Answer, Enhanced, Phase};
 use crate::text;
@@ -29,13 +30,24 @@ pub(super) fn blame(failure: &Failure) -> Blame {
     }
 }
 
+/// Whether words say why something failed, and not just that it did.
+pub(super) fn tells_why(words: &str) -> bool {
+    let status = enhanced_in(words, |told| told.detail != 0);
+    status.is_some() || by_words(&text::folded(words)).is_some()
+}
+
 /// The status: that of the field, or where it only says "something", a better one in the words.
 pub(super) fn status(failure: &Failure) -> Option<Enhanced> {
-    let told = enhanced_in(&failure.diagnostic);
+    let words = &failure.diagnostic;
     match failure.status {
-        Some(status) if (status.subject, status.detail) != (0, 0) => Some(status),
-        Some(vague) => told.filter(|told| told.class == vague.class).or(Some(vague)),
-        None => told,
+        Some(vague) if vague.detail == 0 => {
+            let is_better = |told: &Enhanced| told.class == vague.class && told.detail != 0;
+            enhanced_in(words, is_better).or(Some(vague))
+        }
+        Some(status) => Some(status),
+        None => {
+            enhanced_in(words, |told| told.detail != 0).or_else(|| enhanced_in(words, |_| true))
+        }
     }
 }
 
@@ -53,11 +65,29 @@ enum Cause {
 }
 
 fn cause(failure: &Failure) -> Cause {
-    let words = text::folded(&failure.diagnostic);
+    // Apostrophes are curly where people are written to.
+    let words = text::folded(&failure.diagnostic.replace('’', "'"));
     let status = status(failure);
-    by_words(&words)
+    let cause = status
+        .and_then(of_the_sender)
+        .or_else(|| by_words(&words))
+        .or_else(|| of_the_host(&words))
         .or_else(|| status.and_then(by_status))
-        .unwrap_or_else(|| in_a_session(failure, status))
+        .unwrap_or_else(|| in_a_session(failure, status));
+    // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
+    let is_passing = status.is_some_and(|status| status.class == 4);
+    if is_passing && cause == Cause::Address { Cause::Moment } else { cause }
+}
+
+/// Codes for a host or a domain that takes no mail at all (RFC 7504, section 3).
+fn of_the_host(words: &str) -> Option<Cause> {
+    matches!(code_in(words), Some(521 | 556)).then_some(Cause::Address)
+}
+
+/// A sender's address or domain that is not believed (RFC 3463, section 3.2), which the words may
+/// well call unknown.
+fn of_the_sender(status: Enhanced) -> Option<Cause> {
+    matches!((status.subject, status.detail), (1, 7 | 8)).then_some(Cause::Block)
 }
 
 /// The first phrase found decides: what is said of us stands before what is said of the address,
@@ -65,7 +95,7 @@ fn cause(failure: &Failure) -> Cause {
 fn by_words(words: &str) -> Option<Cause> {
     let tables: [(&[&str], Cause); 7] = [
         (&LIMIT, Cause::Limit),
-        (&FULL, Cause::Moment),
+        (&NOT_NOW, Cause::Moment),
         (&SPAM, Cause::Block),
         (&NO_SUCH_USER, Cause::Address),
         (&POLICY, Cause::Block),
@@ -81,14 +111,11 @@ fn by_status(status: Enhanced) -> Option<Cause> {
     let cause = match (status.subject, status.detail) {
         // Sending limits of Microsoft's tenants; Google's daily limit.
         (7, 232 | 233) | (4, 5) if status.class == 5 => Cause::Limit,
-        // A sender's address or domain that is not believed.
-        (1, 7 | 8) => Cause::Block,
         // A restricted recipient is not a refused sender: members only, moderated, too many.
         (7, 124 | 129 | 133 | 134) | (7, 2 | 12 | 13) => Cause::Moment,
-        (7, _) if status.class == 5 => Cause::Block,
-        // Bad mailbox, system or syntax, moved, null MX (RFC 7505), Exchange's directory lookups;
-        // not found in the recipient's own directory, which Exchange Online calls 5.4.1.
-        (1, 1 | 2 | 3 | 6 | 10 | 351) | (2, 1) | (4, 1 | 4 | 310) if status.class == 5 => {
+        (7, detail) if status.class == 5 && detail != 27 => Cause::Block,
+        // Bad mailbox, system or syntax, moved, null MX (RFC 7505), Exchange's directory lookups.
+        (1, 1 | 2 | 3 | 6 | 10 | 351) | (2, 1) | (4, 4 | 310) | (7, 27) if status.class == 5 => {
             Cause::Address
         }
         (0, 0) | (1 | 2 | 5, 0) => return None,
@@ -113,12 +140,14 @@ fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
     }
 }
 
-/// The first enhanced status code of class 4 or 5 anywhere in a text: `(#5.1.1)`, `smtp;550 5.1.1`.
-pub(super) fn enhanced_in(text: &str) -> Option<Enhanced> {
+/// The first enhanced status code of class 4 or 5 anywhere in a text that is one to look for:
+/// `(#5.1.1)`, `smtp;550 5.1.1`.
+fn enhanced_in(text: &str, is_wanted: impl Fn(&Enhanced) -> bool) -> Option<Enhanced> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
     text.split(|c: char| !is_part(c))
         .filter(|word| (5..=9).contains(&word.len()) && word.starts_with(['4', '5']))
-        .find_map(|word| Enhanced::leading(word.trim_end_matches('.')))
+        .filter_map(|word| Enhanced::leading(word.trim_end_matches('.')))
+        .find(is_wanted)
 }
 
 /// The first reply code of class 4 or 5 that stands alone in a text.
@@ -127,233 +156,6 @@ fn code_in(text: &str) -> Option<u16> {
         .filter(|word| word.len() == 3)
         .find_map(|word| word.parse().ok().filter(|code| (400..=599).contains(code)))
 }
-
-const LIMIT: [&str; 13] = [
-    "submissionquotaexceeded",
-    "submission quota exceeded",
-    "daily user sending",
-    "daily sending quota",
-    "limit for sending mail",
-    "sending limit",
-    "exceeded your sending",
-    "tenant has exceeded",
-    "sent to too many recipients",
-    "too many recipients this hour",
-    "exceeded the maximum number of messages",
-    "exceeded the max emails per hour",
-    "message rate exceeded for sender",
-];
-
-const FULL: [&str; 31] = [
-    "mailbox full",
-    "mailbox is full",
-    "mailbox was full",
-    "mailbox too full",
-    "mail box full",
-    "mailbox exceeds",
-    "mailbox has exceeded",
-    "mailbox over quota",
-    "mailbox size limit",
-    "mailbox for user is full",
-    "mailbox quota",
-    "mailbox_full",
-    "is full (mailbox",
-    "inbox is full",
-    "user is overquota",
-    "user over quota",
-    "overquota",
-    "over quota",
-    "over the quota",
-    "over-quota",
-    "out of storage space",
-    "over the maximum allowed mailbox",
-    "quota exceed",
-    "exceeded storage allocation",
-    "exceeded his/her quota",
-    "not enough disk space",
-    "not enough storage space",
-    "insufficient disk space",
-    "insufficient storage",
-    "too much mail data",
-    "disk quota",
-];
-
-const SPAM: [&str; 29] = [
-    "spamhaus",
-    "spamcop",
-    "blacklist",
-    "blocklist",
-    "block list",
-    "black list",
-    "black-list",
-    "rbl",
-    "bad reputation",
-    "poor reputation",
-    "low reputation",
-    "banned sending ip",
-    "blocked as spam",
-    "detected as spam",
-    "considered spam",
-    "rejected as spam",
-    "scored as spam",
-    "classified as spam",
-    "spam classification",
-    "looks like spam",
-    "spam message",
-    "unsolicited",
-    "outbound spam",
-    "dmarc",
-    "spf check",
-    "spf fail",
-    "dkim",
-    "unauthenticated email",
-    "not pass authentication",
-];
-
-const NO_SUCH_USER: [&str; 64] = [
-    "user unknown",
-    "unknown user",
-    "unknown local",
-    "unknown recipient",
-    "unknown address",
-    "unknown account",
-    "unknown mailbox",
-    "unknown e-mail address",
-    "unknown email address",
-    "user is unknown",
-    "recipient unknown",
-    "recipient not found",
-    "recipnotfound",
-    "recipientnotfound",
-    "recipient does not exist",
-    "recipient no longer on server",
-    "no longer on server",
-    "no such user",
-    "no such recipient",
-    "no such mailbox",
-    "no such address",
-    "no such person",
-    "no such account",
-    "no such id",
-    "no mailbox here",
-    "no mailbox by that name",
-    "no account by that name",
-    "no valid recipients",
-    "not a valid mailbox",
-    "not a valid user",
-    "not a known user",
-    "not our customer",
-    "not listed in",
-    "user not found",
-    "user does not exist",
-    "user doesn't exist",
-    "user not exist",
-    "doesn't have a yahoo",
-    "doesn't have an account",
-    "does not have an account",
-    "user not known",
-    "username not found",
-    "address not found",
-    "address couldn't be found",
-    "address couldn't be found",
-    "wasn't found at",
-    "isn't found at",
-    "address does not exist",
-    "account does not exist",
-    "account that you tried to reach does not exist",
-    "mailbox does not exist",
-    "mailbox not found",
-    "mailbox unavailable",
-    "mailbox unknown",
-    "mailbox is inactive",
-    "mailbox currently unavailable",
-    "addressee unknown",
-    "invalid mailbox",
-    "invalid recipient",
-    "invalid address",
-    "address is invalid",
-    "account is disabled",
-    "account has been disabled",
-    "account has been closed",
-];
-
-const POLICY: [&str; 26] = [
-    "sender rejected",
-    "sender was rejected",
-    "sender denied",
-    "sender address rejected",
-    "sender address is not allowed",
-    "sender verify failed",
-    "not verified",
-    "access denied",
-    "client host rejected",
-    "helo command rejected",
-    "relay",
-    "security polic",
-    "policy reason",
-    "policy violation",
-    "polic",
-    "reverse dns",
-    "ptr record",
-    "rdns",
-    "ip name lookup failed",
-    "authentication required",
-    "turn on smtp authentication",
-    "virus",
-    "illegal attachment",
-    "content rejected",
-    "mail from domain",
-    "invalid ip for sending",
-];
-
-const NO_SUCH_HOST: [&str; 19] = [
-    "host unknown",
-    "unknown host",
-    "host not found",
-    "unknown domain",
-    "no such domain",
-    "domain unknown",
-    "domain not found",
-    "domain does not exist",
-    "domain doesn't exist",
-    "nxdomain",
-    "no mx record",
-    "no a or mx",
-    "does not accept mail",
-    "doesn't accept mail",
-    "domain is not reachable",
-    "bad destination host",
-    "bad destination mailbox",
-    "no mail exchanger",
-    "couldn't find any host",
-];
-
-const LATER: [&str; 24] = [
-    "timed out",
-    "time out",
-    "timeout",
-    "connection refused",
-    "unable to connect",
-    "unable to deliver message after multiple retries",
-    "message expired",
-    "in the queue too long",
-    "retry time",
-    "giving up",
-    "loop",
-    "hop count",
-    "too many hops",
-    "temporar",
-    "try again later",
-    "too large",
-    "too big",
-    "message size exceeds",
-    "size limit",
-    "fixed maximum message size",
-    "greylist",
-    "graylist",
-    "too many connections",
-    "internal system error",
-];
 
 #[cfg(test)]
 mod tests {
@@ -375,6 +177,7 @@ mod tests {
         check("5.1.1", "smtp; 550 5.1.1 <a@b.example> no such user here", Address);
         check("5.1.1", "", Address);
         check("4.1.1", "", Moment);
+        check("4.1.1", "450 4.1.1 user unknown", Moment);
         check("5.2.2", "smtp; 552 5.2.2 mailbox full", Moment);
         check("5.2.2", "", Moment);
         check("5.2.1", "", Address);
@@ -398,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_status_is_found_wherever_it_stands() {
-        let found = |text: &str| enhanced_in(text).map(|status| status.to_string());
+        let found = |text: &str| enhanced_in(text, |_| true).map(|status| status.to_string());
         assert_eq!(found("smtp;550 5.1.10 RESOLVER").as_deref(), Some("5.1.10"));
         assert_eq!(found("sorry (#5.1.1)").as_deref(), Some("5.1.1"));
         assert_eq!(found("550-5.7.26 This mail").as_deref(), Some("5.7.26"));

@@ -8,14 +8,8 @@ use crate::text;
 
 /// Whether its writer asks not to be written to.
 pub(super) fn asks(arrival: &Arrival) -> bool {
-    let subject = arrival.subject.trim();
-    is_command(subject)
-        || arrival
-            .text
-            .lines()
-            .take(LINES_MAX)
-            .flat_map(|line| line.split(['.', '!', '?', ',', ';', ':']))
-            .any(is_wish)
+    let lines = arrival.text.lines().take(LINES_MAX);
+    lines.flat_map(|line| line.split(['.', '!', '?', ',', ';', ':'])).any(is_wish)
         || is_wish(&arrival.text.split_whitespace().take(WORDS_MAX).collect::<Vec<_>>().join(" "))
 }
 
@@ -38,9 +32,10 @@ pub(super) fn tokens(arrival: &Arrival) -> Vec<String> {
     tokens
 }
 
-/// A subject that mail programs and providers write from the `mailto:` of `List-Unsubscribe`.
-fn is_command(subject: &str) -> bool {
-    let lower = subject.to_lowercase();
+/// Whether its subject is one that mail programs and providers write from the `mailto:` of
+/// `List-Unsubscribe`.
+pub(super) fn is_command(arrival: &Arrival) -> bool {
+    let lower = arrival.subject.trim().to_lowercase();
     is_wish(&lower)
         || COMMANDS.iter().any(|command| {
             lower.strip_prefix(command).is_some_and(|rest| {
@@ -176,7 +171,7 @@ const BEHIND: [&str; 42] = [
 ];
 
 /// Whole wishes, lower-case, without courtesies.
-const WISHES: [&str; 151] = [
+const WISHES: [&str; 165] = [
     // English.
     "unsubscribe",
     "unsubscribe me",
@@ -329,14 +324,28 @@ const WISHES: [&str; 151] = [
     "remover-me da lista",
     "remova-me da lista",
     "não me contactem mais",
+    "retire-me da lista",
+    "quero sair da lista",
     // Polish.
     "wypisz mnie",
     "wypisanie z listy",
     "usunięcie z listy",
-    "proszę o wypisanie",
-    // Swedish and Danish.
+    "wypisanie mnie",
+    "usuńcie mnie z listy",
+    "nie piszcie do mnie więcej",
+    // Swedish, Danish and Norwegian.
     "avregistrera mig",
+    "ta bort mig från listan",
+    "ta bort mig från er lista",
+    "sluta mejla mig",
     "avsluta prenumeration",
+    "afmeld mig",
+    "afmelding",
+    "fjern mig fra listen",
+    "fjern mig fra jeres liste",
+    "stop med at skrive til mig",
+    "meld meg av",
+    "fjern meg fra listen",
 ];
 
 #[cfg(test)]
@@ -346,7 +355,8 @@ mod tests {
     #[track_caller]
     fn check(subject: &str, text: &str, want: bool) {
         let (subject, text) = (subject.to_owned(), text.to_owned());
-        assert_eq!(asks(&Arrival { subject, text, ..Arrival::default() }), want);
+        let arrival = Arrival { subject, text, ..Arrival::default() };
+        assert_eq!(is_command(&arrival) || asks(&arrival), want);
     }
 
     #[test]

@@ -61,8 +61,8 @@ impl Entity {
     }
 }
 
-/// Lines that end in a line feed, whatever they ended in; without the line that mbox files begin
-/// a message with.
+/// Lines that end in a line feed, whatever they ended in; without empty lines before the header,
+/// and without the line that mbox files begin a message with.
 pub(super) fn normalised(raw: &[u8]) -> Vec<u8> {
     let is_old_mac = !raw.contains(&b'\n');
     let mut octets = Vec::with_capacity(raw.len());
@@ -73,6 +73,8 @@ pub(super) fn normalised(raw: &[u8]) -> Vec<u8> {
             _ => octets.push(octet),
         }
     }
+    let blank = octets.iter().take_while(|octet| octet.is_ascii_whitespace()).count();
+    octets.drain(..blank);
     if octets.starts_with(b"From ") {
         let line =
             octets.iter().position(|&octet| octet == b'\n').map_or(octets.len(), |at| at + 1);
@@ -104,15 +106,17 @@ fn enter(header: &Header<'_>, body: &[u8], depth: usize, entities: &mut Vec<Enti
         return;
     }
     let content_type = header.content_type().unwrap_or_else(|| "text/plain".to_owned());
-    let boundary = header.content_attribute("boundary");
-    if let Some(boundary) =
-        boundary.filter(|b| content_type.starts_with("multipart/") && !b.is_empty())
-    {
-        if depth < DEPTH_MAX {
-            for part in parts(body, boundary.as_bytes()) {
-                let (head, body) = split(part);
-                enter(&Header::read(head), body, depth + 1, entities);
-            }
+    if content_type.starts_with("multipart/") {
+        let boundary = header.content_attribute("boundary").filter(|_| depth < DEPTH_MAX);
+        let parts = boundary.map(|boundary| parts(body, boundary.as_bytes())).unwrap_or_default();
+        for part in &parts {
+            let (head, body) = split(part);
+            enter(&Header::read(head), body, depth + 1, entities);
+        }
+        // Some name no boundary, or one that they do not use: what they say is read all the same.
+        if parts.is_empty() && depth < DEPTH_MAX {
+            let content_type = "text/plain".to_owned();
+            entities.push(Entity { content_type, charset: None, octets: body.to_vec() });
         }
         return;
     }

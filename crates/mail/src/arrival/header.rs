@@ -1,33 +1,50 @@
 //! The fields of one header.
+//!
+//! Cut apart here, and read by `mail-parser` one by one: left to itself it takes the field behind
+//! some dates (`UT`) for a part of them.
 
-use mail_parser::{HeaderForm, HeaderValue, Message, MessageParser, MimeHeaders as _};
+use mail_parser::parsers::MessageStream;
+use mail_parser::{ContentType, HeaderValue};
 use warmfront_core::address::Address;
 use warmfront_core::span::Millis;
 
 /// A header, its fields found by their names. The first of several of a name counts.
 pub(super) struct Header<'a> {
-    message: Option<Message<'a>>,
+    fields: Vec<(&'a [u8], &'a [u8])>,
 }
 
 impl<'a> Header<'a> {
     /// Reads the octets before the empty line.
     pub(super) fn read(octets: &'a [u8]) -> Self {
         let octets = &octets[..octets.len().min(HEADER_MAX)];
-        Self { message: MessageParser::default().parse_headers(octets) }
+        let mut fields = Vec::new();
+        let (mut begun, mut at) = (0, 0);
+        for line in octets.split_inclusive(|&octet| octet == b'\n') {
+            // RFC 5322, section 2.2.3: a line that begins with a blank belongs to the one before.
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                fields.extend(field(&octets[begun..at]));
+                begun = at;
+            }
+            at += line.len();
+        }
+        fields.extend(field(&octets[begun..]));
+        Self { fields }
     }
 
     /// A field as it stands.
-    pub(super) fn raw(&self, name: &str) -> Option<&[u8]> {
-        let message = self.message.as_ref()?;
-        let field =
-            message.headers().iter().find(|field| field.name().eq_ignore_ascii_case(name))?;
-        let (start, end) = (field.offset_start() as usize, field.offset_end() as usize);
-        message.raw_message.get(start..end)
+    pub(super) fn raw(&self, name: &str) -> Option<&'a [u8]> {
+        let named = |(found, _): &&(&[u8], &[u8])| found.eq_ignore_ascii_case(name.as_bytes());
+        self.fields.iter().find(named).map(|(_, value)| *value)
+    }
+
+    /// Whether there is such a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.raw(name).is_some()
     }
 
     /// A field as text, its encoded words decoded (RFC 2047).
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        match self.formed(name, HeaderForm::Text)? {
+        match MessageStream::new(self.raw(name)?).parse_unstructured() {
             HeaderValue::Text(text) => Some(text.into_owned()),
             _ => None,
         }
@@ -35,21 +52,12 @@ impl<'a> Header<'a> {
 
     /// The addresses of a field.
     pub(super) fn addresses(&self, name: &str) -> Vec<Address> {
-        let Some(HeaderValue::Address(list)) = self.formed(name, HeaderForm::Addresses) else {
+        let Some(raw) = self.raw(name) else { return Vec::new() };
+        let HeaderValue::Address(list) = MessageStream::new(raw).parse_address() else {
             return Vec::new();
         };
         let addresses = list.iter().take(ADDRESSES_MAX);
         addresses.filter_map(|one| Address::parse(one.address()?).ok()).collect()
-    }
-
-    /// The name before the address of `From`.
-    pub(super) fn display_name(&self) -> String {
-        match self.formed("From", HeaderForm::Addresses) {
-            Some(HeaderValue::Address(list)) => {
-                list.first().and_then(|one| one.name()).unwrap_or_default().to_owned()
-            }
-            _ => String::new(),
-        }
     }
 
     /// The Message-IDs of a field, in angle brackets.
@@ -60,32 +68,38 @@ impl<'a> Header<'a> {
 
     /// `Date`.
     pub(super) fn date(&self) -> Option<Millis> {
-        self.message
-            .as_ref()?
-            .date()
-            .filter(|date| date.is_valid())?
-            .to_timestamp()
-            .checked_mul(1000)
+        let HeaderValue::DateTime(date) = MessageStream::new(self.raw("Date")?).parse_date() else {
+            return None;
+        };
+        date.is_valid().then(|| date.to_timestamp().checked_mul(1000)).flatten()
     }
 
     /// Type and subtype, in lower case.
     pub(super) fn content_type(&self) -> Option<String> {
-        let kind = self.message.as_ref()?.content_type()?;
+        let kind = self.content()?;
         let subtype = kind.subtype().unwrap_or_default();
         Some(format!("{}/{subtype}", kind.ctype()).to_ascii_lowercase())
     }
 
     /// An attribute of the content type.
     pub(super) fn content_attribute(&self, name: &str) -> Option<String> {
-        self.message.as_ref()?.content_type()?.attribute(name).map(str::to_owned)
+        self.content()?.attribute(name).map(str::to_owned)
     }
 
-    fn formed(&self, name: &str, form: HeaderForm) -> Option<HeaderValue<'_>> {
-        let message = self.message.as_ref()?;
-        let field =
-            message.headers().iter().find(|field| field.name().eq_ignore_ascii_case(name))?;
-        message.header_as(field.name.clone(), form).into_iter().next()
+    fn content(&self) -> Option<ContentType<'a>> {
+        match MessageStream::new(self.raw("Content-Type")?).parse_content_type() {
+            HeaderValue::ContentType(kind) => Some(kind),
+            _ => None,
+        }
     }
+}
+
+/// Name and value of a field with all its lines. Blanks before the colon are obsolete, and there
+/// (RFC 5322, section 4.5).
+fn field(lines: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = lines.iter().position(|&octet| octet == b':')?;
+    let name = lines[..colon].trim_ascii_end();
+    (!name.is_empty() && !name.contains(&b'\n')).then_some((name, &lines[colon + 1..]))
 }
 
 /// Every `<…@…>` in a text, without the blanks that folding put into it; or the text itself, where
@@ -107,12 +121,12 @@ pub(super) fn ids_in(text: &str) -> Vec<String> {
     bracketed
 }
 
-/// RFC 5322, section 3.6.4 wants an @; RFC 5322, section 2.1.1 a line.
+/// RFC 5322, section 3.6.4 wants an @, section 2.1.1 a line of at most 998 characters.
 fn is_id(id: &str) -> bool {
     id.len() <= 998 && id.contains('@') && !id.contains(char::is_whitespace)
 }
 
-/// No server takes more header than this (Postfix: 100 KiB, Exchange: 256 KiB with all fields).
+/// No server takes more header than this (Postfix: 100 KiB by default).
 const HEADER_MAX: usize = 128 * 1024;
 /// How many of the ids an arrival names are looked up.
 pub(super) const IDS_MAX: usize = 64;

@@ -6,12 +6,12 @@
 
 use mail_parser::decoders::html::html_to_text;
 use warmfront_core::address::Address;
-use warmfront_core::inbound::{Action, Failure, Returned};
+use warmfront_core::inbound::{Action, Failure, Returned, tells_why};
 use warmfront_core::text::folded;
 
 use super::entity::Entity;
 use super::header::Header;
-use super::report::shortened;
+use super::report::{self, shortened};
 
 /// What a report for people says.
 pub(super) struct Notice {
@@ -24,26 +24,38 @@ pub(super) struct Notice {
 pub(super) struct Says {
     /// The addresses it names, in order.
     named: Vec<Address>,
+    /// Fields for machines that stand in the text for people.
+    fields: Vec<Failure>,
     text: String,
     is_delay: bool,
 }
 
 /// Whether a mail system speaks, of a message that it could not deliver.
-pub(super) fn is_one(header: &Header<'_>, subject: &str) -> bool {
-    if header.raw("X-Failed-Recipients").is_some() {
+pub(super) fn is_one(header: &Header<'_>, entities: &[Entity], subject: &str) -> bool {
+    if header.has("X-Failed-Recipients") {
         return true;
     }
+    let encloses = entities.iter().any(|e| e.is_delivery_status() || e.is_enclosed_message());
     let subject = folded(subject);
-    let is_answer = ["re:", "aw:", "fwd:", "fw:", "wg:"].iter().any(|p| subject.starts_with(p));
     let speaks_of_failure = SUBJECTS.iter().any(|phrase| subject.contains(phrase));
-    speaks_of_failure && !is_answer && is_from_a_system(header)
+    is_from_a_system(header) && (speaks_of_failure || encloses || quotes_an_answer(entities))
+}
+
+/// Whether a server's answer of class 4 or 5 stands in the text.
+fn quotes_an_answer(entities: &[Entity]) -> bool {
+    let is_code = |word: &str| word.len() == 3 && word.starts_with(['4', '5']);
+    let text = text_of(entities);
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric()).take(OPENING);
+    words.any(|word| is_code(word) && word.parse::<u16>().is_ok()) && tells_why(&text)
 }
 
 fn is_from_a_system(header: &Header<'_>) -> bool {
-    let from = String::from_utf8_lossy(header.raw("From").unwrap_or_default()).to_lowercase();
-    let name = header.display_name().to_lowercase();
-    header.raw("Return-Path").is_some_and(|path| path.trim_ascii() == b"<>")
-        || SYSTEMS.iter().any(|word| from.contains(word) || name.contains(word))
+    let from = ["From", "Return-Path"].map(|name| header.text(name).unwrap_or_default());
+    let from = from.join(" ").to_lowercase();
+    let is_nobodys = |name| header.raw(name).is_some_and(|path| path.trim_ascii() == b"<>");
+    is_nobodys("Return-Path")
+        || is_nobodys("From")
+        || SYSTEMS.iter().any(|word| from.contains(word))
 }
 
 /// Reads the report, and the header of what it quotes.
@@ -63,13 +75,18 @@ pub(super) fn read(
     let opening = folded(&format!("{subject} {report}"));
     let opening: String = opening.chars().take(OPENING).collect();
     let is_delay = DELAYS.iter().any(|phrase| opening.contains(phrase));
-    let says = Says { named, text: report, is_delay };
+    let mut fields = report::failures(&text);
+    fields.retain(|failure| !failure.recipients.is_empty());
+    let says = Says { named, fields, text: report, is_delay };
     Notice { says, returned: super::returned_of(quoted.as_bytes()) }
 }
 
 /// The one failure that a report for people tells; a report for machines that named nobody may
 /// have told the rest.
 pub(super) fn failures(says: &Says, told: Option<Failure>, returned: &Returned) -> Vec<Failure> {
+    if told.is_none() && !says.fields.is_empty() {
+        return says.fields.clone();
+    }
     let ours = says.named.iter().find(|address| returned.to.contains(address));
     let recipient = ours.or(says.named.first()).or(returned.to.first());
     let mut failure = told.unwrap_or_default();
@@ -79,19 +96,26 @@ pub(super) fn failures(says: &Says, told: Option<Failure>, returned: &Returned) 
         failure.action = Some(if says.is_delay { Action::Delayed } else { Action::Failed });
     }
     if !is_told {
-        failure.diagnostic = answer(&says.text, failure.recipients.last());
+        failure.diagnostic = says.why(failure.recipients.last());
     }
     vec![failure]
 }
 
-/// What is said behind the recipient; the whole report, where that is next to nothing.
-fn answer(text: &str, recipient: Option<&Address>) -> String {
-    let lower = text.to_lowercase();
-    let behind = recipient
-        .and_then(|address| lower.find(address.as_str()))
-        .and_then(|at| lower.get(at..))
-        .filter(|rest| rest.split_whitespace().count() > 4);
-    shortened(&folded(behind.unwrap_or(&lower)))
+impl Says {
+    /// What is said behind the recipient and before the next; the whole report, where that does
+    /// not tell why.
+    pub(super) fn why(&self, recipient: Option<&Address>) -> String {
+        let lower = self.text.to_lowercase();
+        let behind = recipient.and_then(|address| {
+            let at = lower.find(address.as_str())? + address.as_str().len();
+            let rest = lower.get(at..)?;
+            let others = self.named.iter().filter(|other| *other != address);
+            let next = others.filter_map(|other| rest.find(other.as_str())).min();
+            rest.get(..next.unwrap_or(rest.len()))
+        });
+        let behind = behind.filter(|words| tells_why(words));
+        shortened(&folded(behind.unwrap_or(&lower)))
+    }
 }
 
 /// The text of all parts, as text.
@@ -117,7 +141,7 @@ fn parted(text: &str) -> (String, String) {
         let line = line.trim_start_matches([' ', '\t', '>', '|']).to_ascii_lowercase();
         QUOTED.iter().any(|field| line.starts_with(field))
     };
-    let Some(mut at) = lines.iter().position(|line| begins(&line)) else {
+    let Some(mut at) = lines.iter().position(begins) else {
         return (text.to_owned(), String::new());
     };
     while at > 0 && is_field(lines[at - 1]) {
@@ -167,7 +191,7 @@ fn addresses(text: &str, mine: &[Address]) -> Vec<Address> {
 }
 
 /// Words in the `From` of mail systems.
-const SYSTEMS: [&str; 13] = [
+const SYSTEMS: [&str; 16] = [
     "mailer-daemon",
     "mailerdaemon",
     "mail-daemon",
@@ -175,6 +199,9 @@ const SYSTEMS: [&str; 13] = [
     "mailer_daemon",
     "postmaster",
     "mail delivery",
+    "post_master",
+    "system administrator",
+    "mail_service",
     "mailadmin",
     "mail system",
     "mail administrator",
@@ -184,41 +211,23 @@ const SYSTEMS: [&str; 13] = [
 ];
 
 /// Subjects of reports, folded.
-const SUBJECTS: [&str; 45] = [
-    "undeliver",
-    "non-deliver",
-    "not delivered",
-    "nondeliver",
-    "delivery status",
-    "delivery fail",
-    "delivery has failed",
-    "delivery problem",
-    "delivery error",
-    "delivery notification",
-    "delivery report",
-    "delivery delay",
-    "delivery attempt",
-    "failed delivery",
-    "failure delivery",
+const SUBJECTS: [&str; 27] = [
+    "deliver",
     "failure notice",
     "failure notification",
     "mail failure",
     "failed mail",
-    "mail delivery",
-    "message delivery",
+    "mail failed",
     "mail system error",
     "mail error",
-    "mail could not be delivered",
-    "message could not be delivered",
-    "could not be delivered",
-    "cannot be delivered",
-    "can't be delivered",
-    "unable to deliver",
+    "error sending your mail",
     "returned mail",
     "returning message",
     "returned to sender",
+    "returning to sender",
     "return to sender",
     "user unknown",
+    "delayed",
     "message status",
     "message you sent blocked",
     "message delayed",
@@ -274,7 +283,7 @@ const SENDERS: [&str; 9] = [
     "your message-id",
 ];
 
-/// Where reports say what they are about: a thousand characters, with the pleasantries.
+/// Where reports say what they are about: a thousand characters, or words, with the pleasantries.
 const OPENING: usize = 1_000;
 const PARTS: usize = 4;
 const QUOTED_LINES: usize = 400;

@@ -275,6 +275,14 @@ async fn a_dot_is_marked_once_and_under_a_living_lease() {
         assert!(!store.mark_dot(id, epoch, ends).await.unwrap(), "the lease is over");
         let too_late = ends - DOT_WITHIN_MS;
         assert!(!store.mark_dot(id, epoch, too_late).await.unwrap(), "it would be over too soon");
+        let hours = async |closes_at| {
+            let change = format!("UPDATE messages SET closes_at = {closes_at} WHERE id = {id}");
+            scene.books.write(&change).await;
+        };
+        let closes_at = scene.books.number("SELECT closes_at FROM messages WHERE id = 1").await;
+        hours(NOW + 1).await;
+        assert!(!store.mark_dot(id, epoch, NOW + 1).await.unwrap(), "its hours are over");
+        hours(closes_at).await;
         assert!(store.mark_dot(id, epoch, NOW + 1).await.unwrap());
         assert!(!store.mark_dot(id, epoch, NOW + 2).await.unwrap(), "once");
     })

@@ -32,7 +32,7 @@ fn nameless(from: &str, kind: Kind) -> Inbound {
 }
 
 impl Scene {
-    async fn arrive(&self, mailbox: usize, arrivals: &[Inbound]) -> Vec<Consequence> {
+    pub(crate) async fn arrive(&self, mailbox: usize, arrivals: &[Inbound]) -> Vec<Consequence> {
         let mailbox = self.mailboxes[mailbox];
         self.books.store.record_inbound(mailbox, arrivals, NOW + HOUR).await.unwrap()
     }

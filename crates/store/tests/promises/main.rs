@@ -20,6 +20,7 @@ mod machine;
 mod moves;
 mod moves_refused;
 mod opening;
+mod people;
 mod plans;
 #[path = "../../../../tests/src/postgres.rs"]
 #[expect(unreachable_pub, reason = "the package of tests publishes it")]

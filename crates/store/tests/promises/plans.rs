@@ -1,6 +1,7 @@
 //! Plans: saved whole or not at all, revised without touching what stands.
 
-use warmfront_store::{DayPlan, NewMessage};
+use warmfront_core::health::Blow;
+use warmfront_store::{DayPlan, NewMessage, ReckonedBy};
 
 use crate::books::{DAY, HOUR, NOW, TODAY, TOMORROW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred};
@@ -162,6 +163,33 @@ async fn somebody_who_answers_while_the_plan_is_made_gets_nothing_of_it() {
         let cancelled = "cancelled enrolment_replied";
         assert_eq!(states, [cancelled, "planned -", "planned -", cancelled]);
         scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_reckoned_before_an_answer_gives_nothing_back() {
+    for_each_database(async |books| {
+        let scene = Scene::begin_with(books, &PLANNED).await;
+        let reckoned = |mailbox: usize, ease_percent, probe, manual| ReckonedBy {
+            mailbox_id: scene.mailboxes[mailbox],
+            ease_percent,
+            probe,
+            manual,
+        };
+        let plan = |reckoned_by| DayPlan { reckoned_by, ..scene.plan(TODAY, vec![]) };
+        let before = plan(vec![reckoned(0, 100, false, 0), reckoned(1, 100, false, 0)]);
+        assert!(scene.save(&before).await);
+        scene.send(0, NOW, deferred(NOW), Some(Blow::Deferred)).await;
+        assert!(!scene.save(&before).await, "it knows nothing of the deferral");
+        let query = "SELECT ceiling FROM mailbox_days WHERE mailbox_id = 1";
+        assert_eq!(scene.books.number(query).await, 20);
+        assert!(scene.save(&plan(vec![reckoned(0, 50, false, 0)])).await);
+        assert!(!scene.save(&plan(vec![reckoned(0, 50, true, 0)])).await);
+        assert!(!scene.save(&plan(vec![reckoned(0, 50, false, 1)])).await);
+        scene.books.store.pause_mailbox(scene.mailboxes[0], "looked at", NOW).await.unwrap();
+        assert!(!scene.save(&plan(vec![reckoned(0, 50, false, 0)])).await);
+        assert!(scene.save(&plan(vec![reckoned(1, 100, false, 0)])).await);
     })
     .await;
 }

@@ -87,6 +87,7 @@ impl Scene {
             now: NOW,
             seed: 7,
             mailboxes: self.mailboxes.iter().map(mailbox_day).collect(),
+            reckoned_by: vec![],
             domains: vec![("one.test".to_owned(), 80)],
             tenants: vec![("lab".to_owned(), 90)],
             campaigns: vec![PlanEntry {

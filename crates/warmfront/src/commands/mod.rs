@@ -8,6 +8,7 @@ mod demo;
 mod init;
 mod ledger;
 mod mailbox;
+mod person;
 mod plan;
 mod run;
 mod status;
@@ -43,6 +44,7 @@ async fn answer(global: &Global, command: Command) -> Done {
             classify::inbound(&files, sent.as_deref())
         }
         Command::Suppress(command) => suppress::suppress(global, command).await,
+        Command::Person(command) => person::person(global, command).await,
         Command::Store(Books::Move { url }) => store::relocate(global, &url).await,
     }
 }

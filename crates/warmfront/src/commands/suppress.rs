@@ -80,7 +80,7 @@ async fn list(app: &App) -> Done {
     Ok(())
 }
 
-fn parsed(entries: &[String]) -> Result<Vec<(Scope, String)>, Failure> {
+pub(super) fn parsed(entries: &[String]) -> Result<Vec<(Scope, String)>, Failure> {
     entries.iter().map(|entry| parse(entry).map_err(Failure::Usage)).collect()
 }
 

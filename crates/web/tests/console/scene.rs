@@ -141,6 +141,7 @@ fn plan(campaign_id: i64, mailboxes: [i64; 2]) -> DayPlan {
         now: NOW,
         seed: 7,
         mailboxes: mailboxes.map(mailbox_day).into(),
+        reckoned_by: vec![],
         domains: vec![("one.test".to_owned(), 80)],
         tenants: vec![],
         campaigns: vec![PlanEntry {

@@ -1,0 +1,115 @@
+//! What the books know of what an arrival names: the message it is about, and whom the mailbox wrote
+//! to.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+use warmfront_core::address::Address;
+use warmfront_core::inbound::Inbound;
+use warmfront_core::span::DAY;
+
+use crate::StoreError;
+use crate::db::{json_array, sql};
+
+/// The message an arrival is about.
+#[derive(FromQueryResult)]
+pub(super) struct About {
+    pub(super) id: i64,
+    pub(super) enrolment_id: i64,
+    pub(super) state: String,
+    pub(super) address: Option<String>,
+}
+
+/// Our message that an arrival names, sent from this very mailbox: by its Message-ID, by the one it
+/// was given on the way, by its opt-out token. Of several the last of the thread.
+pub(super) async fn message_of(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+) -> Result<Option<About>, StoreError> {
+    if arrival.names.is_empty() && arrival.tokens.is_empty() {
+        return Ok(None);
+    }
+    // The plus keeps SQLite from reading all that the mailbox ever sent.
+    let query = sql(
+        "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
+         JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+         WHERE +m.mailbox_id = $1 AND m.id IN (
+             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
+             UNION ALL
+             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
+             UNION ALL
+             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
+         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        [mailbox.into(), texts(arrival.names.iter().map(String::as_str))?.into(), texts(arrival.tokens.iter().map(String::as_str))?.into()],
+    );
+    Ok(About::find_by_statement(query).one(db).await?)
+}
+
+/// What this very mailbox last wrote to whoever sent a no that names no message of ours: the answer
+/// that told the message's id may have been lost, and doubt counts as a no.
+pub(super) async fn message_to_the_sender(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+) -> Result<Option<About>, StoreError> {
+    let Some(from) = arrival.from.as_ref().filter(|_| arrival.kind.is_no()) else {
+        return Ok(None);
+    };
+    let query = sql(
+        "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
+         JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
+         WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
+         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        [mailbox.into(), from.as_str().into()],
+    );
+    Ok(About::find_by_statement(query).one(db).await?)
+}
+
+/// Whether it is a copy of what the mailbox itself wrote, which names its own thread.
+pub(super) async fn is_own(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+) -> Result<bool, StoreError> {
+    let Some(from) = &arrival.from else { return Ok(false) };
+    let query = sql(
+        "SELECT 1 AS own FROM mailboxes WHERE id = $1 AND address = $2",
+        [mailbox.into(), from.as_str().into()],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
+}
+
+/// Whether this mailbox wrote lately to whom a report blames that names no message of ours.
+pub(super) async fn wrote_lately(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    arrival: &Inbound,
+    now: i64,
+) -> Result<bool, StoreError> {
+    if !arrival.kind.is_report() || arrival.recipients.is_empty() {
+        return Ok(false);
+    }
+    let query = sql(
+        &format!("SELECT 1 AS wrote FROM prospects q WHERE q.id IN ({WRITTEN_TO_LATELY}) LIMIT 1"),
+        [
+            texts(arrival.recipients.iter().map(Address::as_str))?.into(),
+            mailbox.into(),
+            (now - LATELY).into(),
+        ],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
+}
+
+/// Texts as one bound value: rows of one column, which both databases read alike.
+pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
+    json_array(&texts.map(|text| [text]).collect::<Vec<_>>())
+}
+
+/// Whom of a report's recipients ($1) this mailbox ($2) wrote to since a moment ($3).
+pub(super) const WRITTEN_TO_LATELY: &str = "
+    SELECT p.id FROM prospects p JOIN enrolments e ON e.prospect_id = p.id
+    JOIN messages m ON m.enrolment_id = e.id
+    WHERE p.address IN (SELECT value ->> 0 FROM json_each($1)) AND +m.mailbox_id = $2
+      AND m.attempts > 0 AND m.sending_since > $3";
+
+/// How long ago a mailbox may have written to whom a report without a message's id is about.
+pub(super) const LATELY: i64 = 7 * DAY;

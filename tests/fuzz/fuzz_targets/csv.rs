@@ -1,0 +1,5 @@
+//! Fuzzes the reading of a prospect list.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| warmfront_tests::endure::csv(octets));

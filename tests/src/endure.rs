@@ -1,0 +1,76 @@
+//! What reads octets from outside, each behind one function: the fuzz targets in `tests/fuzz` call
+//! them with whatever they make up, and a test on the stable compiler with the corpora and what it
+//! makes of them.
+//!
+//! They return nothing: to come back without a panic, and soon, is all that is asked here.
+
+use std::io::Cursor;
+
+use warmfront_campaigns::prospects::{self, Row};
+use warmfront_campaigns::templates::{Footer, Mailbox, OPT_OUT, Renderer, StepSource};
+use warmfront_core::address::Address;
+use warmfront_core::answer::{self, Answer, Phase};
+use warmfront_core::inbound::{self, Known};
+use warmfront_mail::arrival;
+
+/// One way in.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name of its corpus.
+pub const TARGETS: [(&str, Target); 4] =
+    [("inbound", inbound), ("answer", answer), ("csv", csv), ("template", template)];
+
+/// A mail that came in: read, classified, judged.
+pub fn inbound(octets: &[u8]) {
+    let arrival = arrival::read(octets, 0);
+    let told = inbound::classify(&arrival);
+    assert!(told.recipients.len() <= inbound::RECIPIENTS_MAX, "{told:?}");
+    for known in [Known::Lately, Known::Own, Known::Nothing] {
+        let judged = told.clone().judged(&known);
+        assert!(!judged.kind.is_report() || !judged.effects.suppress, "{judged:?}");
+    }
+}
+
+/// A server's answer: three figures, a blank or a dash, a text.
+pub fn answer(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets);
+    let (code, text) = text.split_at_checked(3).unwrap_or(("550", &text));
+    let code = code.parse().unwrap_or(550);
+    let phases = [Phase::Connect, Phase::Auth, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Eod];
+    for phase in phases {
+        let _ = answer::classify(&Answer::new(phase, code, text));
+    }
+}
+
+/// A prospect list: every row accepted, rejected or a duplicate.
+pub fn csv(octets: &[u8]) {
+    let mut rows = 0;
+    let report = prospects::read_from("list.csv", Cursor::new(octets), None, |_: Row| rows += 1);
+    if let Ok(report) = report {
+        assert_eq!(report.rows(), rows);
+    }
+}
+
+/// A step's text, compiled and written to one person.
+pub fn template(octets: &[u8]) {
+    let text = String::from_utf8_lossy(octets).into_owned();
+    let subject = text.lines().next().map(str::to_owned);
+    let html = Some(text.clone());
+    let step = StepSource { position: 1, variant: "a".to_owned(), subject, text, html };
+    let footer = Footer {
+        legal_name: "Example Ltd".to_owned(),
+        postal_address: "1 Main Street, Springfield".to_owned(),
+        opt_out: OPT_OUT.to_owned(),
+    };
+    let Ok(renderer) = Renderer::from_sources(&[step], footer) else { return };
+    let address = Address::parse("ann@sender.example").expect("an address");
+    let mailbox = Mailbox { name: "Ann", address: &address };
+    let mut people = Vec::new();
+    let list = "email,first_name,company\nbob@prospect.example,Bob,\n";
+    let read = prospects::read_from("list.csv", Cursor::new(list), None, |row| people.push(row));
+    read.expect("a sound list");
+    for row in people {
+        let Row::Accepted { prospect, .. } = row else { panic!("{row:?}") };
+        let _ = renderer.render(1, "a", &prospect, mailbox);
+    }
+}
