@@ -19,6 +19,7 @@ use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Today};
 
 use crate::EngineError;
+use crate::doubts::settle_doubts;
 use crate::office::{Office, Ways};
 
 /// The watcher of one process.
@@ -304,7 +305,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             }
             Err(unreadable) => Some(unreadable.to_string()),
         };
-        let got_on = matches!(read, Ok(reading) if !reading.marks.is_empty());
+        let got_on = matches!(read, Ok(r) if !r.arrivals.is_empty() || !r.sent.is_empty());
         watched.failures = match &trouble {
             None => 0,
             Some(_) if got_on => 1,
@@ -347,19 +348,6 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             Back { mailbox, inbox, with }
         });
     }
-}
-
-/// Settles what a Sent folder has spoken of.
-async fn settle_doubts(office: &Office, now: Millis) -> Result<(), EngineError> {
-    for doubt in office.store.doubts_with_evidence().await? {
-        let roster = office.roster();
-        // What comes next only a running campaign says; the evidence can wait.
-        let Some(campaign) = roster.get(doubt.campaign_id) else { continue };
-        let next = campaign.next_step(doubt.position, doubt.sending_since, &doubt.zone);
-        office.store.settle_doubt(&doubt, next, now).await?;
-        info!(message = doubt.message, was_sent = doubt.was_sent, "a doubt is settled");
-    }
-    Ok(())
 }
 
 impl<O, I> fmt::Debug for Watcher<O, I> {

@@ -4,8 +4,6 @@
 //! and it says only what both understand. The few words that PostgreSQL lacks its schema adds (see
 //! `migrations/postgres`); where the two must differ, both texts stand side by side.
 
-use std::borrow::Borrow;
-
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
     Statement, TransactionOptions, Value,
@@ -104,11 +102,6 @@ impl Db {
 /// Any number of rows as one bound value, which `json_each` takes apart.
 pub(crate) fn json_array(rows: &impl serde::Serialize) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
-}
-
-/// The same for texts, each a row of one column: `value ->> 0` is such a text in either database.
-pub(crate) fn json_column<T: Borrow<str>>(texts: &[T]) -> Result<String, StoreError> {
-    json_array(&texts.iter().map(|text| [text.borrow()]).collect::<Vec<_>>())
 }
 
 /// Rows of one such value; more are no faster.

@@ -182,6 +182,12 @@ async fn record(
         let passed = reading.passed.iter().filter(|place| place.folder == mark.folder).count();
         folders.insert(mark.folder.as_str(), advance(db, lease.mailbox, mark, passed).await?);
     }
+    // First by what other ids our messages are known: an answer may name one.
+    for copy in &reading.sent {
+        if let Some(folder) = folders.get(copy.place.folder.as_str()) {
+            sent::record(db, lease.mailbox, *folder, copy, today, now).await?;
+        }
+    }
     let mut consequences = Vec::new();
     for arrived in &reading.arrivals {
         let consequence = inbound::record(db, lease.mailbox, &arrived.inbound, now).await?;
@@ -192,11 +198,6 @@ async fn record(
             locate(db, lease.mailbox, &arrived.inbound.key, *folder, place).await?;
         }
         consequences.push(consequence);
-    }
-    for copy in &reading.sent {
-        if let Some(folder) = folders.get(copy.place.folder.as_str()) {
-            sent::record(db, lease.mailbox, *folder, copy, today, now).await?;
-        }
     }
     let is_sent_read = reading.marks.iter().any(|mark| mark.role == Role::Sent);
     if is_sent_read && !reading.has_more && reading.trouble.is_none() {

@@ -7,7 +7,8 @@ use sea_orm::ConnectionTrait;
 use warmfront_core::reading::SentCopy;
 use warmfront_core::span::{HOUR, MINUTE};
 
-use crate::db::{json_column, sql};
+use crate::db::sql;
+use crate::inbound::texts;
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -139,7 +140,7 @@ async fn ours_by_id(
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let values = [mailbox.into(), json_column(&copy.ids)?.into()];
+    let values = [mailbox.into(), texts(copy.ids.iter().map(String::as_str))?.into()];
     let Some(row) = db.query_one_raw(sql(OURS_BY_ID, values)).await? else { return Ok(None) };
     Ok(Some(Ours {
         id: row.read("id")?,
@@ -165,7 +166,7 @@ async fn in_doubt_to(
              ORDER BY m.id LIMIT 1",
             [
                 mailbox.into(),
-                json_column(&copy.to)?.into(),
+                texts(copy.to.iter().map(|to| to.as_str()))?.into(),
                 copy.sent_at.into(),
                 CLOCKS_DIFFER.into(),
                 HOUR.into(),
@@ -183,7 +184,7 @@ async fn prove(
     copy: &SentCopy,
     now: i64,
 ) -> Result<(), StoreError> {
-    if let Some(id) = copy.ids.last() {
+    if let Some(id) = copy.ids.first() {
         db.execute_raw(sql(
             "UPDATE messages SET final_message_id = $2
              WHERE id = $1 AND final_message_id IS NULL AND rfc_message_id <> $2",
@@ -218,7 +219,7 @@ async fn count(
     copy: &SentCopy,
     today: &Today,
 ) -> Result<(), StoreError> {
-    let domains: Vec<&str> = copy.to.iter().map(|to| to.domain()).collect();
+    let domains = texts(copy.to.iter().map(|to| to.domain()))?;
     db.execute_raw(sql(
         "INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, manual, warm_days)
          SELECT id, $2, cap, 0, 0, 1, warm_days FROM mailboxes
@@ -228,7 +229,7 @@ async fn count(
              manual = mailbox_days.manual + 1,
              ceiling = min(mailbox_days.ceiling,
                            max(0, mailbox_days.allowance - mailbox_days.manual - 1))",
-        [mailbox.into(), today.day.as_str().into(), json_column(&domains)?.into()],
+        [mailbox.into(), today.day.as_str().into(), domains.into()],
     ))
     .await?;
     Ok(())

@@ -6,24 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sqlx::{Connection as _, SqliteConnection};
-use warmfront_core::plan::Pace;
 use warmfront_core::span::{HOUR, MINUTE};
-use warmfront_core::warmup::Curve;
 use warmfront_engine::{Loops, Watcher, Ways};
 use warmfront_mail::imap::Imap;
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::{Dovecot, Folder};
-use warmfront_tests::simulation::{
-    Campaign, Hours, Mailbox, Opening, Person, Play, Scenario, Step, WatchedOut, Zone, address,
-};
-use warmfront_world::{Temper, Weather};
+use warmfront_tests::simulation::{Play, WatchedOut};
 
-use crate::reader::{PASSWORD, now};
+use crate::reader::PASSWORD;
+use crate::scene::{FIRST, scenario};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_replies_are_counted_once_each_whatever_happens_to_the_server() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut play = Play::begin_on_disk(scenario(), folder.path()).await;
+    let mut play = Play::begin_on_disk(scenario(MAILBOXES, 1_000, &[FIRST]), folder.path()).await;
     let dovecot = Arc::new(Dovecot::start());
     for mailbox in &play.scenario.mailboxes {
         dovecot.admit(mailbox.address.as_str(), PASSWORD);
@@ -169,57 +165,6 @@ impl Kicks {
     fn end(self) {
         self.ended.store(true, Ordering::Relaxed);
         self.thread.join().expect("no panic");
-    }
-}
-
-fn scenario() -> Scenario {
-    let always = Opening { weekdays: [true; 7], hour: 0, minute: 0, length: 24 };
-    let mailbox = |nr: usize| Mailbox {
-        address: address(&format!("ann@sender{nr}.example")),
-        cap: 400,
-        curve: Curve::Off,
-        warm_days: 0,
-        gap: 0,
-        per_minute: None,
-        rewrites_ids: false,
-        hours: None,
-        zone: "UTC",
-        tenant: None,
-        chosen: false,
-        pace: Pace::AsSoonAsPossible,
-    };
-    let person = |nr: usize| Person {
-        address: address(&format!("p{nr}@company{nr}.example")),
-        zone: Zone::Unknown,
-    };
-    let today = jiff::Timestamp::from_millisecond(now()).expect("a moment");
-    Scenario {
-        seed: 1,
-        first_day: today.to_zoned(jiff::tz::TimeZone::UTC).date(),
-        days: 1,
-        zone: "UTC",
-        mailboxes: (0..MAILBOXES).map(mailbox).collect(),
-        domain_per_day: 1_000,
-        tenants: Default::default(),
-        company_per_day: 10,
-        person_gap: HOUR,
-        campaigns: vec![Campaign {
-            slug: "storm".to_owned(),
-            daily_target: 1_000,
-            mailboxes: "*@*".to_owned(),
-            hours: Hours { openings: vec![always], holidays: BTreeSet::new() },
-            zone: None,
-            steps: vec![Step { wait: None, own_subject: true }],
-            people: (0..1_000).map(person).collect(),
-            bad_rows: Vec::new(),
-            twice: 0,
-        }],
-        suppressed: Vec::new(),
-        one_connection: false,
-        weather: Weather::calm(),
-        temper: Temper::none(),
-        poll: HOUR,
-        events: Vec::new(),
     }
 }
 

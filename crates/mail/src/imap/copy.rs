@@ -20,21 +20,19 @@ impl Copy {
         };
         let mut copy = Self::default();
         for header in message.headers() {
-            match (&header.name, &header.value) {
-                (HeaderName::To | HeaderName::Cc | HeaderName::Bcc, HeaderValue::Address(to)) => {
-                    copy.to.extend(addresses(to));
-                }
-                (name, value) if IDS.iter().any(|id| name.as_str().eq_ignore_ascii_case(id)) => {
-                    let id = value.as_text().unwrap_or_default();
-                    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
-                    if !id.is_empty() {
-                        copy.ids.push(format!("<{id}>"));
-                    }
-                }
-                _ => {}
+            if let (HeaderName::To | HeaderName::Cc | HeaderName::Bcc, HeaderValue::Address(to)) =
+                (&header.name, &header.value)
+            {
+                copy.to.extend(addresses(to));
             }
         }
-        copy.ids.truncate(IDS_MAX);
+        for name in IDS {
+            let id = message.header(name).and_then(HeaderValue::as_text).unwrap_or_default();
+            let id = id.trim().trim_start_matches('<').trim_end_matches('>');
+            if !id.is_empty() {
+                copy.ids.push(format!("<{id}>"));
+            }
+        }
         copy.to.truncate(RECIPIENTS_MAX);
         copy.key = copy.ids.first().map_or_else(|| key(octets), |id| key(id.as_bytes()));
         copy
@@ -53,8 +51,7 @@ fn key(octets: &[u8]) -> String {
 const IDS: [&str; 3] =
     ["Message-ID", "X-Microsoft-Original-Message-ID", "X-Google-Original-Message-ID"];
 
-/// The most ids and recipients that are looked at: our own messages have one of each or two.
-const IDS_MAX: usize = 4;
+/// The most recipients that are looked at: our own messages have one.
 const RECIPIENTS_MAX: usize = 100;
 
 #[cfg(test)]
@@ -75,7 +72,7 @@ mod tests {
         check(
             "X-Microsoft-Original-Message-ID:\r\n <ours@b.test>\r\nMessage-ID: <theirs@c.test>\r\n\
              Cc: a@x.test, Undisclosed:;, \"B\" <B@x.test>\r\nBcc: c@y.test",
-            &["<ours@b.test>", "<theirs@c.test>"],
+            &["<theirs@c.test>", "<ours@b.test>"],
             &["a@x.test", "b@x.test", "c@y.test"],
         );
         check("Subject: none", &[], &[]);

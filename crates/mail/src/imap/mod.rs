@@ -6,6 +6,7 @@
 
 mod copy;
 mod folders;
+mod log_in;
 mod message;
 mod session;
 mod survey;

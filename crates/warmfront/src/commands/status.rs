@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use warmfront_store::FRESH_MS;
 
 use crate::app::App;
 use crate::cli::Global;
@@ -77,8 +78,9 @@ pub(crate) async fn status(global: &Global) -> Done {
     }
     for mailbox in &mailboxes {
         if let Some(why) = &mailbox.unread_because {
-            let address = &mailbox.address;
-            print::say(format!("mailbox {address} cannot be read, so its follow-ups wait: {why}"));
+            let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
+            let so = if is_fresh { "" } else { ", so its follow-ups wait" };
+            print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
         }
     }
     Ok(())
