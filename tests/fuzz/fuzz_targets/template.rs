@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|octets: &[u8]| warmfront_tests::endure::template(octets));
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| warmfront_fuzz::endure::template(octets));

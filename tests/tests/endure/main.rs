@@ -26,11 +26,10 @@ fn every_reader_takes_its_corpus_and_what_becomes_of_it() {
 }
 
 /// Tells which octets it was, if a reader panics.
+#[track_caller]
 fn endure(name: &str, what: &str, target: Target, octets: &[u8]) {
-    if let Err(panic) = std::panic::catch_unwind(|| target(octets)) {
-        eprintln!("{name}: {what}: {:?}", String::from_utf8_lossy(octets));
-        std::panic::resume_unwind(panic);
-    }
+    let end = std::panic::catch_unwind(|| target(octets));
+    assert!(end.is_ok(), "{name}: {what}: {:?}", String::from_utf8_lossy(octets));
 }
 
 /// The files of a corpus, in order.

@@ -156,7 +156,16 @@ fn rejected(columns: &Columns, record: &Record, reason: String) -> Row {
     let fields = columns.kinds.iter().zip(record.fields());
     let data = fields.filter(|(kind, _)| **kind != Column::Because);
     let fields = data.map(|(_, field)| columns.restored(field).to_owned()).collect();
-    Row::Rejected { line: record.line, reason, record: fields }
+    Row::Rejected { line: record.line, reason: visible(reason), record: fields }
+}
+
+/// A reason that quotes a value, fit to be printed and to be kept: no database takes a NUL.
+fn visible(reason: String) -> String {
+    if !reason.contains(char::is_control) {
+        return reason;
+    }
+    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    reason.chars().map(escaped).collect()
 }
 
 /// A row nobody can say the fields of. Written out again it must not come by the right number of

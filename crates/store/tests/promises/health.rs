@@ -2,6 +2,7 @@
 //! domain, tenant or campaign with it.
 
 use warmfront_core::health::{Blow, PauseReason};
+use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_store::{Fate, MailboxRow, Settlement};
 
 use crate::books::{Books, DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
@@ -184,13 +185,9 @@ async fn a_refused_log_in_waits_for_a_person_and_counts_as_no_pause() {
 impl Scene {
     /// Somebody complains of the first mailbox's first message, whatever became of it.
     async fn complaint(&self, now: i64) {
-        let complaint = warmfront_core::inbound::Inbound {
+        let complaint = Inbound {
             names: vec!["<0@one.test>".to_owned()],
-            ..warmfront_core::inbound::Inbound::told(
-                "k".to_owned(),
-                now,
-                warmfront_core::inbound::Kind::Complaint,
-            )
+            ..Inbound::told("k".to_owned(), now, Kind::Complaint)
         };
         self.books.store.record_inbound(self.mailboxes[0], &[complaint], now).await.unwrap();
     }
@@ -363,13 +360,9 @@ async fn a_complaint_about_an_old_message_lowers_today_and_leaves_that_day_as_it
         scene.send(0, NOW, accepted(), None).await;
         let tomorrow = scene.plan(crate::books::TOMORROW, vec![]);
         assert!(scene.books.store.save_plan(&tomorrow).await.unwrap());
-        let complaint = warmfront_core::inbound::Inbound {
+        let complaint = Inbound {
             names: vec!["<0@one.test>".to_owned()],
-            ..warmfront_core::inbound::Inbound::told(
-                "k".to_owned(),
-                NOW + DAY,
-                warmfront_core::inbound::Kind::Complaint,
-            )
+            ..Inbound::told("k".to_owned(), NOW + DAY, Kind::Complaint)
         };
         let ann = scene.mailboxes[0];
         scene.books.store.record_inbound(ann, &[complaint], NOW + DAY).await.unwrap();

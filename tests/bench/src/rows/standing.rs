@@ -17,7 +17,7 @@ use crate::sink::Sink;
 use crate::stopwatch::Stopwatch;
 use crate::table::Line;
 
-/// With one mailbox and no campaign.
+/// With twenty mailboxes and no campaign.
 pub(crate) fn idle(bench: &Bench) -> Measured {
     started(bench, "idle", ["idle/start", "idle/memory"], 0)
 }

@@ -17,4 +17,9 @@ fn a_character_that_has_no_place_in_a_line_rejects_its_row_and_no_other() {
     let turned = "holds a character that breaks its line or turns its writing around";
     one("A\u{202e}nn", turned);
     one("A\u{2028}nn", turned);
+    check(
+        "email,timezone\na@x.example,Ma\0rs\n",
+        "2 rejected: `timezone` holds a NUL byte; `Ma\\u{0}rs` is no time zone of the IANA database; \
+         use a name such as `America/New_York`",
+    );
 }
