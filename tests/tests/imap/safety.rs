@@ -7,11 +7,11 @@ use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
 use crate::reader::{PASSWORD, Reader, dovecot, now, reply};
-use crate::script::Script;
+use crate::script::{Answers, Script};
 
 #[tokio::test]
 async fn an_unsafe_connection_gets_no_password() {
-    let cases: [(&str, Tls, &[(&str, &str)], &str); 4] = [
+    let cases: [(&str, Tls, Answers, &str); 4] = [
         (
             "* OK hello\r\n",
             Tls::Starttls,

@@ -14,12 +14,12 @@ pub(crate) struct Script {
     said: JoinHandle<Vec<String>>,
 }
 
+/// What is answered to a command that begins so.
+pub(crate) type Answers = &'static [(&'static str, &'static str)];
+
 impl Script {
     /// Plays for one connection. `{tag}` in an answer stands for the command's own.
-    pub(crate) async fn play(
-        greeting: &'static str,
-        answers: &'static [(&'static str, &'static str)],
-    ) -> Self {
+    pub(crate) async fn play(greeting: &'static str, answers: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("a bound port").port();
         let said = tokio::spawn(async move {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use warmfront_store::FRESH_MS;
+use warmfront_core::span::Millis;
+use warmfront_store::{FRESH_MS, MailboxRow};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -76,14 +77,18 @@ pub(crate) async fn status(global: &Global) -> Done {
         let waiting = print::counted(*count, "message");
         print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
     }
-    for mailbox in &mailboxes {
-        if let Some(why) = &mailbox.unread_because {
-            let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
-            let so = if is_fresh { "" } else { ", so its follow-ups wait" };
-            print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
-        }
-    }
+    say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+/// Without a fresh reading no follow-up leaves.
+fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
+    for mailbox in mailboxes {
+        let Some(why) = &mailbox.unread_because else { continue };
+        let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
+        let so = if is_fresh { "" } else { ", so its follow-ups wait" };
+        print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
+    }
 }
 
 /// How the books begin to say that a message could not leave.
