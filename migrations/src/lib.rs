@@ -30,9 +30,19 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("../postgres/0003_inbound.sql"),
             }),
             Box::new(Sql {
-                name: "0004_folders",
-                sqlite: include_str!("../sqlite/0004_folders.sql"),
-                postgres: include_str!("../postgres/0004_folders.sql"),
+                name: "0004_slow_mailboxes",
+                sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
+                postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),
+            }),
+            Box::new(Sql {
+                name: "0006_workers",
+                sqlite: include_str!("../sqlite/0006_workers.sql"),
+                postgres: include_str!("../postgres/0006_workers.sql"),
+            }),
+            Box::new(Sql {
+                name: "0007_folders",
+                sqlite: include_str!("../sqlite/0007_folders.sql"),
+                postgres: include_str!("../postgres/0007_folders.sql"),
             }),
         ]
     }

@@ -4,9 +4,10 @@
 //! gives it back slowly. *Pausing* stops the mailbox once the signs add up; it does not wait for
 //! easing to reach the floor. Neither moves volume to another mailbox.
 
-use std::fmt;
+mod pause_reason;
 
-use crate::span::{DAY, Millis};
+pub use self::pause_reason::PauseReason;
+use crate::span::{DAY, HOUR, Millis};
 
 /// Something that speaks against a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,14 @@ pub enum Blow {
     TenantRefused,
     /// The provider's own limit is reached.
     QuotaReached,
+    /// The provider takes mail from the mailbox more slowly than it came.
+    TooFast,
+    /// The provider has stopped the mailbox, or wants its person to come and prove who they are.
+    Banned,
+    /// The mailbox, or its server, is set up in a way that the server refuses.
+    ConfigurationRefused,
+    /// The provider has stopped the whole tenant, or refuses how it is set up.
+    TenantStopped,
 }
 
 /// The figures a pause is decided by, the present blow included.
@@ -47,137 +56,11 @@ pub struct Record {
     pub settled: u32,
 }
 
-/// Why a mailbox is paused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PauseReason {
-    /// Refusals of the sender reached a tenth of the day's allotment.
-    SenderRejections {
-        /// How many today.
-        rejections: u32,
-        /// Of how many allotted.
-        allotted: u32,
-    },
-    /// Too many of the last messages bounced.
-    HardBounces {
-        /// How many of the last [`LAST`].
-        bounces: u32,
-    },
-    /// The bounce rate is above what any list of living addresses has.
-    BounceRate {
-        /// Hard bounces in the window.
-        bounces: u32,
-        /// Messages settled in the window.
-        settled: u32,
-    },
-    /// Called spam by a server.
-    Spam,
-    /// Called spam by a recipient.
-    Complaint,
-    /// The log-in was refused.
-    Credentials,
-    /// Its sending domain is paused.
-    Domain,
-    /// Its tenant is paused.
-    Tenant,
-    /// Its provider takes no more today.
-    Quota,
-    /// Its server cannot be used safely as it is configured.
-    Configuration,
-    /// An operator said so.
-    Operator,
-}
-
-impl PauseReason {
-    /// The word in the books.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SenderRejections { .. } => "sender_rejections",
-            Self::HardBounces { .. } => "hard_bounces",
-            Self::BounceRate { .. } => "bounce_rate",
-            Self::Spam => "spam",
-            Self::Complaint => "complaint",
-            Self::Credentials => "credentials",
-            Self::Domain => "domain",
-            Self::Tenant => "tenant",
-            Self::Quota => "quota",
-            Self::Configuration => "configuration",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The reason of that word, its figures unknown.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Self::SenderRejections { rejections: 0, allotted: 0 },
-            Self::HardBounces { bounces: 0 },
-            Self::BounceRate { bounces: 0, settled: 0 },
-            Self::Spam,
-            Self::Complaint,
-            Self::Credentials,
-            Self::Domain,
-            Self::Tenant,
-            Self::Quota,
-            Self::Configuration,
-            Self::Operator,
-        ]
-        .into_iter()
-        .find(|reason| reason.as_str() == word)
-    }
-
-    /// Whether it is about how the mailbox is seen by servers, so that two of them in one domain
-    /// speak against the domain.
-    #[must_use]
-    pub fn is_policy(self) -> bool {
-        matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
-    }
-
-    /// Whether it takes the place of a pause for `other`: what servers and people think of a mailbox
-    /// is not lost behind a person's word, or a full quota.
-    #[must_use]
-    pub fn outweighs(self, other: Self) -> bool {
-        let is_light = |reason: Self| reason == Self::Quota || !reason.ends_by_itself();
-        is_light(other) && !is_light(self)
-    }
-
-    /// Whether waiting mends it. Credentials, configuration and an operator's word wait for a
-    /// person.
-    #[must_use]
-    pub fn ends_by_itself(self) -> bool {
-        !matches!(self, Self::Credentials | Self::Configuration | Self::Operator)
-    }
-}
-
-impl fmt::Display for PauseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SenderRejections { rejections, allotted } => {
-                write!(f, "the server refused the sender {rejections} times of {allotted} today")
-            }
-            Self::HardBounces { bounces } => {
-                write!(f, "{bounces} of the last {LAST} messages bounced")
-            }
-            Self::BounceRate { bounces, settled } => {
-                write!(f, "{bounces} of {settled} messages in {WINDOW_DAYS} days bounced")
-            }
-            Self::Spam => f.write_str("a server called its mail spam"),
-            Self::Complaint => f.write_str("a recipient reported its mail as spam"),
-            Self::Credentials => f.write_str("the server refused the log-in"),
-            Self::Domain => f.write_str("its sending domain was refused"),
-            Self::Tenant => f.write_str("its tenant was refused"),
-            Self::Quota => f.write_str("its provider's sending limit is reached"),
-            Self::Configuration => f.write_str("its server cannot be used safely"),
-            Self::Operator => f.write_str("paused by the operator"),
-        }
-    }
-}
-
 /// Whether this blow, with this record, stops the mailbox.
 #[must_use]
 pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
     match blow {
-        Blow::Deferred => None,
+        Blow::Deferred | Blow::TooFast => None,
         Blow::SenderRejected => {
             let (rejections, allotted) = (record.sender_rejections_today, record.allotted_today);
             // Ten percent of the allotment, and never fewer than one.
@@ -200,6 +83,9 @@ pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
         Blow::DomainRefused => Some(PauseReason::Domain),
         Blow::TenantRefused => Some(PauseReason::Tenant),
         Blow::QuotaReached => Some(PauseReason::Quota),
+        Blow::Banned => Some(PauseReason::Banned),
+        Blow::ConfigurationRefused => Some(PauseReason::Configuration),
+        Blow::TenantStopped => Some(PauseReason::TenantStopped),
     }
 }
 
@@ -239,6 +125,8 @@ pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Mill
         | PauseReason::Complaint
         | PauseReason::Domain
         | PauseReason::Tenant
+        | PauseReason::Banned
+        | PauseReason::TenantStopped
         | PauseReason::Quota => {
             if paused_for <= WEEK {
                 warm_days / 2
@@ -305,6 +193,9 @@ pub const REPEAT_WINDOW: Millis = 14 * DAY;
 
 /// Two mailboxes of one domain or tenant paused for policy within this time pause all of it.
 pub const SPREAD_WINDOW: Millis = DAY;
+
+/// For how long a mailbox that went too fast goes at half its rate.
+pub const SLOW_FOR: Millis = HOUR;
 
 /// How much of the allowance a clean day gives back, in points.
 const RECOVERY_POINTS: u32 = 10;

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod health;
 pub mod id;
 pub mod inbound;
+pub mod interval;
 pub mod pacing;
 pub mod plan;
 pub mod problem;

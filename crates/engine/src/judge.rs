@@ -1,6 +1,6 @@
 //! From how a letter ended to what the books say of it.
 
-use warmfront_core::answer::{self, Action, Answer, Scope};
+use warmfront_core::answer::{self, Answer, Consequence, Ending, Phase};
 use warmfront_core::health::Blow;
 use warmfront_core::provider::{self, Preset};
 use warmfront_core::reason::ATTEMPTS_MAX;
@@ -48,37 +48,61 @@ pub(crate) fn judge(outcome: &Outcome, attempt: &Attempt<'_>) -> Judgement {
 }
 
 fn judge_answer(answer: &Answer, attempt: &Attempt<'_>) -> Judgement {
-    let verdict = answer::classify(answer);
-    let judged = |fate, blow| Judgement { fate, blow };
-    let rejected = |verdict| Fate::Rejected { verdict, why: answer.to_string() };
-    match (verdict.action, verdict.scope) {
-        (Action::Accept, _) => {
+    let Consequence { ending, blow } = follows_from(answer, attempt.provider);
+    let judged = |fate| Judgement { fate, blow };
+    let why = || answer.to_string();
+    let rejected = |verdict| judged(Fate::Rejected { verdict, why: why() });
+    match ending {
+        Ending::Accepted => {
             let final_message_id = provider::final_message_id(attempt.provider, &answer.text);
-            judged(Fate::Accepted { final_message_id, next: attempt.next }, None)
+            judged(Fate::Accepted { final_message_id, next: attempt.next })
         }
-        (Action::Retry, Scope::Recipient) => judged(deferred(answer, attempt, true), None),
-        (Action::Retry, _) => judged(deferred(answer, attempt, false), Some(Blow::Deferred)),
-        (Action::Rest, Scope::Tenant) => {
-            judged(deferred(answer, attempt, false), Some(Blow::TenantRefused))
+        Ending::Deferred { for_recipient } => judged(deferred(answer, attempt, for_recipient)),
+        // Behind the dot nothing is done again under the same claim, nor does it count: the server
+        // said that it did not take the letter.
+        Ending::Redone if answer.phase == Phase::Eod => {
+            judged(not_sent(&Trouble::Refused(answer.clone()), attempt))
         }
-        (Action::Rest, _) => judged(deferred(answer, attempt, false), Some(Blow::QuotaReached)),
-        (Action::Drop, Scope::Recipient) => judged(rejected("recipient"), None),
-        (Action::Drop, _) => judged(rejected("message"), None),
-        (Action::Suppress, _) => judged(rejected("hard_bounce"), Some(Blow::HardBounce)),
-        (Action::Reject, _) => judged(rejected("sender"), Some(Blow::SenderRejected)),
-        (Action::Pause, Scope::Domain) => judged(rejected("sender"), Some(Blow::DomainRefused)),
-        (Action::Pause, Scope::Tenant) => judged(rejected("sender"), Some(Blow::TenantRefused)),
-        (Action::Pause, _) => judged(rejected("sender"), Some(Blow::Spam)),
-        // The letter is not to blame: it waits, and the log-in is mended.
-        (Action::FixCredentials, _) => {
-            let (retry_at, why) = (attempt.now + RETRIES[0], answer.to_string());
-            let since = None;
-            judged(
-                Fate::NotSent { since, retry_at, closes_at: None, why },
-                Some(Blow::CredentialsRefused),
-            )
+        Ending::Redone => {
+            let fate = deferred(answer, attempt, false);
+            Judgement { fate, blow: Some(Blow::Deferred) }
         }
+        // The letter is not to blame: it waits for whoever mends the mailbox.
+        Ending::GivenBack => {
+            let retry_at = attempt.now + RETRIES[0];
+            judged(Fate::NotSent { since: None, retry_at, closes_at: None, why: why() })
+        }
+        Ending::RecipientRefused => rejected("recipient"),
+        Ending::MessageRefused => rejected("message"),
+        Ending::SenderRefused => rejected("sender"),
+        Ending::AddressDead => rejected("hard_bounce"),
+        Ending::DomainDead => rejected("dead_domain"),
+        Ending::InDoubt => judged(Fate::InDoubt { why: why() }),
     }
+}
+
+/// What follows from a provider's answer.
+pub(crate) fn follows_from(answer: &Answer, provider: &Preset) -> Consequence {
+    answer::consequence(answer, &answer::classify(answer, Some(&provider.name)))
+}
+
+/// Whether no rule knows a provider's answer.
+pub(crate) fn is_unknown(answer: &Answer, provider: &Preset) -> bool {
+    answer::classify(answer, Some(&provider.name)).is_unknown()
+}
+
+/// Whether a letter may be handed over again at once, on a new connection and under the same claim:
+/// the server spoke of the connection alone, and the dot has not left.
+pub(crate) fn is_redone(outcome: &Outcome, provider: &Preset) -> bool {
+    let Outcome::Answered(answer) = outcome else { return false };
+    matches!(answer.phase, Phase::Mail | Phase::Rcpt | Phase::Data)
+        && follows_from(answer, provider).ending == Ending::Redone
+}
+
+/// How often a letter may be done again within one attempt. The attempt after the first follows it
+/// within ten minutes, in which two are enough; all others come later.
+pub(crate) fn redone_at_most(first_at: Option<Millis>, now: Millis) -> u32 {
+    if first_at.is_none_or(|at| now - at >= REDO_WITHIN) { REDO_MAX } else { 0 }
 }
 
 fn deferred(answer: &Answer, attempt: &Attempt<'_>, for_recipient: bool) -> Fate {
@@ -106,7 +130,7 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
     if age > GIVE_UP_AFTER {
         return Fate::GivenUp { why: format!("gave_up after {}: {trouble}", length_text(age)) };
     }
-    let wait = age.clamp(RETRIES[0] / 5, RETRIES[3]);
+    let wait = age.clamp(RETRIES[0] / 5, RETRIES[RETRIES.len() - 1]);
     Fate::NotSent {
         since: (since < attempt.now).then_some(since),
         retry_at: attempt.now + spread(wait, attempt.jitter),
@@ -126,16 +150,20 @@ pub(crate) fn jitter(id: i64, attempt: u32) -> i64 {
     rng::stream(u64::from(attempt), &[id.unsigned_abs()]).random_range(0..100)
 }
 
-/// Waits before the second, third, fourth and fifth attempt. Greylisting wants at least five
-/// minutes; Postfix' own queue ends at 67.
-const RETRIES: [Millis; 4] = [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE];
+/// Waits between attempts. Greylisting wants at least five minutes; Postfix' own queue ends at 67.
+/// Five attempts are made after the first four; the longer ones are for what counts none.
+const RETRIES: [Millis; 6] =
+    [5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE, 120 * MINUTE, 240 * MINUTE];
+
+/// How often a letter is done again at once in that time.
+const REDO_MAX: u32 = 2;
+const REDO_WITHIN: Millis = 10 * MINUTE;
 
 /// Cold mail that is a day late is no longer wanted.
 const GIVE_UP_AFTER: Millis = DAY;
 
 #[cfg(test)]
 mod tests {
-    use warmfront_core::answer::Phase;
     use warmfront_core::provider::Presets;
 
     use super::*;
@@ -191,10 +219,22 @@ mod tests {
         let lost = || Trouble::Lost { phase: Phase::Data, why: "reset".to_owned() };
         check(0, lost(), "again after 1, since None");
         check(20 * MINUTE, lost(), "again after 20, since Some(862800000)");
-        check(5 * 60 * MINUTE, lost(), "again after 60, since Some(846000000)");
+        check(5 * 60 * MINUTE, lost(), "again after 240, since Some(846000000)");
         check(DAY + MINUTE, lost(), "gave_up after 1d1m: the connection was lost at data: reset");
         let halted = Trouble::Halted("stopped".to_owned());
         check(DAY + MINUTE, halted, "again after 1, since None");
+    }
+
+    #[test]
+    fn a_letter_is_done_again_twice_in_ten_minutes_and_only_before_its_dot() {
+        let presets = Presets::load();
+        let provider = presets.find("smtp").unwrap();
+        let redone =
+            |phase, line: &str| is_redone(&Outcome::Answered(Answer::parse(phase, line)), provider);
+        assert!(redone(Phase::Mail, "421 4.4.2 timed out") && redone(Phase::Rcpt, "421 bye"));
+        assert!(!redone(Phase::Eod, "421 4.4.2 timed out") && !redone(Phase::Mail, "451 busy"));
+        let most = |first_at| redone_at_most(first_at, DAY);
+        assert_eq!((most(None), most(Some(DAY - 5 * MINUTE)), most(Some(0))), (2, 0, 2));
     }
 
     #[test]
@@ -210,7 +250,14 @@ mod tests {
         check(Eod, "550 5.7.1 blocked as spam", 0, "rejected sender, Some(Spam)");
         check(Eod, "550 5.7.26 no DMARC", 0, "rejected sender, Some(DomainRefused)");
         check(Mail, "550 5.4.5 daily limit", 0, "retry after 5, Some(QuotaReached)");
-        check(Mail, "530 5.7.57 not authenticated", 0, "not sent, Some(CredentialsRefused)");
+        check(Mail, "530 5.7.57 not authenticated", 0, "not sent, Some(ConfigurationRefused)");
+        check(Mail, "535 5.7.8 no", 0, "not sent, Some(CredentialsRefused)");
+        check(Mail, "421 4.4.2 timed out", 0, "retry after 5, Some(Deferred)");
+        check(Eod, "421 4.4.2 timed out", 0, "not sent, None");
+        check(Eod, "432 4.3.2 sender thread limit", 1, "retry after 15, Some(TooFast)");
+        check(Rcpt, "556 5.1.10 null MX", 0, "rejected dead_domain, Some(HardBounce)");
+        check(Rcpt, "550 5.7.1 Access denied", 0, "rejected sender, Some(SenderRejected)");
+        check(Rcpt, "541 what", 0, "rejected recipient, None");
         check(Eod, "552 5.3.4 too big", 0, "rejected message, None");
     }
 }

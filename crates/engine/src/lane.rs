@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use tracing::warn;
-use warmfront_core::health::PauseReason;
+use warmfront_core::calendar;
+use warmfront_core::health::{self, PauseReason, Record};
 use warmfront_core::reason::{self, Hold};
 use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
-use warmfront_core::{answer, calendar};
 use warmfront_mail::submit::{Outcome, Submit, Trouble};
 use warmfront_store::{Claim, DueMessage, Fate, Lease, Settlement, StoreError};
 
 use crate::EngineError;
 use crate::attempt::{Marking, settle, tell};
 use crate::fleet::Mailbox;
-use crate::judge::{Attempt, Judgement, jitter, judge, spread};
+use crate::judge::{
+    Attempt, Judgement, follows_from, is_redone, is_unknown, jitter, judge, redone_at_most, spread,
+};
 use crate::letter::{Composed, LetterProblem, write_letter};
 use crate::office::Office;
 use crate::roster::Campaign;
@@ -175,11 +177,7 @@ impl<O: Submit> Lane<O> {
     ) -> Result<(), EngineError> {
         let failpoint = self.office.failpoint.clone();
         let outcome = match failpoint.pass("after_claim").await {
-            Ok(()) => {
-                let mut marking =
-                    Marking { office: &self.office, message: due.id, epoch: self.lease.epoch };
-                self.out.submit(&composed.letter, now, &mut marking).await
-            }
+            Ok(()) => self.hand_over(due, composed, now).await,
             Err(halt) => Outcome::NotSent(Trouble::Halted(halt.0)),
         };
         let outcome = match outcome {
@@ -202,6 +200,30 @@ impl<O: Submit> Lane<O> {
         Ok(())
     }
 
+    /// Hands a letter over, again on a new connection where the answer was about the old one.
+    async fn hand_over(
+        &mut self,
+        due: &DueMessage,
+        composed: &Composed,
+        claimed_at: Millis,
+    ) -> Outcome {
+        let mut again = redone_at_most(due.first_attempt_at, claimed_at);
+        let mut now = claimed_at;
+        loop {
+            let mut marking =
+                Marking { office: &self.office, message: due.id, epoch: self.lease.epoch };
+            let outcome = self.out.submit(&composed.letter, now, &mut marking).await;
+            now = self.office.clock.now().max(claimed_at);
+            // Whoever slept meanwhile may have lost the lease, and another has sent the letter.
+            let is_soon = now - claimed_at < REDO_SOON;
+            if again == 0 || !is_soon || !is_redone(&outcome, &self.mailbox.provider) {
+                return outcome;
+            }
+            again -= 1;
+            self.out.close().await;
+        }
+    }
+
     fn settlement(
         &self,
         campaign: &Campaign,
@@ -210,8 +232,9 @@ impl<O: Submit> Lane<O> {
         outcome: &Outcome,
     ) -> Settlement {
         let now = self.office.clock.now().max(claimed_at);
+        let provider = &self.mailbox.provider;
         let attempt = Attempt {
-            provider: &self.mailbox.provider,
+            provider,
             earlier: due.attempts,
             first_at: due.first_attempt_at.unwrap_or(claimed_at),
             now,
@@ -230,6 +253,9 @@ impl<O: Submit> Lane<O> {
             Outcome::NotSent(_) | Outcome::InDoubt { .. } => None,
         };
         tell(self.lease.mailbox, due.id, &fate);
+        if let Some(code) = answer.filter(|answer| is_unknown(answer, provider)).map(|a| a.code) {
+            warn!(mailbox = self.lease.mailbox, message = due.id, code, "no rule knows an answer");
+        }
         Settlement {
             message: due.id,
             epoch: self.lease.epoch,
@@ -246,20 +272,21 @@ impl<O: Submit> Lane<O> {
         let store = &self.office.store;
         let mailbox = self.lease.mailbox;
         match trouble {
-            Trouble::Refused(answer)
-                if answer::classify(answer).action == answer::Action::FixCredentials =>
-            {
-                warn!(mailbox, "paused: the server refused the log-in");
-                let why = answer.to_string();
-                store.stop_mailbox(mailbox, PauseReason::Credentials, &why, now).await?;
-                return Ok(Next::Done);
+            Trouble::Refused(answer) => {
+                let blow = follows_from(answer, &self.mailbox.provider).blow;
+                let reason = blow.and_then(|blow| health::pause_for(blow, &Record::default()));
+                if let Some(reason) = reason {
+                    warn!(mailbox, reason = reason.as_str(), "paused before any message");
+                    store.stop_mailbox(mailbox, reason, &answer.to_string(), now).await?;
+                    return Ok(Next::Done);
+                }
             }
             Trouble::Unsafe(why) => {
                 warn!(mailbox, why, "paused: its server cannot be used safely");
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
-            Trouble::Refused(_) | Trouble::Lost { .. } | Trouble::Halted(_) => {}
+            Trouble::Lost { .. } | Trouble::Halted(_) => {}
         }
         self.failures += 1;
         let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);
@@ -282,11 +309,11 @@ impl<O: Submit> Lane<O> {
         let Some(hold) = reason::binding(&facts, now) else { return Ok(None) };
         let why = hold.to_string();
         match hold {
-            Hold::MailboxGap(at) => {
+            Hold::MailboxGap { until: at, .. } => {
                 self.queue.push_front(due.clone());
                 return Ok(Some(Next::At(at)));
             }
-            Hold::PersonGap(at) | Hold::NotDue(at) => {
+            Hold::PersonGap { until: at, .. } | Hold::NotDue(at) => {
                 let hours = self.next_open(campaign, due, at);
                 store.hold_message(due.id, hours, &why).await?;
             }
@@ -298,13 +325,20 @@ impl<O: Submit> Lane<O> {
             | Hold::DomainDay(_)
             | Hold::TenantDay(_)
             | Hold::CompanyDay(_)
+            | Hold::AnotherThread
             | Hold::NextPlan => store.hold_message(due.id, None, &why).await?,
-            Hold::InboxStale(_) | Hold::Enrolment(_) | Hold::Suppressed | Hold::Campaign(_) => {
+            Hold::InboxStale { .. }
+            | Hold::Enrolment { .. }
+            | Hold::Suppressed
+            | Hold::Campaign { .. } => {
                 store.explain_message(due.id, &why).await?;
                 self.held.insert(due.id, now + HELD_FOR);
             }
             Hold::Attempts(_) => store.give_up(due.id, &why, now).await?,
-            Hold::MailboxPaused { .. } | Hold::MailboxDisabled => return Ok(Some(Next::Done)),
+            Hold::MailboxPaused { .. }
+            | Hold::MailboxDisabled
+            | Hold::InFlight(_)
+            | Hold::Unleased => return Ok(Some(Next::Done)),
             Hold::NotPlanned(_) => {}
         }
         Ok(Some(Next::At(now)))
@@ -342,6 +376,9 @@ const AHEAD: u32 = 50;
 
 /// How often a message that is held is looked at again.
 const HELD_FOR: Millis = MINUTE;
+
+/// So soon after its claim a letter may be done again: well within what a lease lasts.
+const REDO_SOON: Millis = 20 * SECOND;
 
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;

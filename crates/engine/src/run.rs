@@ -43,15 +43,18 @@ where
     refuse_a_clock_set_back(&office).await?;
     refuse_a_restored_backup(&office).await?;
     let (tell, inboxes_are_read) = watch::channel(false);
+    let begun_at = office.clock.now();
+    office.store.report_worker(&office.owner, begun_at, begun_at).await?;
     let mut daemon = Daemon {
         planner: Planner::new(office.clone()),
         sender: Sender::new(office.clone(), ways.clone()),
         lanes: Lanes::default(),
         stop: stop.clone(),
         told: String::new(),
-        latest: office.clock.now(),
-        epoch_at: office.clock.now(),
         inboxes_are_read,
+        begun_at,
+        latest: begun_at,
+        epoch_at: begun_at,
         office,
     };
     let watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
@@ -97,6 +100,8 @@ struct Daemon<O, I> {
     stop: CancellationToken,
     /// The trouble last told, so that it is told once.
     told: String,
+    /// When it began.
+    begun_at: Millis,
     /// The latest moment seen.
     latest: Millis,
     /// When the present epoch began.
@@ -161,6 +166,7 @@ where
         self.latest = self.latest.max(now);
         if now - self.epoch_at >= EPOCH {
             self.begin_epoch(now).await?;
+            self.report(now).await;
         }
         let plan_at = self.planner.tick(now).await?;
         let (lanes, recruit_at) = self.sender.tick(now).await?;
@@ -186,6 +192,14 @@ where
                 warn!(%error, "a copy of the database made before this could pass for the newest");
                 Ok(())
             }
+        }
+    }
+
+    /// What others know of this daemon beside its leases, of which it may have none for minutes.
+    async fn report(&self, now: Millis) {
+        let Office { store, owner, .. } = &self.office;
+        if let Err(error) = store.report_worker(owner, self.begun_at, now).await {
+            warn!(%error, "others may take this daemon for gone");
         }
     }
 
@@ -220,6 +234,9 @@ where
         }
         if let Err(error) = self.begin_epoch(self.office.clock.now()).await {
             warn!("{error}");
+        }
+        if let Err(error) = self.office.store.dismiss_worker(&self.office.owner).await {
+            warn!(%error, "others will take this daemon for one at work for a minute");
         }
         info!("stopped");
     }
@@ -261,8 +278,8 @@ async fn watch<O, I: Inbox + 'static>(
 /// A clock may be corrected by this much without anybody minding.
 const CLOCK_TOLERANCE: Millis = MINUTE;
 
-/// How often a new epoch of the books begins: a copy of them made longer ago than this, and restored,
-/// is found out.
+/// How often a new epoch of the books begins, and others hear of this daemon: a copy of them made
+/// longer ago than this, and restored, is found out.
 const EPOCH: Millis = 20 * span::SECOND;
 
 /// How long to wait when the database is full or locked.

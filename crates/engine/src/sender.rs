@@ -6,6 +6,7 @@ use tracing::warn;
 use warmfront_core::health::PauseReason;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_mail::submit::Submit;
+use warmfront_store::Lease;
 
 use crate::EngineError;
 use crate::lane::Lane;
@@ -31,26 +32,28 @@ impl<O: Submit, I> Sender<O, I> {
         Self { office, ways, busy, resting, renewed_at: None }
     }
 
-    /// Leases what is due by `now`; gives new lanes, and says when to come back.
+    /// Leases what is due by `now`, [`RECRUITS_MAX`] at most; gives new lanes, and says when to come
+    /// back.
     pub async fn tick(&mut self, now: Millis) -> Result<(Vec<Lane<O>>, Millis), EngineError> {
         self.renew(now).await?;
         let day = self.office.day(now).to_string();
         self.resting.retain(|_, until| *until > now);
         let rested = self.resting.values().min().copied();
-        let store = self.office.store.clone();
-        let mut lanes = Vec::new();
         let mut wake = rested.unwrap_or(Millis::MAX).min(now + self.office.poll);
-        for mailbox in store.mailboxes_with_orphans(now).await? {
-            lanes.extend(self.recruit(mailbox, now).await?);
-        }
+        let store = &self.office.store;
+        let mut due: BTreeSet<i64> = store.mailboxes_with_orphans(now).await?.into_iter().collect();
         for (mailbox, due_at) in store.mailboxes_with_work(&day, now).await? {
-            if self.busy.contains(&mailbox) {
-                // Its lane knows when to go on.
-            } else if due_at > now {
+            if due_at <= now {
+                due.insert(mailbox);
+            } else if !self.busy.contains(&mailbox) {
                 wake = wake.min(due_at);
-            } else {
-                lanes.extend(self.recruit(mailbox, now).await?);
             }
+        }
+        due.retain(|mailbox| !self.busy.contains(mailbox) && !self.resting.contains_key(mailbox));
+        let first: Vec<i64> = due.iter().copied().take(RECRUITS_MAX).collect();
+        let lanes = self.recruit(&first, now).await?;
+        if due.len() > first.len() {
+            wake = now;
         }
         if self.busy.is_empty() {
             Ok((lanes, wake))
@@ -76,36 +79,56 @@ impl<O: Submit, I> Sender<O, I> {
         Ok(())
     }
 
-    async fn recruit(&mut self, mailbox: i64, now: Millis) -> Result<Option<Lane<O>>, EngineError> {
-        if self.busy.contains(&mailbox) || self.resting.contains_key(&mailbox) {
-            return Ok(None);
+    /// Leases mailboxes and gives each a lane. Once they are leased nothing fails any more: for one
+    /// that is in trouble the others would lose their lanes, and keep leases that nobody works by.
+    async fn recruit(
+        &mut self,
+        mailboxes: &[i64],
+        now: Millis,
+    ) -> Result<Vec<Lane<O>>, EngineError> {
+        let Office { store, owner, lease_ttl, .. } = &self.office;
+        // A lease lasts from the moment it is asked for, however long the tick has taken by then.
+        let asked_at = self.office.clock.now().max(now);
+        let leased = store.lease_all(mailboxes, owner, asked_at, *lease_ttl).await?;
+        let mut lanes = Vec::with_capacity(leased.len());
+        for (lease, address) in leased {
+            let mailbox = lease.mailbox;
+            let config = self.office.fleet.mailboxes.get(address.as_str()).cloned();
+            match config.map(|config| ((self.ways.out)(&config), config)) {
+                Some((Ok(out), config)) => {
+                    self.busy.insert(mailbox);
+                    lanes.push(Lane::new(self.office.clone(), config, lease, out));
+                }
+                Some((Err(why), _)) => {
+                    warn!(mailbox, why, "paused: it has no way out");
+                    self.stop(mailbox, &why, now).await;
+                    self.give_back(lease, now).await;
+                }
+                None => self.give_back(lease, now).await,
+            }
         }
-        let store = &self.office.store;
-        let Some(lease) =
-            store.lease(mailbox, &self.office.owner, now, self.office.lease_ttl).await?
-        else {
-            return Ok(None);
-        };
-        let address = store.mailbox_address(mailbox).await?;
-        let fleet = &self.office.fleet.mailboxes;
-        let Some(config) = address.and_then(|address| fleet.get(address.as_str())) else {
-            store.release(lease).await?;
-            return Ok(None);
-        };
-        match (self.ways.out)(config) {
-            Ok(out) => {
-                self.busy.insert(mailbox);
-                Ok(Some(Lane::new(self.office.clone(), config.clone(), lease, out)))
-            }
-            Err(why) => {
-                warn!(mailbox, why, "paused: it has no way out");
-                store.stop_mailbox(mailbox, PauseReason::Configuration, &why, now).await?;
-                store.release(lease).await?;
-                Ok(None)
-            }
+        Ok(lanes)
+    }
+
+    async fn stop(&self, mailbox: i64, why: &str, now: Millis) {
+        let because = PauseReason::Configuration;
+        if let Err(error) = self.office.store.stop_mailbox(mailbox, because, why, now).await {
+            warn!(mailbox, %error, "it was not paused; that is tried again");
+        }
+    }
+
+    /// A lease that no lane works by.
+    async fn give_back(&mut self, lease: Lease, now: Millis) {
+        self.resting.insert(lease.mailbox, now + RESTS_FOR);
+        if let Err(error) = self.office.store.release(lease).await {
+            warn!(mailbox = lease.mailbox, %error, "a lease was not given back");
         }
     }
 }
 
 /// How long a mailbox is left alone after its lane.
 const RESTS_FOR: Millis = 5 * SECOND;
+
+/// Mailboxes leased at once: by one statement, while nobody else writes. The lanes of these begin
+/// before the others are leased.
+const RECRUITS_MAX: usize = 500;

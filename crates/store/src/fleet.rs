@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, PauseReason};
 
 use crate::db::{BATCH, json_array, sql};
-use crate::health::{pause, tell};
+use crate::health::tell;
+use crate::pausing::{pause, stop};
 use crate::row::{Row as _, columns};
 use crate::{Store, StoreError};
 
@@ -106,7 +107,7 @@ columns!(MailboxRow {
     lease_expires_at,
 });
 
-const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
+pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
     probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
     lease_expires_at";
@@ -178,13 +179,6 @@ impl Store {
         rows(&self.db.read).await
     }
 
-    /// The address of a mailbox.
-    pub async fn mailbox_address(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
-        let query = sql("SELECT address FROM mailboxes WHERE id = $1", [mailbox.into()]);
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.read("address")).transpose()?)
-    }
-
     /// Pauses an active mailbox at the operator's word.
     pub async fn pause_mailbox(
         &self,
@@ -197,7 +191,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Stops a mailbox until an operator mends its log-in or its configuration.
+    /// Stops a mailbox for what no message shows: its log-in, its configuration, its provider's word
+    /// on it before any message. Its domain or tenant with it, where that is what is refused.
     pub async fn stop_mailbox(
         &self,
         mailbox: i64,
@@ -206,7 +201,7 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        crate::health::stop(&transaction, mailbox, reason, because, now).await?;
+        stop(&transaction, mailbox, reason, because, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -218,9 +213,14 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Resumes every mailbox whose pause is over by itself; says how many.
+    /// Resumes every mailbox whose pause is over by itself; says how many. Whoever was slow for long
+    /// enough has its own rate again. Holds nobody up where there is neither, as at most times.
     pub async fn resume_due(&self, now: i64) -> Result<usize, StoreError> {
+        if self.db.read.query_one_raw(sql(SOMETHING_IS_OVER, [now.into()])).await?.is_none() {
+            return Ok(0);
+        }
         let transaction = self.db.begin().await?;
+        crate::health::hasten(&transaction, now).await?;
         let due = transaction
             .query_all_raw(sql(
                 "SELECT id FROM mailboxes WHERE state = 'paused' AND paused_until <= $1",
@@ -280,6 +280,10 @@ pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
     let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
     (warm_days, row.probe || health::probes_on_return(reason))
 }
+
+const SOMETHING_IS_OVER: &str = "
+    SELECT id FROM mailboxes
+    WHERE (state = 'paused' AND paused_until <= $1) OR slow_until <= $1 LIMIT 1";
 
 /// WHERE TRUE: without it SQLite takes ON for a join's.
 const WRITE_MAILBOXES: &str = "

@@ -1,12 +1,13 @@
 //! Answers that speak against a mailbox, and what the core makes of them, in the transaction that
-//! records the answer.
+//! records the answer: easing, slowing, and pauses, which `pausing` writes down.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::health::{self, Blow, PauseReason, Record};
+use warmfront_core::health::{self, Blow, Record};
 use warmfront_core::span::{DAY, Millis};
 
 use crate::StoreError;
-use crate::db::{json, sql};
+use crate::db::sql;
+use crate::pausing::{Of, pause_for_reason};
 use crate::row::{Row as _, columns};
 
 /// What a blow is judged by.
@@ -59,12 +60,17 @@ pub(crate) async fn strike(
     let Some(struck) = Struck::find_by_statement(query).one(db).await? else {
         return Err(StoreError::Inconsistent(format!("message {message} has no mailbox day")));
     };
-    if matches!(blow, Blow::Deferred | Blow::SenderRejected | Blow::Spam | Blow::Complaint) {
+    let eases = [Blow::Deferred, Blow::TooFast, Blow::SenderRejected, Blow::Spam, Blow::Complaint];
+    if eases.contains(&blow) {
         ease(db, &struck, now).await?;
+    }
+    if blow == Blow::TooFast {
+        slow(db, struck.mailbox_id, now).await?;
     }
     let record = record(db, &struck, blow, now).await?;
     if let Some(reason) = health::pause_for(blow, &record) {
-        pause_for_reason(db, &struck, reason, now).await?;
+        let of = Of { mailbox_id: struck.mailbox_id, domain: struck.domain, tenant: struck.tenant };
+        pause_for_reason(db, &of, reason, &reason.to_string(), now).await?;
     }
     if blow == Blow::HardBounce {
         stop_a_dead_list(db, struck.campaign_id, now).await?;
@@ -72,16 +78,26 @@ pub(crate) async fn strike(
     Ok(())
 }
 
-/// Pauses one mailbox until an operator mends what no message shows: its log-in, its server.
-pub(crate) async fn stop(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    reason: PauseReason,
-    because: &str,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let sentence = format!("{reason}: {because}");
-    pause(db, mailbox, reason, &sentence, None, 0, now).await
+/// Has a mailbox go at half its rate for a while, from now on if it does so already. The planner
+/// ends it (`hasten`).
+async fn slow(db: &impl ConnectionTrait, mailbox: i64, now: Millis) -> Result<(), StoreError> {
+    let until = now + health::SLOW_FOR;
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET slow_until = $2 WHERE id = $1",
+        [mailbox.into(), until.into()],
+    ))
+    .await?;
+    tell(db, mailbox, "mailbox_slowed", &format!("{{\"until\":{until}}}"), now).await
+}
+
+/// Gives every mailbox that was slow for long enough its own rate back.
+pub(crate) async fn hasten(db: &impl ConnectionTrait, now: Millis) -> Result<(), StoreError> {
+    db.execute_raw(sql(
+        "UPDATE mailboxes SET slow_until = NULL WHERE slow_until <= $1",
+        [now.into()],
+    ))
+    .await?;
+    Ok(())
 }
 
 async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result<(), StoreError> {
@@ -147,201 +163,6 @@ async fn record(
         record.hard_bounces = count(&row, "bounces")?;
     }
     Ok(record)
-}
-
-async fn pause_for_reason(
-    db: &impl ConnectionTrait,
-    struck: &Struck,
-    reason: PauseReason,
-    now: Millis,
-) -> Result<(), StoreError> {
-    match reason {
-        PauseReason::Domain => return pause_all(db, "domain", &struck.domain, reason, now).await,
-        PauseReason::Tenant => {
-            let Some(tenant) = &struck.tenant else {
-                return pause_all(db, "domain", &struck.domain, reason, now).await;
-            };
-            return pause_all(db, "tenant", tenant, reason, now).await;
-        }
-        PauseReason::SenderRejections { .. }
-        | PauseReason::HardBounces { .. }
-        | PauseReason::BounceRate { .. }
-        | PauseReason::Spam
-        | PauseReason::Complaint
-        | PauseReason::Credentials
-        | PauseReason::Quota
-        | PauseReason::Configuration
-        | PauseReason::Operator => {}
-    }
-    pause_one(db, struck.mailbox_id, reason, now).await?;
-    if reason.is_policy() {
-        spread(db, "domain", &struck.domain, PauseReason::Domain, now).await?;
-        if let Some(tenant) = &struck.tenant {
-            spread(db, "tenant", tenant, PauseReason::Tenant, now).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Two mailboxes of one domain or tenant paused for policy within a day pause all of it, though a
-/// pause of theirs may be over already.
-async fn spread(
-    db: &impl ConnectionTrait,
-    column: &str,
-    name: &str,
-    reason: PauseReason,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let data = json(db, "v.data");
-    let paused = db
-        .query_one_raw(sql(
-            &format!(
-                "SELECT count(DISTINCT v.mailbox_id) AS n FROM events v
-                 JOIN mailboxes b ON b.id = v.mailbox_id
-                 WHERE v.kind = 'mailbox_paused' AND v.at > $2 AND b.{column} = $1
-                   AND {data} ->> 'reason' IN ('sender_rejections', 'spam', 'complaint')"
-            ),
-            [name.into(), (now - health::SPREAD_WINDOW).into()],
-        ))
-        .await?
-        .map_or(Ok(0), |row| row.read::<i64>("n"))?;
-    if paused >= 2 {
-        pause_all(db, column, name, reason, now).await?;
-    }
-    Ok(())
-}
-
-async fn pause_all(
-    db: &impl ConnectionTrait,
-    column: &str,
-    name: &str,
-    reason: PauseReason,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let ids = db
-        .query_all_raw(sql(
-            &format!("SELECT id FROM mailboxes WHERE {column} = $1 AND state <> 'disabled'"),
-            [name.into()],
-        ))
-        .await?;
-    for row in ids {
-        pause_one(db, row.read("id")?, reason, now).await?;
-    }
-    Ok(())
-}
-
-/// Pauses one mailbox, the longer the sooner after its last pause.
-async fn pause_one(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    reason: PauseReason,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let earlier = db
-        .query_one_raw(sql(
-            "SELECT pauses FROM mailboxes WHERE id = $1 AND last_paused_at >= $2",
-            [mailbox.into(), (now - health::REPEAT_WINDOW).into()],
-        ))
-        .await?
-        .map_or(Ok(0), |row| row.read::<u32>("pauses"))?;
-    let until = health::paused_until(reason, earlier, now);
-    // What waits for a person to mend it says nothing of how the mailbox is seen.
-    let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
-    pause(db, mailbox, reason, &reason.to_string(), until, pauses, now).await
-}
-
-pub(crate) async fn pause(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    reason: PauseReason,
-    sentence: &str,
-    until: Option<Millis>,
-    pauses: u32,
-    now: Millis,
-) -> Result<(), StoreError> {
-    let word = reason.as_str();
-    let written = db
-        .execute_raw(sql(
-            "UPDATE mailboxes SET state = 'paused', paused_at = $2, paused_until = $3,
-                    paused_reason = $4, paused_because = $5,
-                    pauses = CASE WHEN $6 > 0 THEN $6 ELSE pauses END,
-                    last_paused_at = CASE WHEN $6 > 0 THEN $2 ELSE last_paused_at END
-             WHERE id = $1 AND state = 'active'",
-            [mailbox.into(), now.into(), until.into(), word.into(), sentence.into(), pauses.into()],
-        ))
-        .await?;
-    if written.rows_affected() == 0 {
-        if until.is_none() && pauses == 0 {
-            return outlast(db, mailbox, sentence).await;
-        }
-        if !outweighs(db, mailbox, reason).await? {
-            return Ok(());
-        }
-        worsen(db, mailbox, reason, until, pauses, now).await?;
-    }
-    let data = format!(
-        "{{\"reason\":\"{word}\",\"until\":{}}}",
-        until.map_or("null".to_owned(), |at| at.to_string())
-    );
-    tell(db, mailbox, "mailbox_paused", &data, now).await
-}
-
-async fn outweighs(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    reason: PauseReason,
-) -> Result<bool, StoreError> {
-    let query = sql(
-        "SELECT paused_reason FROM mailboxes WHERE id = $1 AND state = 'paused'",
-        [mailbox.into()],
-    );
-    let Some(row) = db.query_one_raw(query).await? else { return Ok(false) };
-    let word: String = row.read("paused_reason")?;
-    Ok(PauseReason::from_word(&word).is_some_and(|other| reason.outweighs(other)))
-}
-
-/// Puts a graver reason in the place of a lighter one. The pause began with the lighter, counts as
-/// the graver does, and lasts as long as the longer of both; what waits for a person still does.
-async fn worsen(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    reason: PauseReason,
-    until: Option<Millis>,
-    pauses: u32,
-    now: Millis,
-) -> Result<(), StoreError> {
-    // max() of anything and NULL is NULL: no end.
-    db.execute_raw(sql(
-        "UPDATE mailboxes SET paused_reason = $2, paused_because = $3 || '; ' || paused_because,
-                paused_until = max(paused_until, $4), pauses = $5, last_paused_at = $6
-         WHERE id = $1",
-        [
-            mailbox.into(),
-            reason.as_str().into(),
-            reason.to_string().into(),
-            until.into(),
-            pauses.into(),
-            now.into(),
-        ],
-    ))
-    .await?;
-    Ok(())
-}
-
-/// Who is told to wait for a person waits, even where a pause would have ended by itself. Its reason
-/// stays: an operator's word on top is no amnesty.
-async fn outlast(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    sentence: &str,
-) -> Result<(), StoreError> {
-    db.execute_raw(sql(
-        "UPDATE mailboxes SET paused_until = NULL, paused_because = paused_because || '; ' || $2
-         WHERE id = $1 AND state = 'paused' AND paused_until IS NOT NULL",
-        [mailbox.into(), sentence.into()],
-    ))
-    .await?;
-    Ok(())
 }
 
 /// A campaign whose list bounces stops itself.

@@ -3,12 +3,10 @@
 //! The epoch grows with every new holder and fences the old one out: whatever it still wants to
 //! write names an epoch that is over.
 
-use std::collections::BTreeMap;
-
 use sea_orm::ConnectionTrait as _;
 use warmfront_core::span::HOUR;
 
-use crate::db::sql;
+use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -24,8 +22,7 @@ pub struct Lease {
 }
 
 impl Store {
-    /// Leases a mailbox that nobody holds, and settles what its last holder left in flight: no dot
-    /// marked, it surely did not go out; dot marked, it is in doubt. `None`: somebody holds it.
+    /// Leases a mailbox that nobody holds, as [`Store::lease_all`] does. `None`: somebody holds it.
     pub async fn lease(
         &self,
         mailbox: i64,
@@ -33,23 +30,38 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<Option<Lease>, StoreError> {
+        let leased = self.lease_all(&[mailbox], owner, now, ttl).await?;
+        Ok(leased.first().map(|(lease, _)| *lease))
+    }
+
+    /// Leases those of the mailboxes that nobody holds, all or none of them, and settles what their
+    /// last holders left in flight: no dot marked, it surely did not go out; dot marked, it is in
+    /// doubt. Each lease comes with its mailbox's address.
+    pub async fn lease_all(
+        &self,
+        mailboxes: &[i64],
+        owner: &str,
+        now: i64,
+        ttl: i64,
+    ) -> Result<Vec<(Lease, String)>, StoreError> {
+        if mailboxes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mailboxes, expires_at) = (json_array(&mailboxes)?, now + ttl);
         let transaction = self.db.begin().await?;
-        let row = transaction
-            .query_one_raw(sql(
-                "UPDATE mailboxes SET lease_owner = $2, lease_epoch = lease_epoch + 1,
-                        lease_expires_at = $3 + $4
-                 WHERE id = $1 AND (lease_expires_at IS NULL OR lease_expires_at <= $3)
-                 RETURNING lease_epoch",
-                [mailbox.into(), owner.into(), now.into(), ttl.into()],
-            ))
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let epoch: i64 = row.read("lease_epoch")?;
-        transaction
-            .execute_raw(sql(SETTLE_ORPHANS, [mailbox.into(), epoch.into(), now.into()]))
-            .await?;
+        let asked = [mailboxes.into(), owner.into(), now.into(), expires_at.into()];
+        let rows = transaction.query_all_raw(sql(LEASE, asked)).await?;
+        let mut leased = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (mailbox, epoch) = (row.read("id")?, row.read("lease_epoch")?);
+            leased.push((Lease { mailbox, epoch, expires_at }, row.read("address")?));
+        }
+        leased.sort_by_key(|(lease, _): &(Lease, String)| lease.mailbox);
+        let ours: Vec<i64> = leased.iter().map(|(lease, _)| lease.mailbox).collect();
+        let orphans = [json_array(&ours)?.into(), now.into()];
+        transaction.execute_raw(sql(SETTLE_ORPHANS, orphans)).await?;
         transaction.commit().await?;
-        Ok(Some(Lease { mailbox, epoch, expires_at: now + ttl }))
+        Ok(leased)
     }
 
     /// Prolongs a lease. `None`: it is lost.
@@ -113,8 +125,7 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<(), StoreError> {
-        let mailboxes: Vec<String> = mailboxes.into_iter().map(|id| id.to_string()).collect();
-        let mailboxes = format!("[{}]", mailboxes.join(","));
+        let mailboxes = json_array(&mailboxes.into_iter().collect::<Vec<_>>())?;
         let transaction = self.db.begin().await?;
         transaction
             .execute_raw(sql(
@@ -124,28 +135,6 @@ impl Store {
             ))
             .await?;
         Ok(transaction.commit().await?)
-    }
-
-    /// The daemons that share these books at `now`, by the leases they hold, and the addresses of
-    /// those mailboxes. Of a file's one daemon its lock tells (see [`Store::daemon`]).
-    pub async fn workers(&self, now: i64) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
-        let mut workers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        if !self.db.is_shared() {
-            return Ok(workers);
-        }
-        let rows = self
-            .db
-            .read
-            .query_all_raw(sql(
-                "SELECT lease_owner AS owner, address FROM mailboxes
-                 WHERE lease_expires_at > $1 ORDER BY address",
-                [now.into()],
-            ))
-            .await?;
-        for row in &rows {
-            workers.entry(row.read("owner")?).or_default().push(row.read("address")?);
-        }
-        Ok(workers)
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
@@ -224,12 +213,20 @@ const CLAIMABLE_LEFT: &str = "
       AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
            AND (f.position = 1 OR (b.inbox_read_at >= $2 - $3 AND b.unread_because IS NULL))))";
 
+const LEASE: &str = "
+    UPDATE mailboxes SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_expires_at = $4
+    WHERE id IN (SELECT CAST(j.value AS BIGINT) FROM json_each($1) j)
+      AND (lease_expires_at IS NULL OR lease_expires_at <= $3)
+    RETURNING id, address, lease_epoch";
+
 const SETTLE_ORPHANS: &str = "
     UPDATE messages SET
         state      = CASE WHEN dot_at IS NULL THEN 'planned' ELSE 'in_doubt' END,
         attempts   = CASE WHEN dot_at IS NULL THEN attempts - 1 ELSE attempts END,
-        settled_at = CASE WHEN dot_at IS NULL THEN NULL ELSE $3 END,
-        changed_at = $3,
+        settled_at = CASE WHEN dot_at IS NULL THEN NULL ELSE $2 END,
+        changed_at = $2,
         why        = CASE WHEN dot_at IS NULL THEN 'interrupted before the final dot'
                           ELSE 'interrupted between the final dot and the answer' END
-    WHERE mailbox_id = $1 AND state = 'sending' AND lease_epoch < $2";
+    WHERE state = 'sending'
+      AND mailbox_id IN (SELECT CAST(j.value AS BIGINT) FROM json_each($1) j)
+      AND lease_epoch < (SELECT b.lease_epoch FROM mailboxes b WHERE b.id = mailbox_id)";

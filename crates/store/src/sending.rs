@@ -107,8 +107,8 @@ pub enum Fate {
     },
     /// The server refused it for good.
     Rejected {
-        /// Whom that concerns: `recipient`, `hard_bounce`, `message`, `sender`, or `deferred` and
-        /// `recipient_deferred` for one given up.
+        /// Whom that concerns: `recipient`, `hard_bounce`, `dead_domain`, `message`, `sender`, or
+        /// `deferred` and `recipient_deferred` for one given up.
         verdict: &'static str,
         /// Why.
         why: String,

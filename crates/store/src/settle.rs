@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::claim::written_by;
 use crate::db::sql;
 use crate::row::Row as _;
-use crate::{Fate, Settlement, StoreError, health};
+use crate::{Fate, Scope, Settlement, StoreError, health};
 
 /// Settles messages, each at most once in `settlements`; says which were settled.
 pub(crate) async fn settle(
@@ -116,6 +116,7 @@ fn row_after(settlement: &Settlement) -> RowAfter<'_> {
             ..row
         },
         Fate::Rejected { verdict, why } => {
+            let verdict = if *verdict == DEAD_DOMAIN { HARD_BOUNCE } else { verdict };
             RowAfter { state: "rejected", verdict: Some(verdict), why: Some(why), ..row }
         }
         Fate::Deferred { for_recipient, retry_at, closes_at, why } => RowAfter {
@@ -142,7 +143,8 @@ async fn follow_up(db: &impl ConnectionTrait, settlement: &Settlement) -> Result
     let message = settlement.message;
     let statement = match &settlement.fate {
         Fate::Rejected { verdict, why } => {
-            let state = if *verdict == "hard_bounce" { "bounced" } else { "rejected" };
+            let is_dead = matches!(*verdict, HARD_BOUNCE | DEAD_DOMAIN);
+            let state = if is_dead { "bounced" } else { "rejected" };
             sql(
                 "UPDATE enrolments SET state = $2, because = $3, ended_at = $4
                  WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL",
@@ -161,10 +163,15 @@ async fn follow_up(db: &impl ConnectionTrait, settlement: &Settlement) -> Result
         | Fate::InDoubt { .. } => return Ok(()),
     };
     db.execute_raw(statement).await?;
-    if matches!(settlement.fate, Fate::Rejected { verdict: "hard_bounce", .. }) {
-        suppress_recipient(db, settlement).await?;
+    match settlement.fate {
+        Fate::Rejected { verdict: HARD_BOUNCE, .. } => {
+            suppress_recipient(db, settlement, Scope::Address).await
+        }
+        Fate::Rejected { verdict: DEAD_DOMAIN, .. } => {
+            suppress_recipient(db, settlement, Scope::Domain).await
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Tries a planned message no more. Says nothing of its recipient.
@@ -193,33 +200,39 @@ pub(crate) async fn give_up(
     Ok(())
 }
 
-/// A dead address is dead for every campaign.
+/// A dead address is dead for every campaign, and so is a dead domain. A free-mail domain is
+/// nobody's company, and never dead for one answer: there the address alone is.
 async fn suppress_recipient(
     db: &impl ConnectionTrait,
     settlement: &Settlement,
+    scope: Scope,
 ) -> Result<(), StoreError> {
-    let address = db
+    let row = db
         .query_one_raw(sql(
-            "SELECT p.address FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
+            "SELECT p.address, CASE WHEN p.company IS NULL THEN NULL ELSE p.domain END AS domain
+             FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
              JOIN prospects p ON p.id = e.prospect_id WHERE m.id = $1",
             [settlement.message.into()],
         ))
-        .await?
-        .map(|row| row.read::<Option<String>>("address"))
-        .transpose()?
-        .flatten();
-    if let Some(address) = address {
-        crate::suppressions::add(
-            db,
-            crate::Scope::Address,
-            &address,
-            "hard_bounce",
-            settlement.now,
-        )
         .await?;
+    let Some(row) = row else { return Ok(()) };
+    let address: Option<String> = row.read("address")?;
+    let domain = match scope {
+        Scope::Domain => row.read::<Option<String>>("domain")?,
+        Scope::Address => None,
+    };
+    let dead = domain.map(|domain| (Scope::Domain, domain));
+    if let Some((scope, value)) = dead.or(address.map(|address| (Scope::Address, address))) {
+        crate::suppressions::add(db, scope, &value, HARD_BOUNCE, settlement.now).await?;
     }
     Ok(())
 }
+
+/// The verdict on a dead address, and the reason it is suppressed for.
+const HARD_BOUNCE: &str = "hard_bounce";
+
+/// The verdict on an address whose whole domain is dead; in the books a hard bounce like any other.
+const DEAD_DOMAIN: &str = "dead_domain";
 
 pub(crate) const SETTLE: &str = "
     UPDATE messages SET

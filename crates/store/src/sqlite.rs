@@ -62,9 +62,9 @@ fn options(url: &str, connections: u32, durability: Durability, access: Access) 
                 .pragma("temp_store", "memory");
             match access {
                 Access::Write => sqlite
-                    .pragma("cache_size", "-16384")
+                    .pragma("cache_size", "-12288")
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES),
-                Access::Read => sqlite.pragma("cache_size", "-4096").pragma("query_only", "1"),
+                Access::Read => sqlite.pragma("cache_size", "-1024").pragma("query_only", "1"),
             }
         });
     options

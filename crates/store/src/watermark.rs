@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
 
@@ -62,6 +63,7 @@ impl Watermark {
     pub(crate) async fn remember(&self, name: String, epoch: i64) -> Result<(), StoreError> {
         let watermark = self.clone();
         let remember = move || {
+            let _ours = watermark.lock()?;
             let mut marks = watermark.read()?;
             // Of two daemons of one folder the later to write may have the earlier epoch.
             let mark = marks.entry(name).or_insert(epoch);
@@ -71,14 +73,34 @@ impl Watermark {
         tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Keeps other daemons of this folder from writing until it is dropped: whoever reads, adds and
+    /// writes beside another forgets what that one added. A file of its own, since the marks' own is
+    /// replaced each time.
+    fn lock(&self) -> Result<File, StoreError> {
+        let beside = self.file.with_extension("epochs.lock");
+        let file = File::options().create(true).truncate(false).write(true).open(beside);
+        let file = file.map_err(|error| self.error(&error))?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRY),
+                Err(TryLockError::Error(error)) => return Err(self.error(&error)),
+            }
+        }
+        let why =
+            "another daemon of this folder writes it, and does not come to an end; look whether \
+                   one is stopped"
+                .to_owned();
+        Err(StoreError::Watermark { file: self.file.clone(), why })
+    }
+
     /// Whole or not at all, and on the disk when it returns.
     fn write(&self, marks: &BTreeMap<String, i64>) -> io::Result<()> {
         let mut text = String::new();
         for (name, epoch) in marks {
             writeln!(text, "{name} {epoch}").map_err(io::Error::other)?;
         }
-        // Daemons that share the books may share this folder too.
-        let beside = self.file.with_extension(format!("epochs.{}", std::process::id()));
+        let beside = self.file.with_extension("epochs.new");
         let mut file = File::create(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -144,3 +166,8 @@ fn mark(row: Option<sea_orm::QueryResult>) -> Result<Mark, StoreError> {
     let row = row.ok_or_else(|| StoreError::Inconsistent("they have no name".to_owned()))?;
     Ok(Mark { name: row.read("name")?, epoch: row.read("epoch")? })
 }
+
+/// How often, and for how long, the lock is asked for: five seconds in all. Whoever has it needs some
+/// milliseconds, and one that is stopped must not stop the others.
+const LOCK_TRIES: u32 = 100;
+const LOCK_TRY: Duration = Duration::from_millis(50);

@@ -45,13 +45,32 @@ fn note_warnings(config: &Config) {
     }
 }
 
+/// Who opens the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opener {
+    /// Looks, or changes something, and ends.
+    Command,
+    /// Works by its configuration as long as it runs.
+    Daemon,
+}
+
 impl App {
-    /// Loads the configuration, opens the books and writes the fleet into them.
+    /// Loads the configuration, opens the books and writes the fleet into them, unless a daemon
+    /// works by another.
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
+        Self::open_as(Opener::Command, global).await
+    }
+
+    /// The same for a daemon: of those that share books, the last to begin says what the fleet is.
+    pub(crate) async fn open_to_run(global: &Global) -> Result<Self, Failure> {
+        Self::open_as(Opener::Daemon, global).await
+    }
+
+    async fn open_as(opener: Opener, global: &Global) -> Result<Self, Failure> {
         let config = configuration(global)?;
         note_warnings(&config);
         let app = Self::on_books(global, config).await?;
-        app.write_configuration().await?;
+        app.write_configuration(opener).await?;
         Ok(app)
     }
 
@@ -139,7 +158,7 @@ impl App {
         })
     }
 
-    async fn write_configuration(&self) -> Result<(), Failure> {
+    async fn write_configuration(&self, opener: Opener) -> Result<(), Failure> {
         let known = self.store.settings().await?;
         if let Some(known) = &known
             && known.zone != self.fleet.timezone_name
@@ -152,21 +171,36 @@ impl App {
             )));
         }
         let settings = self.fleet.settings(known.as_ref().map_or_else(new_seed, |s| s.seed));
+        let specs = self.fleet.specs();
+        if known.as_ref() == Some(&settings) && self.store.fleet_is(&specs).await? {
+            return Ok(());
+        }
+        if let Some(owner) = self.works_by_another(opener).await? {
+            print::note(format!(
+                "{} is not what {owner}, works by; that goes on by its own until it is started again",
+                self.config.path.display()
+            ));
+            return Ok(());
+        }
         if known.as_ref() != Some(&settings) {
             self.store.write_settings(&settings).await?;
         }
-        let specs = self.fleet.specs();
-        if self.store.fleet_is(&specs).await? {
-            return Ok(());
+        Ok(self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?)
+    }
+
+    /// A daemon whose configuration must stand. Whoever looks from a machine with an older one would
+    /// otherwise take mailboxes away from it.
+    async fn works_by_another(&self, opener: Opener) -> Result<Option<String>, Failure> {
+        if let Some(owner) = self.store.daemon()? {
+            return Ok(Some(owner));
         }
-        match self.store.daemon()? {
-            Some(owner) => print::note(format!(
-                "{} has changed since {owner}; that works by the old one until it is started again",
-                self.config.path.display()
-            )),
-            None => self.store.write_fleet(&specs, &self.today().to_string(), self.now()).await?,
+        match opener {
+            Opener::Daemon => Ok(None),
+            Opener::Command => {
+                let workers = self.store.workers(self.now()).await?;
+                Ok(workers.into_iter().next().map(|worker| worker.owner))
+            }
         }
-        Ok(())
     }
 }
 

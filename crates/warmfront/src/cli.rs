@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
+use warmfront_core::answer::Phase;
 use warmfront_store::Store;
 
 /// Self-hosted cold-email campaigns with honest mailbox warmup.
@@ -85,9 +86,22 @@ pub(crate) enum Command {
         #[arg(long)]
         campaign: Option<String>,
     },
+    /// Why something left, or did not: the reason that binds, and when it clears.
+    Why {
+        /// An address, a Message-ID, a mailbox or a campaign.
+        subject: String,
+    },
+    /// What became of all messages: by campaign, step, variant and mailbox.
+    Report {
+        /// Only this campaign's.
+        campaign: Option<String>,
+        /// Only what was sent since that day, or is planned, e.g. 2026-11-23.
+        #[arg(long, value_name = "DAY", value_parser = date)]
+        since: Option<jiff::civil::Date>,
+    },
     /// Prove that every imported row is in exactly one state.
     Audit,
-    /// Say what a mail that came in means, and what it would do.
+    /// What an answer of a mail server means, or a mail that came in, and what follows from it.
     #[command(subcommand)]
     Classify(Classify),
     /// Whom nobody writes to.
@@ -181,7 +195,22 @@ pub(crate) enum Campaign {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Books {
+    /// Move the books from SQLite to PostgreSQL, or back, compare every row, and retire the old.
+    ///
+    /// Stop the daemon first. May be interrupted; the same command then goes on. The configuration
+    /// is not touched: at the end stands the line to write there.
+    Move {
+        /// An empty database, as `url` in [store] would name it; a file is taken from the
+        /// configuration's folder. No password: set PGPASSWORD, or write it into ~/.pgpass.
+        url: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Classify {
+    /// An answer in an SMTP session, or one that a bounce report quotes.
+    Smtp(SmtpAnswer),
     /// One line of JSON for each mail: what it is, whom it is about, what it does.
     ///
     /// Without --sent every report is taken at its word, as if the message it names were ours.
@@ -195,17 +224,28 @@ pub(crate) enum Classify {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Books {
-    /// Move the books from SQLite to PostgreSQL, or back, compare every row, and retire the old.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SmtpAnswer {
+    /// The answer, code first, e.g. "550 5.1.1 User unknown"; lines parted by line breaks or `\n`.
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    pub(crate) answer: Vec<String>,
+    /// Whose server said it, e.g. microsoft365 or gmail-mx.
+    #[arg(long)]
+    pub(crate) provider: Option<String>,
+    /// In answer to what: connect, helo, starttls, auth, mail, rcpt, data, eod (the final dot), or
+    /// ndr where a report quotes it.
+    #[arg(long, default_value = "ndr", value_parser = phase)]
+    pub(crate) phase: Phase,
+    /// A file of answers, with columns `provider`, `phase` and `text_example`.
     ///
-    /// Stop the daemon first. May be interrupted; the same command then goes on. The configuration
-    /// is not touched: at the end stands the line to write there.
-    Move {
-        /// An empty database, as `url` in [store] would name it; a file is taken from the
-        /// configuration's folder. No password: set PGPASSWORD, or write it into ~/.pgpass.
-        url: String,
-    },
+    /// Printed back with two columns more, `scope` and `action`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "phase"])]
+    pub(crate) csv: Option<PathBuf>,
+}
+
+fn phase(text: &str) -> Result<Phase, String> {
+    let names = || Phase::ALL.map(Phase::as_str).join(", ");
+    Phase::from_word(text).ok_or_else(|| format!("no phase; it is one of {}", names()))
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 //! `main`, the command line, the configuration and the wiring. Decides nothing about mail.
 
 mod app;
+mod arena;
 mod cli;
 mod commands;
 mod config;
@@ -19,6 +20,7 @@ use clap::Parser as _;
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    arena::begin_with_one();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return wrong_use(&error),

@@ -36,6 +36,13 @@ impl Attempt {
         }
     }
 
+    /// Whether the server hung up on it, and `next` is the same letter at that very moment.
+    #[must_use]
+    pub fn is_hung_up_on(&self, next: &Self) -> bool {
+        let same_letter = self.letter.message_id == next.letter.message_id;
+        same_letter && self.at == next.at && self.end == Some(End::Answered(421))
+    }
+
     /// Whether the engine was asked for the dot and withheld it: the books may say that it left, if
     /// the lease was lost meanwhile and another engine had to settle the message.
     #[must_use]

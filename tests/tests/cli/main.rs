@@ -1,6 +1,7 @@
 //! The real program as its operator meets it: command in, text out. The names of commands and of
 //! the fields they print are a contract; what is wrong is told with where it is and what to do.
 
+mod answers;
 mod books;
 mod classify;
 mod commands;
@@ -9,6 +10,7 @@ mod first;
 mod lists;
 mod pace;
 mod templates;
+mod why;
 
 use warmfront_tests::binary::{Answer, Scene};
 

@@ -24,6 +24,22 @@ fn a_terminated_daemon_finishes_what_is_in_flight() {
 }
 
 #[test]
+#[cfg(target_env = "gnu")]
+fn a_daemon_has_one_arena_of_memory_and_the_process_id_it_was_started_with() {
+    let scene = Scene::of(1);
+    let daemon = scene.installation.start(&["run"]);
+    let surroundings = || std::fs::read(format!("/proc/{}/environ", daemon.id())).expect("it runs");
+    let limit = b"MALLOC_ARENA_MAX=1";
+    let has_one = || surroundings().split(|byte| *byte == 0).any(|variable| variable == limit);
+    wait_until("it has begun again", has_one);
+    let owner = format!("process {}", daemon.id());
+    let runs = || scene.installation.run(&["status"]).out.contains(&owner);
+    wait_until("it has the books", runs);
+    terminate(&daemon);
+    let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
+}
+
+#[test]
 fn a_second_daemon_on_the_same_books_is_refused_and_told_who_has_them() {
     let scene = Scene::of(1);
     let daemon = scene.installation.start(&["run"]);

@@ -24,7 +24,8 @@ pub(crate) async fn begin_on_disk(folder: &Path) -> Play {
     at_nine(Play::begin_on_disk(scenario(), folder).await)
 }
 
-fn at_nine(mut play: Play) -> Play {
+/// From nine in the morning on.
+pub(crate) fn at_nine(mut play: Play) -> Play {
     play.world.set_fate(&address(REPLIES), Fate::Replies { letter: 1, after: HOUR });
     play.now += 9 * HOUR;
     play.end = play.start + LASTS_UNTIL;
@@ -61,7 +62,8 @@ async fn prove_nobody_forgotten(play: &Play) -> u64 {
     states.values().filter(|state| *state == "in_doubt").count() as u64
 }
 
-fn scenario() -> Scenario {
+/// The world itself.
+pub(crate) fn scenario() -> Scenario {
     let always = Opening { weekdays: [true; 7], hour: 9, minute: 0, length: 10 };
     let hours = Hours { openings: vec![always], holidays: BTreeSet::new() };
     let mailbox = |name: &str| Mailbox {

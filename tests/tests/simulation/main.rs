@@ -8,6 +8,7 @@ mod awaits;
 mod daemon;
 mod failpoints;
 mod little;
+mod recruits;
 mod seeds;
 
 use std::env;

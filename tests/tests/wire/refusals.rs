@@ -75,7 +75,7 @@ fn nothing_is_said_to_a_server_without_starttls() {
     assert_eq!(balance(&outcome), BTreeMap::from([("planned", 3)]));
     let why = outcome.ledger[0].why.as_deref().unwrap_or_default();
     assert!(why.contains("127.0.0.1 offers no STARTTLS"), "{why}");
-    let missing = "its server cannot be used safely: 127.0.0.1 offers no STARTTLS; ";
+    let missing = "its server cannot be used as it is set up: 127.0.0.1 offers no STARTTLS; ";
     scene.stands("eve@sender.example", "paused", missing);
     assert_eq!(scene.postfix.turned_away(), [""; 0], "no password left us");
 }

@@ -6,7 +6,7 @@
 
 use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
 use super::{Action, Blame, Failure, Kind};
-use crate::answer::{self, Answer, Enhanced, Phase};
+use crate::answer::{self, Answer, Enhanced, Mark, Phase, Scope};
 use crate::text;
 
 /// What the report is.
@@ -124,19 +124,37 @@ fn by_status(status: Enhanced) -> Option<Cause> {
     Some(cause)
 }
 
-/// What the last server's words would have meant while we spoke to it. Its phase is not known;
-/// most answers that name a recipient are given to RCPT.
+/// What the rules for answers say of the last server's words.
 fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
     let is_final = status.is_none_or(|status| status.class == 5);
     let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
-    let answer = Answer { enhanced: status, ..Answer::new(Phase::Rcpt, code, &failure.diagnostic) };
-    match answer::classify(&answer).action {
-        answer::Action::Suppress => Cause::Address,
-        answer::Action::Accept | answer::Action::Retry | answer::Action::Drop => Cause::Moment,
-        answer::Action::Rest => Cause::Limit,
-        answer::Action::Reject | answer::Action::Pause | answer::Action::FixCredentials => {
-            Cause::Block
+    let answer = Answer { enhanced: status, ..Answer::new(Phase::Ndr, code, &failure.diagnostic) };
+    let verdict = answer::classify(&answer, None);
+    match verdict.action {
+        answer::Action::SuppressRecipient | answer::Action::SuppressRecipientDomain => {
+            Cause::Address
         }
+        answer::Action::Accept
+        | answer::Action::RetryLater
+        | answer::Action::Reconnect
+        | answer::Action::SplitRecipients
+        | answer::Action::VerifyDelivery => Cause::Moment,
+        answer::Action::SlowMailbox => Cause::Limit,
+        answer::Action::PauseMailbox | answer::Action::PauseTenant
+            if verdict.rule.mark == Some(Mark::Quota) =>
+        {
+            Cause::Limit
+        }
+        answer::Action::PauseMailbox
+        | answer::Action::PauseDomain
+        | answer::Action::PauseTenant
+        | answer::Action::RefreshToken
+        | answer::Action::FixCredentials
+        | answer::Action::FixConfig => Cause::Block,
+        answer::Action::DropMessage => match verdict.scope {
+            Scope::Recipient | Scope::Message | Scope::TransientServer => Cause::Moment,
+            Scope::Mailbox | Scope::Domain | Scope::Tenant | Scope::Ip => Cause::Block,
+        },
     }
 }
 
@@ -146,7 +164,7 @@ fn enhanced_in(text: &str, is_wanted: impl Fn(&Enhanced) -> bool) -> Option<Enha
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '_';
     text.split(|c: char| !is_part(c))
         .filter(|word| (5..=9).contains(&word.len()) && word.starts_with(['4', '5']))
-        .filter_map(|word| Enhanced::leading(word.trim_end_matches('.')))
+        .filter_map(|word| Enhanced::parse(word.trim_end_matches('.')))
         .find(is_wanted)
 }
 
@@ -164,7 +182,7 @@ mod tests {
     #[track_caller]
     fn check(status: &str, diagnostic: &str, want: Cause) {
         let failure = Failure {
-            status: Enhanced::leading(status),
+            status: Enhanced::parse(status),
             diagnostic: diagnostic.to_owned(),
             ..Failure::default()
         };

@@ -18,7 +18,7 @@ fn report(action: Action, status: &str, diagnostic: &str) -> Arrival {
         failures: vec![Failure {
             recipients: vec![bob()],
             action: Some(action),
-            status: Enhanced::leading(status),
+            status: Enhanced::parse(status),
             diagnostic: diagnostic.to_owned(),
         }],
         returned: Returned { names: vec![ID.to_owned()], to: vec![bob()] },
@@ -121,7 +121,7 @@ fn of_several_blamed_it_is_whom_the_returned_message_went_to() {
     let other = Failure {
         recipients: vec![address("eve@other.example")],
         action: Some(Action::Failed),
-        status: Enhanced::leading("5.2.2"),
+        status: Enhanced::parse("5.2.2"),
         diagnostic: String::new(),
     };
     several.failures.insert(0, other);

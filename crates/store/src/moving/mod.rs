@@ -94,7 +94,7 @@ impl Move<'_> {
         let held = source.db.begin_unlocked().await?.with_patience(postgres::IMPORT_MAX);
         let tables = tables::tables(&held).await?;
         postgres::hold_still(&held, &listed(&tables), "SHARE").await?;
-        self.refuse_leased(&source).await?;
+        self.refuse_workers(&source).await?;
         postgres::refuse_strangers(self.to, &known(&tables)).await?;
         let target = Store::open_anywhere(self.to, self.durability).await?;
         let passage =
@@ -115,14 +115,14 @@ impl Move<'_> {
         }
     }
 
-    /// Where a lock proves nothing, leases tell who works.
-    async fn refuse_leased(&self, source: &Store) -> Result<(), StoreError> {
+    /// Where a lock proves nothing, the books tell who works.
+    async fn refuse_workers(&self, source: &Store) -> Result<(), StoreError> {
         source.refuse_a_wrong_clock(self.now).await?;
         let workers = source.workers(self.now).await?;
         if workers.is_empty() {
             return Ok(());
         }
-        let owners: Vec<String> = workers.into_keys().collect();
+        let owners: Vec<String> = workers.into_iter().map(|worker| worker.owner).collect();
         Err(StoreError::InUse { owner: owners.join(" and ") })
     }
 }

@@ -150,8 +150,8 @@ impl Table {
     }
 }
 
-/// What each database has of its own: its migrations, and where its books are.
-pub(super) const KEPT: [&str; 2] = ["seaql_migrations", "moves"];
+/// What each database has of its own: its migrations, where its books are, and who works there.
+pub(super) const KEPT: [&str; 3] = ["seaql_migrations", "moves", "workers"];
 
 /// SQLite takes 32,766 values a statement (https://www.sqlite.org/limits.html, section 9),
 /// PostgreSQL 65,535.

@@ -33,7 +33,7 @@ pub(crate) struct Books {
     pub(crate) store: Store,
     pub(crate) url: String,
     database: Database,
-    raw: DatabaseConnection,
+    pub(crate) raw: DatabaseConnection,
     _folder: TempDir,
 }
 

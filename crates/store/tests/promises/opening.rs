@@ -161,6 +161,43 @@ async fn books_replaced_by_an_older_copy_while_a_daemon_works_are_refused() {
     assert!(matches!(refused, StoreError::Restored { found: 1, seen: 3, .. }), "{refused:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn daemons_of_one_folder_forget_no_epoch_of_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("warmfront.toml");
+    let mut daemons = Vec::new();
+    for n in 0..DAEMONS {
+        let file = folder.path().join(format!("books{n}.db"));
+        let store = open(&format!("sqlite://{}", file.display())).await.unwrap();
+        let watermark = Watermark::beside(&config);
+        daemons.push(tokio::spawn(async move {
+            for _ in 0..EPOCHS {
+                store.begin_epoch(&watermark).await.unwrap();
+            }
+        }));
+    }
+    for daemon in daemons {
+        daemon.await.unwrap();
+    }
+    let text = std::fs::read_to_string(folder.path().join("warmfront.epochs")).unwrap();
+    let epochs: Vec<&str> = text.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(epochs, vec![EPOCHS.to_string(); DAEMONS], "{text}");
+}
+
+#[tokio::test]
+async fn a_watermark_that_another_daemon_keeps_for_itself_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let watermark = Watermark::beside(&folder.path().join("warmfront.toml"));
+    let store = open(&url(folder.path())).await.unwrap();
+    store.begin_epoch(&watermark).await.unwrap();
+    let lock = std::fs::File::open(folder.path().join("warmfront.epochs.lock")).unwrap();
+    lock.lock().unwrap();
+    let told = store.begin_epoch(&watermark).await.unwrap_err().to_string();
+    assert!(told.contains("another daemon"), "{told}");
+    drop(lock);
+    store.begin_epoch(&watermark).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_watermark_that_somebody_edited_is_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -181,3 +218,7 @@ async fn an_epoch_never_falls() {
     })
     .await;
 }
+
+/// Daemons that write one watermark, and how often each.
+const DAEMONS: usize = 8;
+const EPOCHS: usize = 20;

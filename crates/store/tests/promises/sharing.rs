@@ -126,27 +126,6 @@ async fn of_two_daemons_that_ask_one_gets_the_lease_and_the_next_fences_it_out()
 }
 
 #[tokio::test]
-async fn daemons_are_known_by_the_leases_they_hold() {
-    let (books, other) = shared().await;
-    books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
-    let mailboxes = books.mailboxes().await;
-    for (n, owner) in ["one", "two", "two"].into_iter().enumerate() {
-        other.lease(mailboxes[n], owner, NOW, HOUR + n as i64).await.unwrap().unwrap();
-    }
-    let known = async |now| {
-        let workers = books.store.workers(now).await.unwrap();
-        workers
-            .into_iter()
-            .map(|(owner, holds)| format!("{owner}: {}", holds.join(" ")))
-            .collect::<Vec<_>>()
-    };
-    let both = ["one: ann@one.test", "two: bea@one.test cas@one.test"];
-    assert_eq!(known(NOW).await, both);
-    assert_eq!(known(NOW + HOUR).await, both[1..]);
-    assert_eq!(known(NOW + HOUR + 2).await, [""; 0]);
-}
-
-#[tokio::test]
 async fn whoever_is_suppressed_while_claims_are_under_way_is_sent_to_or_cancelled() {
     let (books, other) = shared().await;
     let (scene, claims) = crowd(books).await;

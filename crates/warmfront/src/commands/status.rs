@@ -1,10 +1,8 @@
 //! `status`: how everything stands.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
-use warmfront_core::span::Millis;
-use warmfront_store::{FRESH_MS, MailboxRow};
+use warmfront_core::span::{Millis, SECOND};
+use warmfront_store::{FRESH_MS, MailboxRow, Worker};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -33,8 +31,10 @@ pub(crate) async fn status(global: &Global) -> Done {
         print::say_json(&json!({
             "day": today,
             "daemon": daemon,
-            "workers": workers.iter().map(|(owner, holds)| json!({
-                "owner": owner, "mailboxes": holds.len(), "holds": holds,
+            "workers": workers.iter().map(|worker| json!({
+                "owner": worker.owner, "mailboxes": worker.holds.len(), "holds": worker.holds,
+                "since": worker.since.map(print::rfc3339),
+                "seen_at": worker.seen_at.map(print::rfc3339),
             })).collect::<Vec<_>>(),
             "accepted_today": accepted,
             "allowance_today": allowance,
@@ -55,7 +55,7 @@ pub(crate) async fn status(global: &Global) -> Done {
         }));
         return Ok(());
     }
-    say_who_runs(daemon, &workers);
+    say_who_runs(daemon, &workers, now);
     print::say(format!(
         "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
     ));
@@ -94,19 +94,24 @@ fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
 /// How the books begin to say that a message could not leave.
 const SERVER_TROUBLE: &str = "its server cannot be used";
 
-/// Daemons that share one database hold no lock, only mailboxes.
-fn say_who_runs(daemon: Option<String>, workers: &BTreeMap<String, Vec<String>>) {
-    match daemon {
-        Some(owner) => print::say(format!("running: {owner}")),
-        None if workers.is_empty() => {
-            print::say("no daemon is running; `warmfront run` starts one");
-        }
-        None => {
-            for (owner, holds) in workers {
-                print::say(format!("running: {owner}"));
-                let mailboxes = print::counted(holds.len() as u64, "mailbox");
-                print::say_list(&format!("  with {mailboxes}:"), holds);
-            }
+/// Daemons that share one database hold no lock. They say every few seconds that they are there.
+fn say_who_runs(daemon: Option<String>, workers: &[Worker], now: Millis) {
+    if let Some(owner) = daemon {
+        print::say(format!("running: {owner}"));
+    } else if workers.is_empty() {
+        print::say("no daemon is running; `warmfront run` starts one");
+    }
+    for worker in workers {
+        print::say(format!("running: {}", worker.owner));
+        let seen = match worker.seen_at {
+            Some(at) => format!("seen {} s ago", (now - at).max(0) / SECOND),
+            None => "not seen for a minute".to_owned(),
+        };
+        if worker.holds.is_empty() {
+            print::say(format!("  {seen}, with no mailbox at present"));
+        } else {
+            let mailboxes = print::counted(worker.holds.len() as u64, "mailbox");
+            print::say_list(&format!("  {seen}, with {mailboxes}:"), &worker.holds);
         }
     }
 }

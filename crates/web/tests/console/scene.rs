@@ -155,9 +155,10 @@ fn plan(campaign_id: i64, mailboxes: [i64; 2]) -> DayPlan {
 }
 
 async fn send(store: &Store, mailbox: i64) {
-    let address = store.mailbox_address(mailbox).await.unwrap();
+    let rows = store.mailboxes().await.unwrap();
+    let row = rows.iter().find(|row| row.id == mailbox).expect("it is known");
     let ledger = store.ledger(None, 0, 10).await.unwrap();
-    let line = ledger.iter().find(|line| Some(&line.mailbox) == address.as_ref());
+    let line = ledger.iter().find(|line| line.mailbox == row.address);
     let message = line.expect("it has a message").id;
     let lease = store.lease(mailbox, "here", NOW, DAY).await.unwrap().expect("nobody holds it");
     let claim = Claim {

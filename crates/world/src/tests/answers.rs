@@ -7,19 +7,18 @@ use warmfront_core::answer::{Action, Scope, classify};
 /// What a refusal is meant to ask of the engine.
 fn meant(refusal: Refusal) -> (Scope, Action) {
     match refusal {
-        Refusal::Busy
-        | Refusal::Connections
-        | Refusal::AuthDeferred
-        | Refusal::MailDeferred
-        | Refusal::PerMinute
-        | Refusal::DeferredAfterDot => (Scope::Server, Action::Retry),
-        Refusal::Closing => (Scope::Mailbox, Action::Retry),
-        Refusal::PerDay => (Scope::Mailbox, Action::Rest),
-        Refusal::Full | Refusal::Greylisted => (Scope::Recipient, Action::Retry),
-        Refusal::Unknown => (Scope::Recipient, Action::Suppress),
-        Refusal::Malformed => (Scope::Message, Action::Drop),
-        Refusal::SenderRefused => (Scope::Mailbox, Action::Reject),
-        Refusal::BlockedAsSpam => (Scope::Mailbox, Action::Pause),
+        Refusal::AuthDeferred | Refusal::MailDeferred | Refusal::DeferredAfterDot => {
+            (Scope::TransientServer, Action::RetryLater)
+        }
+        Refusal::Busy | Refusal::Closing => (Scope::TransientServer, Action::Reconnect),
+        Refusal::Connections => (Scope::Ip, Action::RetryLater),
+        Refusal::PerMinute => (Scope::Mailbox, Action::SlowMailbox),
+        Refusal::PerDay => (Scope::Mailbox, Action::PauseMailbox),
+        Refusal::Full | Refusal::Greylisted => (Scope::Recipient, Action::RetryLater),
+        Refusal::Unknown => (Scope::Recipient, Action::SuppressRecipient),
+        Refusal::Malformed | Refusal::SenderRefused | Refusal::BlockedAsSpam => {
+            (Scope::Message, Action::DropMessage)
+        }
         Refusal::AuthRefused => (Scope::Mailbox, Action::FixCredentials),
     }
 }
@@ -27,7 +26,7 @@ fn meant(refusal: Refusal) -> (Scope, Action) {
 #[test]
 fn every_refusal_is_classified_as_it_is_meant() {
     for refusal in Refusal::ALL {
-        let verdict = classify(&refusal.answer());
+        let verdict = classify(&refusal.answer(), None);
         assert_eq!((verdict.scope, verdict.action), meant(refusal), "{refusal:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `classify`: what an answer or an arrival means, of a file or a line, without any books.
+//! `classify inbound`: what a mail that came in means, without any books.
 
 use std::path::{Path, PathBuf};
 

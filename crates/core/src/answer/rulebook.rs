@@ -1,0 +1,252 @@
+//! The rules by which answers are judged: an ordered table kept as data.
+//!
+//! `rules.csv` says what each rule wants (provider, phases, codes, enhanced codes, text: all that
+//! it names must fit), what it decides, an answer that no earlier rule takes, and the public page
+//! it was made from. Learns nothing: a rule is added by whoever read the page.
+
+use std::sync::LazyLock;
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Answer, Enhanced, Phase, Scope, reading};
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Rule {
+    /// What it is called.
+    pub name: String,
+    /// Whose answers it knows, any of these; nobody named: anybody's.
+    #[serde(deserialize_with = "words")]
+    providers: Vec<String>,
+    /// In which phases, any of these; none named: in any.
+    #[serde(deserialize_with = "phases")]
+    phases: Vec<Phase>,
+    /// How the reply code begins, any of these; none named: anyhow.
+    #[serde(deserialize_with = "words")]
+    codes: Vec<String>,
+    /// The enhanced code, any of these; none named: with or without one.
+    #[serde(deserialize_with = "patterns")]
+    enhanced: Vec<Pattern>,
+    /// What the text holds, any of these; none named: anything.
+    #[serde(deserialize_with = "phrases")]
+    text: Vec<String>,
+    /// Whom the answer concerns.
+    pub scope: Scope,
+    /// What to do.
+    pub action: Action,
+    /// What scope and action do not say.
+    pub mark: Option<Mark>,
+    /// An answer that hits this rule and none before it: the phase, then the answer.
+    pub example: String,
+    /// The public page the rule was made from.
+    pub source: String,
+}
+
+/// What scope and action do not say of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The server called the message spam.
+    Spam,
+    /// Somebody's policy refuses us: the sender, not an address that does not exist.
+    Policy,
+    /// A limit is reached that time gives back; nobody has to mend anything.
+    Quota,
+    /// No rule knows the answer: it fell to the safe side.
+    Unknown,
+}
+
+impl Mark {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spam => "spam",
+            Self::Policy => "policy",
+            Self::Quota => "quota",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Enhanced codes of one shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pattern {
+    class: Option<u16>,
+    subject: u16,
+    detail: Option<(u16, u16)>,
+}
+
+impl Pattern {
+    /// `5.7.1`, `x.7.1` for both classes, `x.7.x` for every detail, `x.7.500-699` for a range.
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let class = parts.next()?;
+        let subject = parts.next()?.parse().ok()?;
+        let detail = parts.next()?;
+        let class = if class == "x" { None } else { Some(class.parse().ok()?) };
+        let (from, to) = detail.split_once('-').unwrap_or((detail, detail));
+        let detail =
+            if detail == "x" { None } else { Some((from.parse().ok()?, to.parse().ok()?)) };
+        parts.next().is_none().then_some(Self { class, subject, detail })
+    }
+
+    fn fits(self, code: Enhanced) -> bool {
+        self.class.is_none_or(|class| class == code.class)
+            && self.subject == code.subject
+            && self.detail.is_none_or(|(from, to)| (from..=to).contains(&code.detail))
+    }
+}
+
+/// An answer as rules see it.
+struct Seen<'a> {
+    phase: Phase,
+    code: String,
+    enhanced: Option<Enhanced>,
+    text: String,
+    provider: Option<&'a str>,
+}
+
+impl Rule {
+    /// The answer that hits this rule and none before it.
+    #[must_use]
+    pub fn example(&self) -> Answer {
+        let (phase, written) = self.example.split_once(' ').unwrap_or((&self.example, ""));
+        Answer::parse(Phase::from_word(phase).unwrap_or(Phase::Ndr), written)
+    }
+
+    /// A provider whose answers it knows; `None`: anybody's.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        self.providers.first().map(String::as_str)
+    }
+
+    fn fits(&self, seen: &Seen<'_>) -> bool {
+        let none_or = |empty, fits| empty || fits;
+        none_or(self.phases.is_empty(), self.phases.contains(&seen.phase))
+            && none_or(self.codes.is_empty(), self.codes.iter().any(|c| seen.code.starts_with(c)))
+            && none_or(
+                self.providers.is_empty(),
+                seen.provider.is_some_and(|name| self.knows(name)),
+            )
+            && none_or(
+                self.enhanced.is_empty(),
+                seen.enhanced.is_some_and(|code| self.enhanced.iter().any(|p| p.fits(code))),
+            )
+            && none_or(
+                self.text.is_empty(),
+                self.text.iter().any(|phrase| holds(&seen.text, phrase)),
+            )
+    }
+
+    /// Whether a rule's provider is meant: the very one, or the house it belongs to (`gmail` is
+    /// `gmail-mx` too).
+    fn knows(&self, provider: &str) -> bool {
+        self.providers.iter().any(|known| {
+            let rest = provider.strip_prefix(known.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        })
+    }
+}
+
+/// Every rule, in the order in which they are asked.
+#[must_use]
+pub fn rules() -> &'static [Rule] {
+    &RULES
+}
+
+/// Whether any rule is about this provider.
+#[must_use]
+pub fn has_rules_for(provider: &str) -> bool {
+    let provider = canonical(provider);
+    RULES.iter().any(|rule| rule.knows(&provider))
+}
+
+/// The rule that decides.
+pub(super) fn first_that_fits(answer: &Answer, provider: Option<&str>) -> &'static Rule {
+    let provider = provider.map(canonical);
+    let seen = Seen {
+        phase: answer.phase,
+        code: match (answer.code, answer.phase) {
+            // What a report tells without a code is a failure: else nobody had reported it.
+            (0, Phase::Ndr) => "550".to_owned(),
+            (0, _) => NO_CODE.to_owned(),
+            (code, _) => code.to_string(),
+        },
+        enhanced: answer.enhanced,
+        text: reading::words(answer.code, &answer.text),
+        provider: provider.as_deref(),
+    };
+    RULES
+        .iter()
+        .find(|rule| rule.fits(&seen))
+        .expect("the last rule wants nothing, and a test sees to it")
+}
+
+/// The name by which rules call a provider.
+fn canonical(name: &str) -> String {
+    let name = name.trim().to_ascii_lowercase();
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+    alias.map_or(name, |(_, known)| (*known).to_owned())
+}
+
+/// Whether a text holds a phrase, `*` in it standing for anything between.
+fn holds(text: &str, phrase: &str) -> bool {
+    let mut rest = text;
+    phrase.split('*').all(|part| {
+        let at = rest.find(part);
+        at.map(|at| rest = &rest[at + part.len()..]).is_some()
+    })
+}
+
+/// A cell of words with blanks between.
+fn words<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
+    Ok(String::deserialize(cell)?.split_whitespace().map(str::to_owned).collect())
+}
+
+fn phases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Phase>, D::Error> {
+    let parse = |word: &String| {
+        Phase::from_word(word).ok_or_else(|| D::Error::custom(format!("no phase `{word}`")))
+    };
+    words(cell)?.iter().map(parse).collect()
+}
+
+fn patterns<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Pattern>, D::Error> {
+    let parse = |word: &String| {
+        Pattern::parse(word).ok_or_else(|| D::Error::custom(format!("no enhanced code `{word}`")))
+    };
+    words(cell)?.iter().map(parse).collect()
+}
+
+/// A cell of phrases with `|` between; blanks within one count.
+fn phrases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
+    let cell = String::deserialize(cell)?;
+    Ok(cell.split('|').filter(|phrase| !phrase.is_empty()).map(str::to_owned).collect())
+}
+
+/// How a rule calls what has no reply code.
+const NO_CODE: &str = "none";
+
+/// Presets (`providers.csv`) and other names that rules call differently.
+const ALIASES: [(&str, &str); 12] = [
+    ("microsoft365", "m365-submission"),
+    ("m365-smtp-auth", "m365-submission"),
+    ("m365-direct-send", "m365-directsend"),
+    ("m365-relay-connector", "m365-relay"),
+    ("outlook-consumer", "outlookcom-submission"),
+    ("google", "gmail-submission"),
+    ("google-workspace", "gmail-submission"),
+    ("gmail-consumer", "gmail-submission"),
+    ("google-smtp-relay", "gmail-relay"),
+    ("aol", "yahoo-submission"),
+    ("amazon-ses", "ses"),
+    ("local-mta", "postfix"),
+];
+
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let rows = csv::Reader::from_reader(TABLE.as_bytes()).into_deserialize();
+    rows.collect::<Result<_, _>>().expect("the table is built in, and a test reads it")
+});
+
+const TABLE: &str = include_str!("rules.csv");

@@ -1,0 +1,149 @@
+//! Why a mailbox is paused: the word in the books, the sentence for people, and whether it ends by
+//! itself. For how long is said beside the thresholds.
+
+use std::fmt;
+
+use super::{LAST, WINDOW_DAYS};
+
+/// Why a mailbox is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PauseReason {
+    /// Refusals of the sender reached a tenth of the day's allotment.
+    SenderRejections {
+        /// How many today.
+        rejections: u32,
+        /// Of how many allotted.
+        allotted: u32,
+    },
+    /// Too many of the last messages bounced.
+    HardBounces {
+        /// How many of the last [`LAST`].
+        bounces: u32,
+    },
+    /// The bounce rate is above what any list of living addresses has.
+    BounceRate {
+        /// Hard bounces in the window.
+        bounces: u32,
+        /// Messages settled in the window.
+        settled: u32,
+    },
+    /// Called spam by a server.
+    Spam,
+    /// Called spam by a recipient.
+    Complaint,
+    /// The log-in was refused.
+    Credentials,
+    /// Its sending domain is paused.
+    Domain,
+    /// Its tenant is paused.
+    Tenant,
+    /// Its provider takes no more today.
+    Quota,
+    /// Its server cannot be used safely, or refuses how it is configured.
+    Configuration,
+    /// Its provider has stopped it.
+    Banned,
+    /// Its provider has stopped its tenant.
+    TenantStopped,
+    /// An operator said so.
+    Operator,
+}
+
+impl PauseReason {
+    /// The word in the books.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SenderRejections { .. } => "sender_rejections",
+            Self::HardBounces { .. } => "hard_bounces",
+            Self::BounceRate { .. } => "bounce_rate",
+            Self::Spam => "spam",
+            Self::Complaint => "complaint",
+            Self::Credentials => "credentials",
+            Self::Domain => "domain",
+            Self::Tenant => "tenant",
+            Self::Quota => "quota",
+            Self::Configuration => "configuration",
+            Self::Banned => "banned",
+            Self::TenantStopped => "tenant_stopped",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The reason of that word, its figures unknown.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [
+            Self::SenderRejections { rejections: 0, allotted: 0 },
+            Self::HardBounces { bounces: 0 },
+            Self::BounceRate { bounces: 0, settled: 0 },
+            Self::Spam,
+            Self::Complaint,
+            Self::Credentials,
+            Self::Domain,
+            Self::Tenant,
+            Self::Quota,
+            Self::Configuration,
+            Self::Banned,
+            Self::TenantStopped,
+            Self::Operator,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == word)
+    }
+
+    /// Whether it is about how the mailbox is seen by servers, so that two of them in one domain
+    /// speak against the domain.
+    #[must_use]
+    pub fn is_policy(self) -> bool {
+        matches!(self, Self::SenderRejections { .. } | Self::Spam | Self::Complaint)
+    }
+
+    /// Whether it takes the place of a pause for `other`: what servers and people think of a mailbox
+    /// is not lost behind a person's word, or a full quota.
+    #[must_use]
+    pub fn outweighs(self, other: Self) -> bool {
+        let is_light = |reason: Self| reason == Self::Quota || !reason.ends_by_itself();
+        is_light(other) && !is_light(self)
+    }
+
+    /// Whether waiting mends it. Credentials, configuration, a provider's ban and an operator's word
+    /// wait for a person.
+    #[must_use]
+    pub fn ends_by_itself(self) -> bool {
+        !matches!(
+            self,
+            Self::Credentials
+                | Self::Configuration
+                | Self::Banned
+                | Self::TenantStopped
+                | Self::Operator
+        )
+    }
+}
+
+impl fmt::Display for PauseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SenderRejections { rejections, allotted } => {
+                write!(f, "the server refused the sender {rejections} times of {allotted} today")
+            }
+            Self::HardBounces { bounces } => {
+                write!(f, "{bounces} of the last {LAST} messages bounced")
+            }
+            Self::BounceRate { bounces, settled } => {
+                write!(f, "{bounces} of {settled} messages in {WINDOW_DAYS} days bounced")
+            }
+            Self::Spam => f.write_str("a server called its mail spam"),
+            Self::Complaint => f.write_str("a recipient reported its mail as spam"),
+            Self::Credentials => f.write_str("the server refused the log-in"),
+            Self::Domain => f.write_str("its sending domain was refused"),
+            Self::Tenant => f.write_str("its tenant was refused"),
+            Self::Quota => f.write_str("its provider's sending limit is reached"),
+            Self::Configuration => f.write_str("its server cannot be used as it is set up"),
+            Self::Banned => f.write_str("its provider has stopped it"),
+            Self::TenantStopped => f.write_str("its provider has stopped its tenant"),
+            Self::Operator => f.write_str("paused by the operator"),
+        }
+    }
+}

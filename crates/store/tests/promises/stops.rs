@@ -1,0 +1,90 @@
+//! What an answer asks for beside easing and pausing for a while: half the rate for an hour, stops
+//! that wait for a person, domains that take no mail.
+
+use warmfront_core::health::{Blow, PauseReason};
+
+use crate::books::{DAY, HOUR, MINUTE, NOW, for_each_database};
+use crate::scene::{Scene, accepted, deferred, rejected};
+
+const SLOW: &str = "SELECT coalesce(slow_until, 0) FROM mailboxes WHERE id = 1";
+
+#[tokio::test]
+async fn a_mailbox_that_was_too_fast_goes_at_half_its_rate_for_an_hour() {
+    for_each_database(async |books| {
+        let people: Vec<String> = (0..10).map(|n| format!("p{n}@free.test")).collect();
+        let people: Vec<&str> = people.iter().map(String::as_str).collect();
+        let scene = Scene::begin_with(books, &people).await;
+        scene.send(0, NOW, deferred(NOW), Some(Blow::TooFast)).await;
+        // From the answer on, which came a second after the claim.
+        let until = NOW + 1_000 + HOUR;
+        assert_eq!(scene.books.row(SLOW).await, until.to_string());
+        let gap = async || {
+            let query = "SELECT gap_ms FROM message_facts WHERE mailbox_id = 1 LIMIT 1";
+            scene.books.row(query).await
+        };
+        assert_eq!(gap().await, (8 * MINUTE).to_string());
+        // The claim goes by it, and so does the trigger behind it.
+        let second = scene.claim_of(2, NOW + 5 * MINUTE);
+        assert!(!scene.books.store.claim(second).await.unwrap());
+        scene.send(2, NOW + 8 * MINUTE, accepted(), None).await;
+        assert_eq!(scene.books.store.resume_due(until - 1).await.unwrap(), 0);
+        assert_eq!(gap().await, (8 * MINUTE).to_string());
+        assert_eq!(scene.books.store.resume_due(until).await.unwrap(), 0);
+        assert_eq!(gap().await, (4 * MINUTE).to_string());
+        assert_eq!(scene.books.row(SLOW).await, "0");
+        scene.books.write("UPDATE mailboxes SET gap_ms = 0, slow_until = 1 WHERE id = 1").await;
+        assert_eq!(gap().await, "10000");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_waiting_does_not_mend_waits_for_a_person() {
+    for (blow, reason, whole) in [
+        (Blow::Banned, "banned", false),
+        (Blow::ConfigurationRefused, "configuration", false),
+        (Blow::TenantStopped, "tenant_stopped", true),
+    ] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, deferred(NOW), Some(blow)).await;
+            let rows = scene.books.store.mailboxes().await.unwrap();
+            let paused =
+                |row: &warmfront_store::MailboxRow| row.paused_reason.as_deref() == Some(reason);
+            assert!(paused(&rows[0]) && rows[0].paused_until.is_none(), "{:?}", rows[0]);
+            assert_eq!(paused(&rows[1]), whole, "{reason}");
+            assert_eq!(scene.books.store.resume_due(NOW + 99 * DAY).await.unwrap(), 0);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_refused_at_log_in_is_stopped_whole() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let (store, reason) = (&scene.books.store, PauseReason::TenantStopped);
+        store.stop_mailbox(1, reason, "535 off (at auth)", NOW).await.unwrap();
+        for row in store.mailboxes().await.unwrap() {
+            let sentence = row.paused_because.unwrap_or_default();
+            assert!(sentence.ends_with("stopped its tenant: 535 off (at auth)"), "{sentence}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_domain_that_takes_no_mail_is_suppressed_and_a_free_mail_domain_is_not() {
+    for_each_database(async |books| {
+        let scene = Scene::begin_with(books, &["a@acme.test", "b@free.test"]).await;
+        for index in 0..2 {
+            scene.send(index, NOW, rejected("dead_domain"), Some(Blow::HardBounce)).await;
+        }
+        let list = scene.books.store.suppressions().await.unwrap();
+        let list: Vec<_> = list.iter().map(|s| (s.scope.as_str(), s.value.as_str())).collect();
+        assert_eq!(list, [("address", "b@free.test"), ("domain", "acme.test")]);
+        let verdicts = "SELECT count(*) FROM messages WHERE verdict = 'hard_bounce'";
+        assert_eq!(scene.books.row(verdicts).await, "2");
+    })
+    .await;
+}

@@ -1,0 +1,126 @@
+//! `classify smtp`: what an answer of a mail server means, and what Warmfront does about it.
+
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
+use serde_json::json;
+use warmfront_core::answer::{self, Answer, Phase, Verdict};
+
+use crate::cli::SmtpAnswer;
+use crate::exit::{Done, Failure};
+use crate::print;
+
+pub(crate) fn smtp(asked: &SmtpAnswer, json: bool) -> Done {
+    match &asked.csv {
+        Some(file) => file_of_answers(file, json),
+        None => one(asked, json),
+    }
+}
+
+fn one(asked: &SmtpAnswer, json: bool) -> Done {
+    let words = asked.answer.join(" ");
+    let given = Answer::parse(asked.phase, &words);
+    let provider = asked.provider.as_deref();
+    if let Some(name) = provider.filter(|name| !answer::has_rules_for(name)) {
+        print::note(format!("no rule is about `{name}`: judged by the general ones"));
+    }
+    let verdict = answer::classify(&given, provider);
+    if json {
+        print::say_json(&as_json(&given, provider, &verdict));
+        return Ok(());
+    }
+    let (scope, action, rule) = (verdict.scope, verdict.action, verdict.rule);
+    let known = if verdict.is_unknown() { " (no rule knows this answer)" } else { "" };
+    print::say(format!("concerns  {}", scope.as_str()));
+    print::say(format!("asks for  {}{known}", action.as_str()));
+    print::say(format!("follows   {}", answer::consequence(&given, &verdict)));
+    print::say(format!("rule      {}", rule.name));
+    print::say(format!("source    {}", rule.source));
+    Ok(())
+}
+
+fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_json::Value {
+    json!({
+        "provider": provider,
+        "phase": given.phase.as_str(),
+        "code": given.code,
+        "enhanced": given.enhanced.map(|code| code.to_string()),
+        "text": given.text,
+        "scope": verdict.scope.as_str(),
+        "action": verdict.action.as_str(),
+        "mark": verdict.rule.mark.map(answer::Mark::as_str),
+        "unknown": verdict.is_unknown(),
+        "follows": answer::consequence(given, verdict).to_string(),
+        "rule": verdict.rule.name,
+        "source": verdict.rule.source,
+    })
+}
+
+/// Prints a file back with two columns more: `scope` and `action`. As JSON: a line for each row.
+fn file_of_answers(file: &Path, json: bool) -> Done {
+    let broken = |what: String| Failure::Failed(anyhow::anyhow!("{}: {what}", file.display()));
+    let source = std::fs::File::open(file).map_err(|error| broken(error.to_string()))?;
+    let mut rows = ReaderBuilder::new().flexible(true).from_reader(source);
+    let headings = rows.byte_headers().map_err(|error| broken(error.to_string()))?.clone();
+    let columns = Columns::find(&headings).map_err(broken)?;
+    let mut out = WriterBuilder::new().flexible(true).from_writer(Vec::new());
+    let mut write = |row: &ByteRecord, scope: &str, action: &str| {
+        // A row that is too short is filled up, or the new cells would stand in the wrong columns.
+        let missing = headings.len().saturating_sub(row.len());
+        let filled = row.iter().chain(std::iter::repeat_n(&b""[..], missing));
+        let cells = filled.chain([scope.as_bytes(), action.as_bytes()]);
+        out.write_record(cells).map_err(|error| broken(error.to_string()))
+    };
+    write(&headings, "scope", "action")?;
+    let (mut count, mut unknown) = (0, 0);
+    for row in rows.byte_records() {
+        let row = row.map_err(|error| broken(error.to_string()))?;
+        let (given, provider) = columns.read(&row);
+        let verdict = answer::classify(&given, Some(&provider));
+        count += 1;
+        unknown += u64::from(verdict.is_unknown());
+        if json {
+            print::say_json(&as_json(&given, Some(&provider), &verdict));
+        }
+        write(&row, verdict.scope.as_str(), verdict.action.as_str())?;
+    }
+    if !json {
+        let text = out.into_inner().map_err(|error| broken(error.to_string()))?;
+        print::say(String::from_utf8_lossy(&text).trim_end());
+    }
+    print::note(format!("{}, {unknown} of them known to no rule", print::counted(count, "answer")));
+    Ok(())
+}
+
+/// Where in a row the answer stands.
+struct Columns {
+    provider: Option<usize>,
+    phase: Option<usize>,
+    answer: usize,
+}
+
+impl Columns {
+    fn find(headings: &ByteRecord) -> Result<Self, String> {
+        let find = |name: &str| {
+            let is_it = |cell: &[u8]| {
+                let cell = String::from_utf8_lossy(cell);
+                cell.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name)
+            };
+            headings.iter().position(is_it)
+        };
+        let answer = find("text_example").ok_or(
+            "has no column `text_example`; write a heading with `provider,phase,text_example`",
+        )?;
+        Ok(Self { provider: find("provider"), phase: find("phase"), answer })
+    }
+
+    /// A phase nobody knows is that of a report: the answer to what is not known.
+    fn read(&self, row: &ByteRecord) -> (Answer, String) {
+        let cell = |column: Option<usize>| {
+            let cell = column.and_then(|column| row.get(column)).unwrap_or_default();
+            String::from_utf8_lossy(cell).into_owned()
+        };
+        let phase = Phase::from_word(&cell(self.phase)).unwrap_or(Phase::Ndr);
+        (Answer::parse(phase, &cell(Some(self.answer))), cell(self.provider))
+    }
+}

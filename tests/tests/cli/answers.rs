@@ -1,0 +1,71 @@
+//! `classify smtp`: one answer explained, a file of them judged.
+
+use serde_json::json;
+use warmfront_tests::binary::Installation;
+
+/// Needs neither a configuration nor books.
+fn explained(words: &[&str]) -> serde_json::Value {
+    let folder = Installation::empty();
+    let asked = [&["classify", "smtp", "--json"], words].concat();
+    let told = folder.run(&asked).done();
+    assert!(std::fs::read_dir(folder.path()).expect("a folder").next().is_none());
+    told.json()
+}
+
+#[test]
+fn an_answer_is_explained_with_its_rule_and_its_source() {
+    let answer = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled \
+                  for the Tenant.";
+    let told = explained(&["--provider", "microsoft365", "--phase", "auth", answer]);
+    assert_eq!((&told["scope"], &told["action"]), (&json!("tenant"), &json!("fix_config")));
+    assert_eq!((&told["code"], &told["enhanced"]), (&json!(535), &json!("5.7.139")));
+    assert_eq!((&told["unknown"], &told["rule"]), (&json!(false), &json!("login-off-for-tenant")));
+    assert!(told["source"].as_str().expect("a text").contains("microsoft"), "{told}");
+    assert!(told["follows"].as_str().expect("a text").contains("until somebody"), "{told}");
+
+    let folder = Installation::empty();
+    let words = ["classify", "smtp", "--phase", "rcpt", "550", "5.1.1", "User", "unknown"];
+    let told = folder.run(&words).done().out;
+    for word in ["suppress_recipient", "hard bounce", "user-unknown", "Postfix"] {
+        assert!(told.contains(word), "{told}");
+    }
+}
+
+#[test]
+fn what_nobody_knows_is_said_to_be_unknown() {
+    let told = explained(&["--phase", "rcpt", "--provider", "nobody", "550 what"]);
+    assert_eq!((&told["action"], &told["unknown"]), (&json!("drop_message"), &json!(true)));
+    let folder = Installation::empty();
+    let _ = folder.run(&["classify", "smtp", "--phase", "dinner", "550 no"]).said(2, &["dinner"]);
+    let _ = folder.run(&["classify", "smtp"]).said(2, &["ANSWER"]);
+}
+
+#[test]
+fn a_file_comes_back_with_two_columns_more() {
+    let folder = Installation::empty();
+    folder.write(
+        "answers.csv",
+        "provider,phase,text_example,scope,note\n\
+         gmail-mx,rcpt,\"550-5.1.1 The email account does not exist.\\n550 5.1.1 Really, not\",mine,\"a, b\"\n\
+         nobody,supper,450 4.2.1 busy,,\n\
+         postfix,rcpt,\"554 5.7.1 <ann@example.com>: Relay access denied\n\",x\n",
+    );
+    let told = folder.run(&["classify", "smtp", "--csv", "answers.csv"]).done();
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(told.out.as_bytes());
+    let heading: Vec<_> = rows.headers().expect("a heading").iter().map(str::to_owned).collect();
+    assert_eq!(heading, ["provider", "phase", "text_example", "scope", "note", "scope", "action"]);
+    let rows: Vec<Vec<String>> =
+        rows.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect();
+    assert_eq!(rows[0][3..], ["mine", "a, b", "recipient", "suppress_recipient"]);
+    assert_eq!(rows[1][5..], ["recipient", "retry_later"]);
+    assert_eq!(rows[2][3..], ["x", "", "ip", "fix_config"]);
+    assert!(told.err.contains("3 answers, 0 of them known to no rule"), "{}", told.err);
+
+    let lines = folder.run(&["classify", "smtp", "--csv", "answers.csv", "--json"]).done().out;
+    assert_eq!(lines.lines().count(), 3);
+
+    folder.write("other.csv", "what\n1\n");
+    let other = ["classify", "smtp", "--csv", "other.csv"];
+    let _ = folder.run(&other).said(1, &["other.csv", "text_example"]);
+    let _ = folder.run(&["classify", "smtp", "--csv", "none.csv"]).said(1, &["none.csv"]);
+}

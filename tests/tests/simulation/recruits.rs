@@ -1,0 +1,124 @@
+//! The sender gives lanes, and keeps no lease that has none: where one mailbox cannot be leased, or has
+//! no way out, the others lose nothing by it. Many are leased in parts.
+
+use std::sync::Arc;
+
+use sqlx::{Connection as _, SqliteConnection};
+use tempfile::TempDir;
+use warmfront_core::span::{MINUTE, SECOND};
+use warmfront_engine::{Lane, Office, Planner, Sender, Ways};
+use warmfront_mail::submit::Submit;
+use warmfront_tests::simulation::{Person, Play, Zone, address};
+
+use crate::{block_on, little};
+
+/// The little world at nine, with a plan and nobody at work, and a way to its books past the store.
+struct Morning {
+    play: Play,
+    office: Office,
+    past: SqliteConnection,
+    _folder: TempDir,
+}
+
+impl Morning {
+    async fn begin() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut play = little::begin_on_disk(folder.path()).await;
+        play.lease_ttl = MINUTE;
+        let (office, _) = play.office();
+        Planner::new(office.clone()).tick(play.now).await.expect("a plan");
+        let url = format!("sqlite://{}/books.db", folder.path().display());
+        let past = SqliteConnection::connect(&url).await.expect("the books");
+        Self { play, office, past, _folder: folder }
+    }
+
+    async fn write(&mut self, text: &'static str) {
+        sqlx::query(text).execute(&mut self.past).await.expect("it is written");
+    }
+}
+
+fn mailboxes<O: Submit>(lanes: &[Lane<O>]) -> Vec<i64> {
+    lanes.iter().map(Lane::mailbox_id).collect()
+}
+
+#[test]
+fn a_lease_that_fails_takes_no_mailbox_out_of_the_fleet() {
+    block_on(async {
+        let mut morning = Morning::begin().await;
+        let nine = morning.play.now;
+        morning
+            .write(
+                "CREATE TRIGGER no_second BEFORE UPDATE OF lease_owner ON mailboxes
+                 WHEN NEW.id = 2 AND NEW.lease_owner IS NOT NULL
+                 BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+            )
+            .await;
+        let mut sender = Sender::new(morning.office.clone(), morning.play.ways(None));
+        let refused = sender.tick(nine).await.map(|_| ()).expect_err("it is refused");
+        assert!(refused.to_string().contains("not this one"), "{refused}");
+        let _ = sender.tick(nine + 40 * SECOND).await;
+        morning.write("DROP TRIGGER no_second").await;
+        // Whatever was leased then is over, for nobody has worked by it.
+        let (lanes, _) = sender.tick(nine + 2 * MINUTE).await.expect("the books are well");
+        assert_eq!(mailboxes(&lanes), [1, 2]);
+    });
+}
+
+#[test]
+fn a_mailbox_without_a_way_out_costs_no_other_its_lane_though_it_cannot_be_paused() {
+    block_on(async {
+        let mut morning = Morning::begin().await;
+        let nine = morning.play.now;
+        morning
+            .write(
+                "CREATE TRIGGER no_pause BEFORE UPDATE OF state ON mailboxes
+                 BEGIN SELECT RAISE(ABORT, 'not now'); END",
+            )
+            .await;
+        let ways = morning.play.ways(None);
+        let inbox = Arc::clone(&ways.inbox);
+        let out = Arc::new(move |mailbox: &warmfront_engine::fleet::Mailbox| {
+            if mailbox.address == address("bob@beta.example") {
+                return Err("its password is not set".to_owned());
+            }
+            (ways.out)(mailbox)
+        });
+        let mut sender = Sender::new(morning.office.clone(), Ways { out, inbox });
+        let (lanes, _) = sender.tick(nine).await.expect("one has a lane");
+        assert_eq!(mailboxes(&lanes), [1]);
+        morning.write("DROP TRIGGER no_pause").await;
+        let (lanes, _) = sender.tick(nine + 6 * SECOND).await.expect("it is tried again");
+        assert_eq!(mailboxes(&lanes), [0; 0]);
+        let rows = morning.office.store.mailboxes().await.expect("books");
+        let states: Vec<_> = rows.iter().map(|row| (&*row.state, &row.lease_owner)).collect();
+        assert_eq!(states, [("active", &Some("engine 1".to_owned())), ("paused", &None)]);
+    });
+}
+
+#[test]
+fn a_large_fleet_is_leased_in_parts_whose_lanes_begin_at_once() {
+    block_on(async {
+        let mut scenario = little::scenario();
+        let (mailbox, campaign) = (scenario.mailboxes[0].clone(), &mut scenario.campaigns[0]);
+        let nobody_knows = Zone::Unknown;
+        campaign.daily_target = 600;
+        campaign.people = (0..600)
+            .map(|n| Person { address: address(&format!("p@to{n}.example")), zone: nobody_knows })
+            .collect();
+        scenario.mailboxes = (0..520)
+            .map(|n| {
+                let address = address(&format!("ann@from{n}.example"));
+                warmfront_tests::simulation::Mailbox { address, ..mailbox.clone() }
+            })
+            .collect();
+        let mut play = little::at_nine(Play::begin(scenario).await);
+        let (office, _) = play.office();
+        Planner::new(office.clone()).tick(play.now).await.expect("a plan");
+        let mut sender = Sender::new(office, play.ways(None));
+        let (lanes, wake) = sender.tick(play.now).await.expect("lanes");
+        assert_eq!((lanes.len(), wake), (500, play.now));
+        let (lanes, wake) = sender.tick(play.now).await.expect("lanes");
+        assert_eq!(lanes.len(), 20);
+        assert!(wake > play.now);
+    });
+}
