@@ -123,7 +123,10 @@ async fn dump(url: &str) -> BTreeMap<String, BTreeSet<String>> {
                 Ok(number) => format!("{name} {number:?}"),
                 Err(_) => format!("{name} {:?}", row.try_get::<Option<String>>("", &name).unwrap()),
             };
-            row.column_names().into_iter().map(cell).collect::<Vec<_>>().join(", ")
+            // A column that came later stands last in one database and in its place in the other.
+            let mut names = row.column_names();
+            names.sort_unstable();
+            names.into_iter().map(cell).collect::<Vec<_>>().join(", ")
         };
         all.insert(table, rows.iter().map(cells).collect());
     }
