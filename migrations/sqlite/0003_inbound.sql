@@ -7,10 +7,10 @@ CREATE TABLE arrivals (
     kind        TEXT    NOT NULL CHECK (kind IN ('reply', 'auto_reply', 'hard_bounce', 'soft_bounce',
                                                  'delayed', 'sender_block', 'complaint', 'unsubscribe',
                                                  'suspicious', 'unrelated')),
-    status      TEXT,                                       -- of a delivery report (RFC 3463)
-    return_on   TEXT,                                       -- the day from which somebody away is back
     message_id  INTEGER REFERENCES messages (id),
     received_at INTEGER NOT NULL,
+    status      TEXT,                                       -- of a delivery report (RFC 3463)
+    return_on   TEXT,                                       -- the day from which somebody away is back
     UNIQUE (mailbox_id, content_key)                        -- reading twice counts once
 );
 INSERT INTO arrivals (id, mailbox_id, content_key, kind, message_id, received_at)

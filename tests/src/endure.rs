@@ -31,14 +31,14 @@ pub fn inbound(octets: &[u8]) {
     }
 }
 
-/// A server's answer: three figures, a blank or a dash, a text.
+/// A server's answer, as it stands in a log.
 pub fn answer(octets: &[u8]) {
-    let text = String::from_utf8_lossy(octets);
-    let (code, text) = text.split_at_checked(3).unwrap_or(("550", &text));
-    let code = code.parse().unwrap_or(550);
-    let phases = [Phase::Connect, Phase::Auth, Phase::Mail, Phase::Rcpt, Phase::Data, Phase::Eod];
-    for phase in phases {
-        let _ = answer::classify(&Answer::new(phase, code, text), None);
+    let written = String::from_utf8_lossy(octets);
+    for phase in Phase::ALL {
+        let answer = Answer::parse(phase, &written);
+        for provider in [None, Some("microsoft365")] {
+            let _ = answer::consequence(&answer, &answer::classify(&answer, provider));
+        }
     }
 }
 

@@ -309,11 +309,11 @@ impl<O: Submit> Lane<O> {
         let Some(hold) = reason::binding(&facts, now) else { return Ok(None) };
         let why = hold.to_string();
         match hold {
-            Hold::MailboxGap(at) => {
+            Hold::MailboxGap { until: at, .. } => {
                 self.queue.push_front(due.clone());
                 return Ok(Some(Next::At(at)));
             }
-            Hold::PersonGap(at) | Hold::NotDue(at) => {
+            Hold::PersonGap { until: at, .. } | Hold::NotDue(at) => {
                 let hours = self.next_open(campaign, due, at);
                 store.hold_message(due.id, hours, &why).await?;
             }
@@ -325,13 +325,20 @@ impl<O: Submit> Lane<O> {
             | Hold::DomainDay(_)
             | Hold::TenantDay(_)
             | Hold::CompanyDay(_)
+            | Hold::AnotherThread
             | Hold::NextPlan => store.hold_message(due.id, None, &why).await?,
-            Hold::InboxStale(_) | Hold::Enrolment(_) | Hold::Suppressed | Hold::Campaign(_) => {
+            Hold::InboxStale { .. }
+            | Hold::Enrolment { .. }
+            | Hold::Suppressed
+            | Hold::Campaign { .. } => {
                 store.explain_message(due.id, &why).await?;
                 self.held.insert(due.id, now + HELD_FOR);
             }
             Hold::Attempts(_) => store.give_up(due.id, &why, now).await?,
-            Hold::MailboxPaused { .. } | Hold::MailboxDisabled => return Ok(Some(Next::Done)),
+            Hold::MailboxPaused { .. }
+            | Hold::MailboxDisabled
+            | Hold::InFlight(_)
+            | Hold::Unleased => return Ok(Some(Next::Done)),
             Hold::NotPlanned(_) => {}
         }
         Ok(Some(Next::At(now)))

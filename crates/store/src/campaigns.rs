@@ -43,7 +43,7 @@ pub struct CampaignStatus {
     pub accepted_by_step: BTreeMap<u32, u64>,
 }
 
-const COLUMNS: &str = "id, slug, name, state, paused_because, daily_target, manifest";
+pub(crate) const COLUMNS: &str = "id, slug, name, state, paused_because, daily_target, manifest";
 
 impl Store {
     /// All campaigns, in order of slug.

@@ -14,6 +14,7 @@ mod error;
 mod facts;
 mod fleet;
 mod foreign;
+mod funnel;
 mod group;
 mod health;
 mod import;
@@ -29,14 +30,17 @@ mod pausing;
 mod people;
 mod planning;
 mod postgres;
+mod reading;
 mod row;
 mod save_plan;
 mod scribe;
 mod sending;
+mod sent;
 mod settle;
 mod sqlite;
 mod stage;
 mod suppressions;
+mod trail;
 mod watermark;
 mod workers;
 
@@ -51,17 +55,23 @@ pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
+pub use self::funnel::{Answered, Funnel, FunnelRow, People};
 pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText, TakenOver};
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
 pub use self::people::Wish;
 pub use self::planning::{
-    Candidate, CompanyUse, DayPlan, DayUse, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay,
-    SavedPlan,
+    Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
+pub use self::reading::{FolderRow, Read, ReadingLease};
+pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
+pub use self::sent::{SettledDoubt, Today};
 pub use self::suppressions::{Scope, Suppression};
+pub use self::trail::{
+    CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
+};
 pub use self::watermark::Watermark;
 pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};

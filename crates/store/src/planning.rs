@@ -72,43 +72,6 @@ pub struct CompanyUse {
     pub used: u32,
 }
 
-/// A plan to save.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DayPlan {
-    /// The counting day.
-    pub day: String,
-    /// The moment it was made.
-    pub now: i64,
-    /// Its seed.
-    pub seed: i64,
-    /// The fleet's day.
-    pub mailboxes: Vec<SavedMailboxDay>,
-    /// What the rooms of the active ones were reckoned by. Where that has changed since, the plan is
-    /// not saved: it would give back what an answer has just taken.
-    pub reckoned_by: Vec<ReckonedBy>,
-    /// (sending domain, ceiling).
-    pub domains: Vec<(String, u32)>,
-    /// (tenant, ceiling).
-    pub tenants: Vec<(String, u32)>,
-    /// The campaigns' day.
-    pub campaigns: Vec<PlanEntry>,
-    /// The messages.
-    pub messages: Vec<NewMessage>,
-}
-
-/// How an active mailbox stood when its room was reckoned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReckonedBy {
-    /// The mailbox.
-    pub mailbox_id: i64,
-    /// What easing left of its allowance.
-    pub ease_percent: u32,
-    /// Whether one message had to show first that it is well.
-    pub probe: bool,
-    /// Mail that a person has sent from it on that day.
-    pub manual: u32,
-}
-
 /// One mailbox's day in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedMailboxDay {

@@ -6,7 +6,44 @@ use sea_orm::ConnectionTrait;
 
 use crate::db::{BATCH, json_array, sql};
 use crate::row::Row as _;
-use crate::{DayPlan, NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
+use crate::{NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
+
+/// A plan to save.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayPlan {
+    /// The counting day.
+    pub day: String,
+    /// The moment it was made.
+    pub now: i64,
+    /// Its seed.
+    pub seed: i64,
+    /// The fleet's day.
+    pub mailboxes: Vec<SavedMailboxDay>,
+    /// What the rooms of the active ones were reckoned by. Where that has changed since, the plan is
+    /// not saved: it would give back what an answer has just taken.
+    pub reckoned_by: Vec<ReckonedBy>,
+    /// (sending domain, ceiling).
+    pub domains: Vec<(String, u32)>,
+    /// (tenant, ceiling).
+    pub tenants: Vec<(String, u32)>,
+    /// The campaigns' day.
+    pub campaigns: Vec<PlanEntry>,
+    /// The messages.
+    pub messages: Vec<NewMessage>,
+}
+
+/// How an active mailbox stood when its room was reckoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReckonedBy {
+    /// The mailbox.
+    pub mailbox_id: i64,
+    /// What easing left of its allowance.
+    pub ease_percent: u32,
+    /// Whether one message had to show first that it is well.
+    pub probe: bool,
+    /// Mail that a person has sent from it on that day.
+    pub manual: u32,
+}
 
 impl Store {
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
@@ -209,7 +246,8 @@ const NEW_MESSAGES: &str = "
                       AND m.position = CAST(j.value ->> 2 AS BIGINT))";
 
 /// The day's allowance is what the day is judged by: a pause or a probe takes room away, and makes no
-/// warm day of one that was barely used. WHERE TRUE: without it SQLite takes ON for a join's.
+/// warm day of one that was barely used. Mail by hand may have come to be known since the plan's
+/// snapshot. WHERE TRUE: without it SQLite takes ON for a join's.
 const SAVE_MAILBOX_DAYS: &str = "
     INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
     SELECT mailbox_id, $2, max(cap, allowance), allowance, ceiling, allotted, warm_days
@@ -222,7 +260,8 @@ const SAVE_MAILBOX_DAYS: &str = "
         cap = max(excluded.cap, mailbox_days.attempted),
         allowance = min(max(mailbox_days.allowance, excluded.allowance),
                         max(excluded.cap, mailbox_days.attempted)),
-        ceiling = excluded.ceiling, allotted = excluded.allotted,
+        ceiling = min(excluded.ceiling, max(0, excluded.allowance - mailbox_days.manual)),
+        allotted = excluded.allotted,
         warm_days = excluded.warm_days";
 
 const SAVE_BUDGET_DAYS: &str = "

@@ -86,9 +86,22 @@ pub(crate) enum Command {
         #[arg(long)]
         campaign: Option<String>,
     },
+    /// Why something left, or did not: the reason that binds, and when it clears.
+    Why {
+        /// An address, a Message-ID, a mailbox or a campaign.
+        subject: String,
+    },
+    /// What became of all messages: by campaign, step, variant and mailbox.
+    Report {
+        /// Only this campaign's.
+        campaign: Option<String>,
+        /// Only what was sent since that day, or is planned, e.g. 2026-11-23.
+        #[arg(long, value_name = "DAY", value_parser = date)]
+        since: Option<jiff::civil::Date>,
+    },
     /// Prove that every imported row is in exactly one state.
     Audit,
-    /// What an answer of a mail server means, or a mail that came in, and what follows.
+    /// What an answer of a mail server means, or a mail that came in, and what follows from it.
     #[command(subcommand)]
     Classify(Classify),
     /// Whom nobody writes to.

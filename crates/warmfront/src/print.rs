@@ -36,6 +36,27 @@ pub(crate) fn say_list(begin: &str, words: &[String]) {
     say(&line);
 }
 
+/// A text behind a beginning, broken between words into lines of at most the terminal's width; all
+/// lines but the first are indented as far as the beginning reaches.
+pub(crate) fn paragraph(begin: &str, text: &str) {
+    let indent = begin.chars().count();
+    let mut line = begin.to_owned();
+    let mut is_empty = true;
+    for word in text.split_whitespace() {
+        let length = line.chars().count() + usize::from(!is_empty) + word.chars().count();
+        if !is_empty && length > usize::from(width()) {
+            say(&line);
+            (line, is_empty) = (" ".repeat(indent), true);
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line += word;
+        is_empty = false;
+    }
+    say(&line);
+}
+
 /// One JSON value on a line of its own.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {

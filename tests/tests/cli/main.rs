@@ -10,6 +10,7 @@ mod first;
 mod lists;
 mod pace;
 mod templates;
+mod why;
 
 use warmfront_tests::binary::{Answer, Scene};
 

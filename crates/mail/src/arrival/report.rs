@@ -68,9 +68,14 @@ fn failure(block: &[Field]) -> Option<Failure> {
     Some(Failure {
         recipients,
         action: action.and_then(to_action),
-        status: status.and_then(|status| Enhanced::parse(status.split_whitespace().next()?)),
+        status: status.and_then(to_status),
         diagnostic: shortened(&diagnostic.join(" ")),
     })
+}
+
+/// The code before whatever a server says behind it.
+fn to_status(value: &str) -> Option<Enhanced> {
+    Enhanced::parse(value.split_whitespace().next()?)
 }
 
 /// RFC 3464, section 2.3.3; some servers write the words larger or longer.

@@ -335,3 +335,62 @@ async fn a_reply_to_a_message_put_off_ends_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn whoever_is_away_gets_the_next_step_when_they_are_back() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let away = Inbound {
+            return_on: Some("2027-02-01".parse().unwrap()),
+            ..arrival("k", Some("<0@one.test>"), Kind::AutoReply)
+        };
+        assert_eq!(scene.arrive(0, &[away]).await, [Consequence::None]);
+        let next = "SELECT e.state, e.next_at FROM enrolments e WHERE e.id = 1";
+        // Midnight of that day, UTC.
+        assert_eq!(scene.books.row(next).await, "active 1801440000000");
+        let recorded = "SELECT kind, return_on FROM inbound";
+        assert_eq!(scene.books.row(recorded).await, "auto_reply 2027-02-01");
+        // A shorter absence told later brings nothing forward.
+        let back = Inbound {
+            return_on: Some("2027-01-20".parse().unwrap()),
+            ..arrival("l", Some("<0@one.test>"), Kind::AutoReply)
+        };
+        scene.arrive(0, &[back]).await;
+        assert_eq!(scene.books.row(next).await, "active 1801440000000");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_that_is_not_about_what_was_sent_is_recorded_as_suspicious() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let reports = [
+            about_the_first("a", Kind::HardBounce, PEOPLE[1]),
+            about_the_first("b", Kind::SenderBlock, PEOPLE[1]),
+            about_the_first("c", Kind::Complaint, PEOPLE[1]),
+            blame_alone("d", "nobody@nowhere.test"),
+        ];
+        assert_eq!(scene.arrive(0, &reports).await, [Consequence::None; 4]);
+        let kinds = "SELECT kind, count(*) FROM inbound GROUP BY kind";
+        assert_eq!(scene.books.rows(kinds).await, ["suspicious 4"]);
+        assert_eq!(scene.outcome().await, "active accepted active 0");
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_opt_out_by_mail_is_known_by_its_token() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let tokens = vec!["token-0".to_owned()];
+        let asks = Inbound { tokens, ..arrival("k", None, Kind::Unsubscribe) };
+        assert_eq!(scene.arrive(0, &[asks]).await, [Consequence::Ended]);
+        assert_eq!(scene.outcome().await, "unsubscribed accepted active 1");
+    })
+    .await;
+}

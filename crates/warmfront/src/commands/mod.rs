@@ -10,10 +10,12 @@ mod ledger;
 mod mailbox;
 mod person;
 mod plan;
+mod report;
 mod run;
 mod status;
 mod store;
 mod suppress;
+mod why;
 
 use crate::cli::{Books, Cli, Command, Global};
 use crate::exit::{Done, Failure};
@@ -39,6 +41,10 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Run { until_idle } => run::run(global, until_idle).await,
         Command::Status => status::status(global).await,
         Command::Ledger { campaign } => ledger::ledger(global, campaign.as_deref()).await,
+        Command::Why { subject } => why::why(global, &subject).await,
+        Command::Report { campaign, since } => {
+            report::report(global, campaign.as_deref(), since).await
+        }
         Command::Audit => audit::audit(global).await,
         Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,

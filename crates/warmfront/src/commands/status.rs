@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use warmfront_core::span::{Millis, SECOND};
-use warmfront_store::Worker;
+use warmfront_store::{FRESH_MS, MailboxRow, Worker};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -44,6 +44,8 @@ pub(crate) async fn status(global: &Global) -> Done {
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
                 "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
+                "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
+                "inbox_trouble": m.unread_because,
                 "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
                     .map(|(_, why, _)| why),
             })).collect::<Vec<_>>(),
@@ -75,7 +77,18 @@ pub(crate) async fn status(global: &Global) -> Done {
         let waiting = print::counted(*count, "message");
         print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
     }
+    say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+/// Without a fresh reading no follow-up leaves.
+fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
+    for mailbox in mailboxes {
+        let Some(why) = &mailbox.unread_because else { continue };
+        let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
+        let so = if is_fresh { "" } else { ", so its follow-ups wait" };
+        print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
+    }
 }
 
 /// How the books begin to say that a message could not leave.

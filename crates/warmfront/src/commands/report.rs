@@ -1,0 +1,213 @@
+//! `report`: the funnel by campaign, step, variant and mailbox. Only what people wrote is a reply.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde_json::{Value, json};
+use warmfront_core::interval::wilson;
+use warmfront_store::{Answered, Funnel, FunnelRow, People};
+
+use crate::app::App;
+use crate::cli::Global;
+use crate::exit::Done;
+use crate::print;
+
+pub(crate) async fn report(global: &Global, campaign: Option<&str>, since: Option<Date>) -> Done {
+    let app = App::open_anyway(global).await?;
+    let slug = match campaign {
+        Some(name) => Some(app.campaign(name).await?.slug),
+        None => None,
+    };
+    let since = since.map(|day| day.to_string());
+    let funnel = app.store.funnel(slug.as_deref(), since.as_deref()).await?;
+    if app.json {
+        print::say_json(&as_json(&funnel, since.as_deref()));
+    } else {
+        tell(&funnel, since.as_deref());
+    }
+    Ok(())
+}
+
+/// What a row is counted by.
+type By = fn(&FunnelRow) -> String;
+
+const BY: [(&str, By); 3] = [
+    ("step", |row| row.step.to_string()),
+    ("variant", |row| format!("{} {}", row.step, row.variant.as_deref().unwrap_or("(untried)"))),
+    ("mailbox", |row| row.mailbox.clone()),
+];
+
+/// Rows of one campaign, added up by name.
+fn added<'a>(
+    rows: impl Iterator<Item = &'a FunnelRow>,
+    name: impl Fn(&FunnelRow) -> String,
+) -> BTreeMap<String, FunnelRow> {
+    let mut sums: BTreeMap<String, FunnelRow> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(name(row)).or_default();
+        sum.planned += row.planned;
+        sum.accepted += row.accepted;
+        sum.bounced += row.bounced;
+        sum.rejected += row.rejected;
+        sum.in_doubt += row.in_doubt;
+        sum.replied += row.replied;
+        sum.auto_replied += row.auto_replied;
+        sum.unsubscribed += row.unsubscribed;
+        sum.complained += row.complained;
+    }
+    sums
+}
+
+fn of<'a>(funnel: &'a Funnel, campaign: &'a str) -> impl Iterator<Item = &'a FunnelRow> {
+    funnel.rows.iter().filter(move |row| row.campaign == campaign)
+}
+
+fn campaigns(funnel: &Funnel) -> Vec<(String, People)> {
+    let mut names: Vec<&String> = funnel.rows.iter().map(|row| &row.campaign).collect();
+    names.dedup();
+    let people = |name: &String| funnel.people.iter().find(|people| people.campaign == *name);
+    names
+        .into_iter()
+        .map(|name| (name.clone(), people(name).cloned().unwrap_or_default()))
+        .collect()
+}
+
+fn tell(funnel: &Funnel, since: Option<&str>) {
+    let since = since.map_or(String::new(), |day| format!(" since {day}"));
+    if funnel.rows.is_empty() {
+        print::say(format!("no message was planned or sent{since}"));
+        return;
+    }
+    for (campaign, people) in campaigns(funnel) {
+        let written = match people.written_to {
+            1 => "1 person".to_owned(),
+            n => format!("{n} people"),
+        };
+        let replied = rate(people.replied, people.written_to);
+        print::paragraph(
+            "",
+            &format!(
+                "{campaign}{since}: {written} written to, {} replied{replied}",
+                people.replied
+            ),
+        );
+        for (what, by) in BY {
+            let rows = added(of(funnel, &campaign), by).into_iter();
+            let rows = rows.map(|(name, sum)| cells(&name, &sum)).collect();
+            let header =
+                [what, "plan", "acc", "bnc", "rej", "dbt", "reply", "%", "95 %", "out", "spam"];
+            print::say(print::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows));
+        }
+    }
+    print::paragraph("", LEGEND);
+    tell_answers(&funnel.answers);
+}
+
+const LEGEND: &str = "plan: still to leave; acc: accepted by a server; bnc: of them bounced; rej: \
+    rejected; dbt: in doubt; reply: answered by a person, in % of acc, and where the true rate lies \
+    in 95 of 100 cases (Wilson); out: unsubscribed; spam: complained. What machines answer is no \
+    reply.";
+
+fn cells(name: &str, sum: &FunnelRow) -> Vec<String> {
+    let percent = |part: f64| format!("{:.1}", part * 100.0);
+    let accepted = u64::from(sum.accepted);
+    let interval = wilson(u64::from(sum.replied), accepted);
+    let rate = (accepted > 0).then(|| f64::from(sum.replied) / f64::from(sum.accepted));
+    vec![
+        name.to_owned(),
+        sum.planned.to_string(),
+        sum.accepted.to_string(),
+        sum.bounced.to_string(),
+        sum.rejected.to_string(),
+        sum.in_doubt.to_string(),
+        sum.replied.to_string(),
+        rate.map_or("–".to_owned(), percent),
+        interval.map_or("–".to_owned(), |i| format!("{}–{}", percent(i.low), percent(i.high))),
+        sum.unsubscribed.to_string(),
+        sum.complained.to_string(),
+    ]
+}
+
+/// A rate with its interval, behind a count.
+fn rate(hits: u32, of: u32) -> String {
+    wilson(u64::from(hits), u64::from(of)).map_or(String::new(), |interval| {
+        let rate = f64::from(hits) / f64::from(of);
+        let [rate, low, high] = [rate, interval.low, interval.high].map(|part| part * 100.0);
+        format!(": {rate:.1} % ({low:.1}–{high:.1} %)")
+    })
+}
+
+fn tell_answers(answers: &[Answered]) {
+    if answers.is_empty() {
+        return;
+    }
+    print::say("answers that took nothing, as they stand beside messages now:");
+    let row = |answer: &Answered| {
+        vec![
+            answer.count.to_string(),
+            answer.smtp_code.to_string(),
+            answer.enhanced_status.clone().unwrap_or_default(),
+            answer.verdict.as_deref().unwrap_or("–").replace('_', " "),
+            answer.state.clone(),
+        ]
+    };
+    let header = ["count", "code", "status", "concerns", "messages are"];
+    print::say(print::table(&header, &[0], answers.iter().map(row).collect()));
+}
+
+fn as_json(funnel: &Funnel, since: Option<&str>) -> Value {
+    let campaigns: Vec<Value> = campaigns(funnel)
+        .iter()
+        .map(|(campaign, people)| {
+            let mut told = json!({
+                "campaign": campaign,
+                "people": figures(people.written_to, people.replied, json!({
+                    "written_to": people.written_to,
+                    "replied": people.replied,
+                    "unsubscribed": people.unsubscribed,
+                    "complained": people.complained,
+                })),
+            });
+            for (what, by) in BY {
+                let sums = added(of(funnel, campaign), by).into_iter();
+                let rows: Vec<Value> =
+                    sums.map(|(name, sum)| row_json(what, &name, &sum)).collect();
+                told[format!("by_{what}")] = json!(rows);
+            }
+            told
+        })
+        .collect();
+    json!({
+        "since": since,
+        "campaigns": campaigns,
+        "answers": funnel.answers.iter().map(|answer| json!({
+            "code": answer.smtp_code, "enhanced_status": answer.enhanced_status,
+            "verdict": answer.verdict, "state": answer.state, "count": answer.count,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn row_json(what: &str, name: &str, sum: &FunnelRow) -> Value {
+    let told = json!({
+        what: name,
+        "planned": sum.planned,
+        "accepted": sum.accepted,
+        "bounced": sum.bounced,
+        "rejected": sum.rejected,
+        "in_doubt": sum.in_doubt,
+        "replied": sum.replied,
+        "auto_replied": sum.auto_replied,
+        "unsubscribed": sum.unsubscribed,
+        "complained": sum.complained,
+    });
+    figures(sum.accepted, sum.replied, told)
+}
+
+/// Adds the rate of replies and its interval, in parts of one.
+fn figures(of: u32, replied: u32, mut told: Value) -> Value {
+    let interval = wilson(u64::from(replied), u64::from(of));
+    told["reply_rate"] = json!((of > 0).then(|| f64::from(replied) / f64::from(of)));
+    told["reply_rate_low"] = json!(interval.map(|interval| interval.low));
+    told["reply_rate_high"] = json!(interval.map(|interval| interval.high));
+    told
+}

@@ -1,0 +1,92 @@
+//! A reason as it is told: its sentence, what clears it and when, what the operator can do.
+
+use serde_json::{Value, json};
+use warmfront_core::calendar;
+use warmfront_core::reason::{Clears, Hold, Unplanned};
+use warmfront_core::span::Millis;
+
+use crate::app::App;
+use crate::print;
+
+/// A reason, whoever gave it.
+pub(super) struct Reason {
+    word: &'static str,
+    says: String,
+    clears: Clears,
+    cure: Option<&'static str>,
+}
+
+impl Reason {
+    pub(super) fn of_hold(hold: &Hold) -> Self {
+        let says = hold.to_string();
+        Self { word: hold.as_str(), says, clears: hold.clears(), cure: hold.cure() }
+    }
+
+    pub(super) fn of_unplanned(reason: &Unplanned) -> Self {
+        let says = reason.to_string();
+        Self { word: reason.as_str(), says, clears: reason.clears(), cure: reason.cure() }
+    }
+
+    /// The moment at which it is over, where that is known; of a number of days, the earliest.
+    fn clears_at(&self, app: &App) -> Option<Millis> {
+        match self.clears {
+            Clears::At(at) => Some(at),
+            Clears::NextDay => Some(day_after(app, 1)),
+            Clears::Days(days) => Some(day_after(app, days)),
+            Clears::Running | Clears::Operator | Clears::Never => None,
+        }
+    }
+
+    fn when(&self, app: &App) -> String {
+        let at = self.clears_at(app).map(|at| print::local(&app.fleet.timezone, at));
+        match (self.clears, at) {
+            (Clears::At(_), Some(at)) => format!("clears {at}"),
+            (Clears::NextDay, Some(at)) => format!("clears with the next counting day, {at}"),
+            (Clears::Days(days), Some(at)) => {
+                let days = print::counted(u64::from(days), "day");
+                format!("clears in {days} at the least, {at}")
+            }
+            (Clears::Running, _) => "clears once a daemon that runs has come to it".to_owned(),
+            (Clears::Operator, _) => "clears when somebody acts".to_owned(),
+            (Clears::Never | Clears::At(_) | Clears::NextDay | Clears::Days(_), _) => {
+                "does not clear".to_owned()
+            }
+        }
+    }
+
+    pub(super) fn json(&self, app: &App) -> Value {
+        json!({
+            "reason": self.word,
+            "says": self.says,
+            "clears": self.clears.as_str(),
+            "clears_at": self.clears_at(app).map(print::rfc3339),
+            "cure": self.cure,
+        })
+    }
+}
+
+/// Where the counting day begins that comes after so many.
+fn day_after(app: &App, days: u32) -> Millis {
+    let day = app.today().checked_add(jiff::Span::new().days(i64::from(days).min(DAYS_MAX)));
+    calendar::day_span(&app.fleet.timezone, day.unwrap_or(app.today())).start()
+}
+
+/// Further ahead nobody looks.
+const DAYS_MAX: i64 = 36_500;
+
+/// Tells reasons below what they are about, the binding one with all there is to say of it.
+pub(super) fn tell(app: &App, indent: usize, reasons: &[Reason]) {
+    let blank = " ".repeat(indent);
+    let Some((binding, others)) = reasons.split_first() else { return };
+    print::paragraph(&format!("{blank}why: "), &binding.says);
+    print::paragraph(&format!("{blank}     "), &binding.when(app));
+    if let Some(cure) = binding.cure {
+        print::paragraph(&format!("{blank}     to do: "), cure);
+    }
+    for other in others {
+        print::paragraph(
+            &format!("{blank}also: "),
+            &format!("{}; {}", other.says, other.when(app)),
+        );
+    }
+}
