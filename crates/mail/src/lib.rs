@@ -8,5 +8,7 @@
 pub mod arrival;
 pub mod compose;
 pub mod inbox;
+pub mod server;
 pub mod smtp;
 pub mod submit;
+mod tls;
