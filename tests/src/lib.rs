@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod endure;
+mod instance;
 pub mod machine;
 pub mod postfix;
 pub mod postgres;
