@@ -1,6 +1,7 @@
 //! What tests of several crates share.
 
 pub mod binary;
+pub mod dovecot;
 pub mod endure;
 mod instance;
 pub mod machine;
