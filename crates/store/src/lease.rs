@@ -4,6 +4,7 @@
 //! write names an epoch that is over.
 
 use sea_orm::ConnectionTrait as _;
+use warmfront_core::span::HOUR;
 
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
@@ -105,8 +106,9 @@ impl Store {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
-                 WHERE lease_owner IS NOT NULL",
+                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL,
+                        reader = NULL, reader_until = NULL
+                 WHERE lease_owner IS NOT NULL OR reader IS NOT NULL",
                 [],
             ))
             .await?;
@@ -136,9 +138,10 @@ impl Store {
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
-    /// follow-ups whose inbox nobody reads.
+    /// follow-ups of a mailbox that nobody reads, or can read.
     pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {
-        let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, [day.into(), now.into()])).await?;
+        let values = [day.into(), now.into(), WATCHED_WITHIN.into()];
+        let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, values)).await?;
         let left = row.map_or(Ok(0), |row| row.read::<i64>("n"))?;
         Ok(left.unsigned_abs())
     }
@@ -197,15 +200,18 @@ impl Store {
 /// What is held is not asked for before the lease ends: each asking holds up whoever writes.
 const IS_FREE: &str = "(b.lease_expires_at IS NULL OR b.lease_expires_at <= $1)";
 
+/// A mailbox that is read at all is read every hour, and more often when a follow-up is near.
+const WATCHED_WITHIN: i64 = 2 * HOUR;
+
 const CLAIMABLE_LEFT: &str = "
     SELECT count(*) AS n FROM (
         SELECT id FROM messages WHERE state = 'planned' AND plan_day = $1
         UNION ALL SELECT id FROM messages WHERE state = 'sending' AND plan_day = $1) m
-    JOIN message_facts f ON f.id = m.id
+    JOIN message_facts f ON f.id = m.id JOIN mailboxes b ON b.id = f.mailbox_id
     WHERE f.enrolment_state = 'active' AND NOT f.suppressed AND f.campaign_state = 'running'
       AND f.mailbox_state = 'active'
       AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
-           AND (f.position = 1 OR f.inbox_read_at >= $2 - f.fresh_ms)))";
+           AND (f.position = 1 OR (b.inbox_read_at >= $2 - $3 AND b.unread_because IS NULL))))";
 
 const LEASE: &str = "
     UPDATE mailboxes SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_expires_at = $4
