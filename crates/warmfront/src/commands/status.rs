@@ -24,7 +24,6 @@ pub(crate) async fn status(global: &Global) -> Done {
     let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
     let allowance: u32 =
         days.iter().filter(|day| is_active(day.0)).map(|(_, allowance, ..)| allowance).sum();
-    let paused: Vec<_> = mailboxes.iter().filter(|m| m.state == "paused").collect();
     if app.json {
         let by_state: serde_json::Map<_, _> =
             by_state.into_iter().map(|(state, n)| (state, json!(n))).collect();
@@ -67,18 +66,22 @@ pub(crate) async fn status(global: &Global) -> Done {
         let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
         print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
     }
-    let active = mailboxes.iter().filter(|m| m.state == "active").count();
-    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
-    for mailbox in paused {
-        let because = mailbox.paused_because.as_deref().unwrap_or_default();
-        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
-    }
+    say_who_rests(&mailboxes);
     for (address, why, count) in &unreached {
         let waiting = print::counted(*count, "message");
         print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
     }
     say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+fn say_who_rests(mailboxes: &[MailboxRow]) {
+    let active = mailboxes.iter().filter(|m| m.state == "active").count();
+    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
+    for mailbox in mailboxes.iter().filter(|m| m.state == "paused") {
+        let because = mailbox.paused_because.as_deref().unwrap_or_default();
+        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
+    }
 }
 
 /// Without a fresh reading no follow-up leaves.
