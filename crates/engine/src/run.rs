@@ -173,7 +173,8 @@ where
         for lane in lanes {
             self.lanes.add(lane, &self.office, &self.stop);
         }
-        let may_be_idle = self.lanes.is_empty() && *self.inboxes_are_read.borrow();
+        let may_be_idle =
+            self.planner.has_planned() && self.lanes.is_empty() && *self.inboxes_are_read.borrow();
         if until == Until::Idle && may_be_idle && self.is_idle(now).await? {
             return Ok(Round::Idle);
         }
