@@ -39,6 +39,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0006_workers.sql"),
                 postgres: include_str!("../postgres/0006_workers.sql"),
             }),
+            Box::new(Sql {
+                name: "0007_folders",
+                sqlite: include_str!("../sqlite/0007_folders.sql"),
+                postgres: include_str!("../postgres/0007_folders.sql"),
+            }),
         ]
     }
 }

@@ -1,7 +1,9 @@
 //! What tests of several crates share.
 
 pub mod binary;
+pub mod dovecot;
 pub mod endure;
+mod instance;
 pub mod machine;
 pub mod postfix;
 pub mod postgres;

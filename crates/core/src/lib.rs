@@ -16,6 +16,7 @@ pub mod pacing;
 pub mod plan;
 pub mod problem;
 pub mod provider;
+pub mod reading;
 pub mod reason;
 pub mod rng;
 pub mod sequence;

@@ -6,6 +6,7 @@
 
 mod attempt;
 pub mod clock;
+mod doubts;
 mod error;
 pub mod failpoint;
 pub mod fleet;

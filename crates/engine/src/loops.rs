@@ -28,7 +28,7 @@ pub struct Loops<O, I> {
     recruit_at: Millis,
 }
 
-impl<O: Submit, I: Inbox> Loops<O, I> {
+impl<O: Submit, I: Inbox + 'static> Loops<O, I> {
     /// Loops that have done nothing yet.
     #[must_use]
     pub fn new(office: Office, ways: Ways<O, I>) -> Self {

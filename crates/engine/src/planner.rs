@@ -63,6 +63,13 @@ impl Planner {
         Ok((now + self.office.poll).min(midnight))
     }
 
+    /// Whether what it planned last was saved. Where another planner was faster, or an answer came
+    /// meanwhile, there may be work that no plan has yet.
+    #[must_use]
+    pub fn has_planned(&self) -> bool {
+        self.planned.is_some()
+    }
+
     /// Whether something happened since the last plan that a new one would take in.
     async fn is_stale(&self, day: Date, now: Millis) -> Result<bool, EngineError> {
         let Some(planned) = self.planned.filter(|planned| planned.day == day) else {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -41,6 +42,7 @@ where
 {
     refuse_a_clock_set_back(&office).await?;
     refuse_a_restored_backup(&office).await?;
+    let (tell, inboxes_are_read) = watch::channel(false);
     let begun_at = office.clock.now();
     office.store.report_worker(&office.owner, begun_at, begun_at).await?;
     let mut daemon = Daemon {
@@ -49,12 +51,13 @@ where
         lanes: Lanes::default(),
         stop: stop.clone(),
         told: String::new(),
+        inboxes_are_read,
         begun_at,
         latest: begun_at,
         epoch_at: begun_at,
         office,
     };
-    let watching = tokio::spawn(watch(daemon.office.clone(), ways, stop.clone()));
+    let watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
     let ended = tokio::select! {
         ended = daemon.work(until) => ended,
         () = broken(&watching, &stop) => Err(EngineError::Broken("watcher")),
@@ -103,6 +106,8 @@ struct Daemon<O, I> {
     latest: Millis,
     /// When the present epoch began.
     epoch_at: Millis,
+    /// Whether every inbox was read once, or cannot be.
+    inboxes_are_read: watch::Receiver<bool>,
 }
 
 impl<O, I> Daemon<O, I>
@@ -132,6 +137,7 @@ where
             let clock = self.office.clock.clone();
             tokio::select! {
                 () = self.stop.cancelled() => {}
+                Ok(()) = self.inboxes_are_read.changed() => {}
                 Some((lease, ended)) = self.lanes.next() => self.lane_ended(lease, ended).await,
                 () = clock.wait_until(wake) => {}
             }
@@ -167,7 +173,9 @@ where
         for lane in lanes {
             self.lanes.add(lane, &self.office, &self.stop);
         }
-        if until == Until::Idle && self.lanes.is_empty() && self.is_idle(now).await? {
+        let may_be_idle =
+            self.planner.has_planned() && self.lanes.is_empty() && *self.inboxes_are_read.borrow();
+        if until == Until::Idle && may_be_idle && self.is_idle(now).await? {
             return Ok(Round::Idle);
         }
         Ok(Round::Until(plan_at.min(recruit_at)))
@@ -244,7 +252,12 @@ async fn broken(watching: &JoinHandle<()>, stop: &CancellationToken) {
 }
 
 /// Reads inboxes beside the sending, so that a slow one holds nobody up.
-async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: CancellationToken) {
+async fn watch<O, I: Inbox + 'static>(
+    office: Office,
+    ways: Ways<O, I>,
+    tell: watch::Sender<bool>,
+    stop: CancellationToken,
+) {
     let mut watcher = Watcher::new(office.clone(), ways);
     while !stop.is_cancelled() {
         let now = office.clock.now();
@@ -252,8 +265,12 @@ async fn watch<O, I: Inbox>(office: Office, ways: Ways<O, I>, stop: Cancellation
             warn!(%error, "inboxes were not read");
             now + TRY_AGAIN
         });
+        if !watcher.is_reading() {
+            tell.send_if_modified(|told| !std::mem::replace(told, true));
+        }
         tokio::select! {
             () = stop.cancelled() => {}
+            () = watcher.news() => {}
             () = office.clock.wait_until(wake) => {}
         }
     }

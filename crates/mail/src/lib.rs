@@ -2,11 +2,14 @@
 //!
 //! [`submit`] and [`inbox`] are the two seams: their real side is somebody else's server, and a
 //! simulated world stands in for it. [`compose`] makes the message, [`smtp`] is the real `Submit`,
-//! [`arrival`] reads what came in.
-//! Nothing here decides when or to whom to write, and nothing here reads a clock: `now` is told.
+//! [`imap`] the real `Inbox`, and [`arrival`] reads what it brings. Nothing here decides when or to
+//! whom to write, and nothing here reads a clock: `now` is told.
 
 pub mod arrival;
 pub mod compose;
+pub mod imap;
 pub mod inbox;
+pub mod server;
 pub mod smtp;
 pub mod submit;
+mod tls;

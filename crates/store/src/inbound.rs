@@ -8,9 +8,9 @@ use warmfront_core::address::Address;
 use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
 
+pub(crate) use self::known::texts;
 use self::known::{
-    About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, texts,
-    wrote_lately,
+    About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, wrote_lately,
 };
 use crate::db::sql;
 use crate::row::Row as _;
@@ -28,35 +28,22 @@ pub enum Consequence {
 }
 
 impl Store {
-    /// Records what one reading of a mailbox's inbox found, and that it was read.
+    /// Records what came into a mailbox, and that all of it was seen.
     pub async fn record_inbound(
         &self,
         mailbox: i64,
         arrivals: &[Inbound],
         now: i64,
     ) -> Result<Vec<Consequence>, StoreError> {
-        self.record_readings(&[(mailbox, arrivals.to_vec())], now).await
-    }
-
-    /// The same for several inboxes at once: one commit for all of them.
-    pub async fn record_readings(
-        &self,
-        readings: &[(i64, Vec<Inbound>)],
-        now: i64,
-    ) -> Result<Vec<Consequence>, StoreError> {
         let transaction = self.db.begin().await?;
         let mut consequences = Vec::new();
-        for (mailbox, arrivals) in readings {
-            for arrival in arrivals {
-                consequences.push(record(&transaction, *mailbox, arrival, now).await?);
-            }
+        for arrival in arrivals {
+            consequences.push(record(&transaction, mailbox, arrival, now).await?);
         }
-        let read: Vec<String> = readings.iter().map(|(mailbox, _)| mailbox.to_string()).collect();
         transaction
             .execute_raw(sql(
-                "UPDATE mailboxes SET inbox_read_at = $2
-                 WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))",
-                [format!("[{}]", read.join(",")).into(), now.into()],
+                "UPDATE mailboxes SET inbox_read_at = $2 WHERE id = $1",
+                [mailbox.into(), now.into()],
             ))
             .await?;
         transaction.commit().await?;
@@ -64,7 +51,7 @@ impl Store {
     }
 }
 
-async fn record(
+pub(crate) async fn record(
     db: &impl ConnectionTrait,
     mailbox: i64,
     arrival: &Inbound,

@@ -4,8 +4,10 @@
 //! write names an epoch that is over.
 
 use sea_orm::ConnectionTrait as _;
+use warmfront_core::span::HOUR;
 
 use crate::db::{json_array, sql};
+use crate::fleet::GAP;
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -105,8 +107,9 @@ impl Store {
         self.db
             .write
             .execute_raw(sql(
-                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL
-                 WHERE lease_owner IS NOT NULL",
+                "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL,
+                        reader = NULL, reader_until = NULL
+                 WHERE lease_owner IS NOT NULL OR reader IS NOT NULL",
                 [],
             ))
             .await?;
@@ -136,9 +139,10 @@ impl Store {
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
-    /// follow-ups whose inbox nobody reads.
+    /// follow-ups of a mailbox that nobody reads, or can read.
     pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {
-        let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, [day.into(), now.into()])).await?;
+        let values = [day.into(), now.into(), WATCHED_WITHIN.into()];
+        let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, values)).await?;
         let left = row.map_or(Ok(0), |row| row.read::<i64>("n"))?;
         Ok(left.unsigned_abs())
     }
@@ -180,7 +184,7 @@ impl Store {
     ) -> Result<Vec<(i64, i64)>, StoreError> {
         let text = format!(
             "SELECT m.mailbox_id,
-                    max(min(m.due_at), coalesce(b.last_attempt_at + b.gap_ms, 0)) AS due_at
+                    max(min(m.due_at), coalesce(b.last_attempt_at + ({GAP}), 0)) AS due_at
              FROM messages m
              JOIN mailboxes b ON b.id = m.mailbox_id
              JOIN campaigns c ON c.id = m.campaign_id
@@ -197,15 +201,18 @@ impl Store {
 /// What is held is not asked for before the lease ends: each asking holds up whoever writes.
 const IS_FREE: &str = "(b.lease_expires_at IS NULL OR b.lease_expires_at <= $1)";
 
+/// A mailbox that is read at all is read every hour, and more often when a follow-up is near.
+const WATCHED_WITHIN: i64 = 2 * HOUR;
+
 const CLAIMABLE_LEFT: &str = "
     SELECT count(*) AS n FROM (
         SELECT id FROM messages WHERE state = 'planned' AND plan_day = $1
         UNION ALL SELECT id FROM messages WHERE state = 'sending' AND plan_day = $1) m
-    JOIN message_facts f ON f.id = m.id
+    JOIN message_facts f ON f.id = m.id JOIN mailboxes b ON b.id = f.mailbox_id
     WHERE f.enrolment_state = 'active' AND NOT f.suppressed AND f.campaign_state = 'running'
       AND f.mailbox_state = 'active'
       AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
-           AND (f.position = 1 OR f.inbox_read_at >= $2 - f.fresh_ms)))";
+           AND (f.position = 1 OR (b.inbox_read_at >= $2 - $3 AND b.unread_because IS NULL))))";
 
 const LEASE: &str = "
     UPDATE mailboxes SET lease_owner = $2, lease_epoch = lease_epoch + 1, lease_expires_at = $4

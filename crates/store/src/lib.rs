@@ -30,10 +30,12 @@ mod pausing;
 mod people;
 mod planning;
 mod postgres;
+mod reading;
 mod row;
 mod save_plan;
 mod scribe;
 mod sending;
+mod sent;
 mod settle;
 mod sqlite;
 mod stage;
@@ -62,8 +64,10 @@ pub use self::people::Wish;
 pub use self::planning::{
     Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
+pub use self::reading::{FolderRow, Read, ReadingLease};
 pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
+pub use self::sent::{SettledDoubt, Today};
 pub use self::suppressions::{Scope, Suppression};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,

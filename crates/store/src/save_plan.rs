@@ -246,7 +246,8 @@ const NEW_MESSAGES: &str = "
                       AND m.position = CAST(j.value ->> 2 AS BIGINT))";
 
 /// The day's allowance is what the day is judged by: a pause or a probe takes room away, and makes no
-/// warm day of one that was barely used. WHERE TRUE: without it SQLite takes ON for a join's.
+/// warm day of one that was barely used. Mail by hand may have come to be known since the plan's
+/// snapshot. WHERE TRUE: without it SQLite takes ON for a join's.
 const SAVE_MAILBOX_DAYS: &str = "
     INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, allotted, warm_days)
     SELECT mailbox_id, $2, max(cap, allowance), allowance, ceiling, allotted, warm_days
@@ -259,7 +260,8 @@ const SAVE_MAILBOX_DAYS: &str = "
         cap = max(excluded.cap, mailbox_days.attempted),
         allowance = min(max(mailbox_days.allowance, excluded.allowance),
                         max(excluded.cap, mailbox_days.attempted)),
-        ceiling = excluded.ceiling, allotted = excluded.allotted,
+        ceiling = min(excluded.ceiling, max(0, excluded.allowance - mailbox_days.manual)),
+        allotted = excluded.allotted,
         warm_days = excluded.warm_days";
 
 const SAVE_BUDGET_DAYS: &str = "

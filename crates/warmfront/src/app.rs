@@ -96,7 +96,7 @@ impl App {
     }
 
     async fn on_books(global: &Global, config: Config) -> Result<Self, Failure> {
-        let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Nobody));
+        let fleet = Arc::new(wiring::fleet(&config, wiring::Readers::Imap));
         let fresh = Store::file(&config.store_url)
             .filter(|file| file.metadata().map_or(true, |known| known.len() == 0));
         let store = Store::open(&config.store_url, Durability::Full).await?;

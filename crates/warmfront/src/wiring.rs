@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
 use warmfront_core::calendar;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Fleet, Mailbox};
 use warmfront_engine::{Opens, Ways};
-use warmfront_mail::inbox::NoInbox;
-use warmfront_mail::smtp::{Account, ConnectionLimits, Credentials, Deadlines, Smtp, Tls};
+use warmfront_mail::imap::{self, Imap};
+use warmfront_mail::server::{Credentials, Tls};
+use warmfront_mail::smtp::{self, ConnectionLimits, Smtp};
 
 use crate::config::{self, Config};
 use crate::secret;
@@ -19,13 +21,13 @@ use crate::secret;
 pub(crate) enum Readers {
     /// The demonstration's pretend world has them all read.
     World,
-    /// This version reads none.
-    Nobody,
+    /// Their IMAP servers are asked, where there is one to ask.
+    Imap,
 }
 
 /// The fleet as the engine sees it.
 pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
-    let mailbox = |m| mailbox(m, readers == Readers::World);
+    let mailbox = |m: &config::Mailbox| mailbox(m, readers == Readers::World || m.imap.is_some());
     Fleet {
         mailboxes: config.mailboxes.iter().map(|m| (m.address.clone(), mailbox(m))).collect(),
         timezone: config.timezone.clone(),
@@ -56,46 +58,78 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     }
 }
 
-/// The real ways: SMTP out. Inboxes are not read by this version, so follow-ups of real mailboxes
-/// stay at home.
-pub(crate) fn ways(config: &Config) -> Ways<Smtp, NoInbox> {
-    let mailboxes: Vec<config::Mailbox> = config.mailboxes.clone();
+/// The real ways: SMTP out, IMAP in.
+pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
+    let mailboxes: Arc<[config::Mailbox]> = config.mailboxes.clone().into();
     let hello = hello();
+    let known = Arc::clone(&mailboxes);
     let out: Opens<Result<Smtp, String>> = Arc::new(move |wanted: &Mailbox| {
-        let known = mailboxes.iter().find(|m| m.address == wanted.address);
+        let known = known.iter().find(|m| m.address == wanted.address);
         let known = known.ok_or_else(|| format!("{} is not configured", wanted.address))?;
-        account(known, &hello).map(Smtp::new)
+        submission(known, &hello).map(Smtp::new)
     });
-    let inbox: Opens<Option<NoInbox>> = Arc::new(|_| None);
+    let inbox: Opens<Option<Imap>> = Arc::new(move |wanted: &Mailbox| {
+        let known = mailboxes.iter().find(|m| m.address == wanted.address)?;
+        match inbox(known, known.imap.as_ref()?) {
+            Ok(account) => Some(Imap::new(account)),
+            Err(why) => {
+                warn!(why, "a mailbox cannot be read");
+                None
+            }
+        }
+    });
     Ways { out, inbox }
 }
 
-fn account(mailbox: &config::Mailbox, hello: &str) -> Result<Account, String> {
-    let password = secret::password(mailbox).map_err(|error| error.to_string())?;
+fn submission(mailbox: &config::Mailbox, hello: &str) -> Result<smtp::Account, String> {
     let server = &mailbox.smtp;
-    let roots = server.ca.as_ref().map(|ca| {
-        std::fs::read(&ca.path).map_err(|error| {
-            format!("the certificate file {} cannot be read: {error}", ca.path.display())
-        })
-    });
     let limits = ConnectionLimits::default();
     let messages = mailbox.provider.messages_per_connection.unwrap_or(limits.messages);
-    Ok(Account {
+    Ok(smtp::Account {
         address: mailbox.address.clone(),
         username: mailbox.username.clone(),
-        credentials: password.map(Credentials::Password),
+        credentials: credentials(mailbox)?,
         host: server.host.clone(),
         port: server.port,
-        tls: match server.tls {
-            provider::Tls::Implicit => Tls::Implicit,
-            provider::Tls::StartTls => Tls::Starttls,
-            provider::Tls::None => Tls::None,
-        },
-        roots: roots.transpose()?,
+        tls: tls(server),
+        roots: roots(server)?,
         hello: hello.to_owned(),
         limits: ConnectionLimits { messages: messages.min(limits.messages), ..limits },
-        deadlines: Deadlines::default(),
+        deadlines: smtp::Deadlines::default(),
     })
+}
+
+fn inbox(mailbox: &config::Mailbox, server: &config::Server) -> Result<imap::Account, String> {
+    Ok(imap::Account {
+        username: mailbox.username.clone(),
+        credentials: credentials(mailbox)?,
+        host: server.host.clone(),
+        port: server.port,
+        tls: tls(server),
+        roots: roots(server)?,
+        deadlines: imap::Deadlines::default(),
+    })
+}
+
+fn credentials(mailbox: &config::Mailbox) -> Result<Option<Credentials>, String> {
+    let password = secret::password(mailbox).map_err(|error| error.to_string())?;
+    Ok(password.map(Credentials::Password))
+}
+
+fn roots(server: &config::Server) -> Result<Option<Vec<u8>>, String> {
+    let Some(ca) = &server.ca else { return Ok(None) };
+    let roots = std::fs::read(&ca.path).map_err(|error| {
+        format!("the certificate file {} cannot be read: {error}", ca.path.display())
+    });
+    roots.map(Some)
+}
+
+fn tls(server: &config::Server) -> Tls {
+    match server.tls {
+        provider::Tls::Implicit => Tls::Implicit,
+        provider::Tls::StartTls => Tls::Starttls,
+        provider::Tls::None => Tls::None,
+    }
 }
 
 /// Our own name in EHLO: the machine's, if it looks like one that resolves, else an address

@@ -1,13 +1,13 @@
 //! An inbox of the world, read through the `Inbox` seam.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use warmfront_core::address::Address;
-use warmfront_core::answer::Phase;
 use warmfront_core::inbound::Inbound;
+use warmfront_core::reading::{Arrived, Bookmarks, Reading};
 use warmfront_core::span::Millis;
-use warmfront_mail::inbox::Inbox;
-use warmfront_mail::submit::Trouble;
+use warmfront_mail::inbox::{Inbox, Unreadable};
 
 use crate::chance::{Chance, Purpose};
 use crate::pause::pause;
@@ -28,7 +28,7 @@ impl WorldInbox {
     }
 
     /// What a reading shows. Nothing counts as told before this returns.
-    fn look(&mut self, now: Millis) -> Result<Vec<Inbound>, Trouble> {
+    fn look(&mut self, now: Millis) -> Result<Vec<Inbound>, Unreadable> {
         let mut state = self.world.state();
         let (seed, weather) = (state.seed, state.weather);
         let account = state.mailbox(&self.mailbox);
@@ -42,8 +42,7 @@ impl WorldInbox {
             // Nobody can be blamed for not knowing what could not be read.
             arrived.filter(|(_, post)| !post.told).for_each(|(_, post)| post.readable_at = now);
             state.tally.count(Event::InboxUnreachable);
-            let why = "connection refused".to_owned();
-            return Err(Trouble::Lost { phase: Phase::Connect, why });
+            return Err(Unreadable::Lost("connection refused".to_owned()));
         }
         if repeats {
             self.told.clear();
@@ -61,8 +60,21 @@ impl WorldInbox {
 }
 
 impl Inbox for WorldInbox {
-    async fn read(&mut self, now: Millis) -> Result<Vec<Inbound>, Trouble> {
+    async fn read(&mut self, _bookmarks: &Bookmarks, now: Millis) -> Result<Reading, Unreadable> {
         pause().await;
-        self.look(now)
+        let told = self.look(now)?.into_iter();
+        let arrivals = told.map(|inbound| Arrived { place: None, inbound }).collect();
+        Ok(Reading { arrivals, is_whole: true, ..Reading::default() })
     }
+
+    /// Nobody waits for news of a world whose time somebody moves.
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    async fn news(&mut self, _within: Duration) -> bool {
+        false
+    }
+
+    async fn close(&mut self) {}
 }

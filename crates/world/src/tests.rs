@@ -11,9 +11,10 @@ use std::task::{Context, Poll, Waker};
 
 use warmfront_core::address::Address;
 use warmfront_core::inbound::Inbound;
+use warmfront_core::reading::Bookmarks;
 use warmfront_core::span::{DAY, MINUTE, Millis};
 use warmfront_mail::compose::{Draft, compose};
-use warmfront_mail::inbox::Inbox as _;
+use warmfront_mail::inbox::{Inbox as _, Unreadable};
 use warmfront_mail::submit::{Halt, Letter, Outcome, Progress, Stage, Submit as _, Trouble};
 
 use crate::{WayOut, World, WorldInbox};
@@ -86,8 +87,9 @@ fn send(way_out: &mut WayOut, letter: &Letter, now: Millis) -> Outcome {
     run(way_out.submit(letter, now, &mut Watch::default()))
 }
 
-fn read(inbox: &mut WorldInbox, now: Millis) -> Result<Vec<Inbound>, Trouble> {
-    run(inbox.read(now))
+fn read(inbox: &mut WorldInbox, now: Millis) -> Result<Vec<Inbound>, Unreadable> {
+    let reading = run(inbox.read(&Bookmarks::default(), now))?;
+    Ok(reading.arrivals.into_iter().map(|arrived| arrived.inbound).collect())
 }
 
 /// The code of the answer, or what happened instead.

@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::machine::is_root;
+use crate::instance;
 
 /// A way in: a port with habits of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,22 +71,10 @@ pub(super) fn socket(folder: &Path) -> PathBuf {
     folder.join("mux")
 }
 
-/// Whose the delivered mail is, `user:group`: ours, or where we are root that of nobody in
-/// particular, since Postfix delivers nothing as root.
-pub(super) fn owner() -> String {
-    if is_root() {
-        return "65534:65534".to_owned();
-    }
-    let id = |which: &str| {
-        let said = Command::new("id").arg(which).output().expect("`id` is everywhere").stdout;
-        String::from_utf8(said).expect("a number").trim().to_owned()
-    };
-    format!("{}:{}", id("-u"), id("-g"))
-}
-
 pub(super) fn main(folder: &Path) -> String {
     let folder = folder.display();
-    let owner = owner();
+    // Postfix delivers nothing as root.
+    let owner = instance::owner();
     let (user, group) = owner.split_once(':').expect("both of them");
     format!(
         "compatibility_level = 3.6

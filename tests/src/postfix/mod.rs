@@ -10,11 +10,9 @@ mod passwords;
 mod received;
 
 use std::fs::Permissions;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use passwords::Passwords;
@@ -23,7 +21,8 @@ pub use config::{Door, login};
 pub use received::{Delivered, LogEntry, Received};
 
 use crate::binary::wait_until;
-use crate::machine::{Software, install, is_root, provide, run};
+use crate::instance::{self, as_root, free_ports};
+use crate::machine::{Software, install, provide, run};
 use crate::server::certificate;
 
 /// A running Postfix with its files.
@@ -56,13 +55,8 @@ impl Postfix {
 
     fn start() -> Self {
         provide(&POSTFIX, find, install).unwrap_or_else(|why| panic!("{why}"));
-        // In memory where the machine offers it: it waits for the disk with every message.
-        let memory = PathBuf::from("/dev/shm");
-        let home = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let folder = tempfile::Builder::new().prefix("warmfront-mta-").tempdir_in(home);
-        let folder = folder.expect("a folder");
-        let watchdog = watchdog(folder.path());
-        let folder = folder.keep();
+        // It waits for the disk with every message.
+        let (folder, watchdog) = instance::begin("mta", "postfix -c \"$1/etc\" abort");
         let ports = free_ports(Door::ALL.len());
         let papers = certificate::papers();
         let etc = folder.join("etc");
@@ -82,7 +76,7 @@ impl Postfix {
         let passwords = Passwords::serve(&config::socket(&folder));
         let begin = "set -e; mkdir queue data mail; chown postfix data; chown \"$1\" mail
             exec postfix -c \"$PWD/etc\" start";
-        let owner = config::owner();
+        let owner = instance::owner();
         run(as_root("sh").args(["-c", begin, "begin", &owner]).current_dir(&folder));
         Self { folder, ports, ca_pem: papers.ca, passwords, log_read: 0, _watchdog: watchdog }
     }
@@ -142,51 +136,6 @@ impl Postfix {
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).expect("its log")
     }
-}
-
-/// A shell that waits for its standard input to end; in a group of its own, so that what ends the
-/// tests from the keyboard leaves it to its work.
-fn watchdog(folder: &Path) -> Child {
-    // What is ending may still write while its folder goes.
-    let stop = "cat; postfix -c \"$1/etc\" abort; rm -rf \"$1\" || { sleep 1; rm -rf \"$1\"; }";
-    as_root("sh")
-        .args(["-c", stop, "watchdog"])
-        .arg(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .expect("a watchdog")
-}
-
-/// Held together until all are found, so that they differ.
-fn free_ports(count: usize) -> Vec<u16> {
-    let free: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
-    free.iter().map(|free| free.local_addr().expect("it is bound").port()).collect()
-}
-
-/// Postfix's master must be root, and gives its processes to others itself.
-fn as_root(program: &str) -> Command {
-    if is_root() {
-        return with_path(Command::new(program));
-    }
-    let sudo = Command::new("sudo").args(["-n", "true"]).output();
-    assert!(
-        sudo.is_ok_and(|output| output.status.success()),
-        "Postfix must be started as root, and sudo is not free here; type: sudo -v"
-    );
-    let mut command = Command::new("sudo");
-    command.args(["-n", program]);
-    with_path(command)
-}
-
-/// Where Debian keeps Postfix's programs; not everybody's path has it.
-fn with_path(mut command: Command) -> Command {
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
-    command
 }
 
 /// Postfix, and the part of SASL that checks passwords.

@@ -164,7 +164,8 @@ impl Play {
     pub async fn bury(&self) {
         if let Some(database) = &self.database {
             // There a lock proves nothing, so only somebody past the store knows that all are gone.
-            let free = "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL";
+            let free = "UPDATE mailboxes SET lease_owner = NULL, lease_expires_at = NULL, \
+                        reader = NULL, reader_until = NULL";
             Cluster::shared().run_sql(database, &[free.to_owned()]);
         }
         let lock = self.store.lock_for_daemon("the undertaker").expect("books in memory");

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use warmfront_core::address::Address;
-use warmfront_core::inbound::Inbound;
+use warmfront_core::reading::{Bookmarks, Reading};
 use warmfront_core::span::Millis;
-use warmfront_mail::inbox::Inbox;
+use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_mail::submit::{Halt, Letter, Outcome, Progress, Stage, Submit, Trouble};
 use warmfront_world::{WayOut, WorldInbox};
 
@@ -180,15 +181,29 @@ impl WatchedInbox {
 }
 
 impl Inbox for WatchedInbox {
-    async fn read(&mut self, now: Millis) -> Result<Vec<Inbound>, Trouble> {
-        let arrivals = self.inbox.read(now).await?;
+    async fn read(&mut self, bookmarks: &Bookmarks, now: Millis) -> Result<Reading, Unreadable> {
+        let reading = self.inbox.read(bookmarks, now).await?;
         let mut record = self.log.open();
         record.readings.push((self.mailbox.clone(), now));
-        record.told.extend(arrivals.iter().map(|arrival| Told {
+        let arrivals = reading.arrivals.iter().map(|arrived| &arrived.inbound);
+        record.told.extend(arrivals.map(|arrival| Told {
             about: arrival.names.first().cloned(),
             kind: arrival.kind,
             at: now,
         }));
-        Ok(arrivals)
+        drop(record);
+        Ok(reading)
+    }
+
+    fn is_open(&self) -> bool {
+        self.inbox.is_open()
+    }
+
+    async fn news(&mut self, within: Duration) -> bool {
+        self.inbox.news(within).await
+    }
+
+    async fn close(&mut self) {
+        self.inbox.close().await;
     }
 }

@@ -4,7 +4,9 @@
 //! no doubt, since the same status stands for different things at different servers; then the
 //! status (RFC 3463); then what the same words would mean in a session.
 
-use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
+use super::phrases::{
+    ANY_OF_THEIRS, LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM,
+};
 use super::{Action, Blame, Failure, Kind};
 use crate::answer::{self, Answer, Enhanced, Mark, Phase, Scope};
 use crate::text;
@@ -71,17 +73,38 @@ fn cause(failure: &Failure) -> Cause {
     let cause = status
         .and_then(of_the_sender)
         .or_else(|| by_words(&words))
-        .or_else(|| of_the_host(&words))
+        .or_else(|| of_the_host(&words, status))
         .or_else(|| status.and_then(by_status))
-        .unwrap_or_else(|| in_a_session(failure, status));
-    // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
-    let is_passing = status.is_some_and(|status| status.class == 4);
-    if is_passing && cause == Cause::Address { Cause::Moment } else { cause }
+        .unwrap_or_else(|| in_a_session(failure, &words, status));
+    match cause {
+        // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
+        Cause::Address if status.is_some_and(|status| status.class == 4) => Cause::Moment,
+        // Before RCPT nothing was said of the recipient.
+        Cause::Address if phase(&words) == Phase::Mail => Cause::Block,
+        cause => cause,
+    }
 }
 
-/// Codes for a host or a domain that takes no mail at all (RFC 7504, section 3).
-fn of_the_host(words: &str) -> Option<Cause> {
-    matches!(code_in(words), Some(521 | 556)).then_some(Cause::Address)
+/// Codes for a host or a domain that takes no mail at all (RFC 7504, section 3), unless it is for
+/// our sake.
+fn of_the_host(words: &str, status: Option<Enhanced>) -> Option<Cause> {
+    let is_policy = status.is_some_and(|status| status.subject == 7);
+    (!is_policy && matches!(code_in(words), Some(521 | 556))).then_some(Cause::Address)
+}
+
+/// What the last server answered, as Exim ("after MAIL FROM") and Postfix ("in reply to MAIL FROM
+/// command") tell.
+fn phase(words: &str) -> Phase {
+    let after = |command: &str| {
+        ["after ", "reply to "].iter().any(|word| words.contains(&format!("{word}{command}")))
+    };
+    if after("mail from") {
+        Phase::Mail
+    } else if after("end of data") {
+        Phase::Eod
+    } else {
+        Phase::Ndr
+    }
 }
 
 /// A sender's address or domain that is not believed (RFC 3463, section 3.2), which the words may
@@ -93,7 +116,8 @@ fn of_the_sender(status: Enhanced) -> Option<Cause> {
 /// The first phrase found decides: what is said of us stands before what is said of the address,
 /// because a refused sender is often told that there is no such user.
 fn by_words(words: &str) -> Option<Cause> {
-    let tables: [(&[&str], Cause); 7] = [
+    let tables: [(&[&str], Cause); 8] = [
+        (&ANY_OF_THEIRS, Cause::Address),
         (&LIMIT, Cause::Limit),
         (&NOT_NOW, Cause::Moment),
         (&SPAM, Cause::Block),
@@ -125,10 +149,11 @@ fn by_status(status: Enhanced) -> Option<Cause> {
 }
 
 /// What the rules for answers say of the last server's words.
-fn in_a_session(failure: &Failure, status: Option<Enhanced>) -> Cause {
+fn in_a_session(failure: &Failure, words: &str, status: Option<Enhanced>) -> Cause {
     let is_final = status.is_none_or(|status| status.class == 5);
     let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
-    let answer = Answer { enhanced: status, ..Answer::new(Phase::Ndr, code, &failure.diagnostic) };
+    let answer =
+        Answer { enhanced: status, ..Answer::new(phase(words), code, &failure.diagnostic) };
     let verdict = answer::classify(&answer, None);
     match verdict.action {
         answer::Action::SuppressRecipient | answer::Action::SuppressRecipientDomain => {
@@ -214,6 +239,14 @@ mod tests {
         check("5.0.0", "smtp; 550 5.1.1 gone", Address);
         check("5.0.0", "550 it did not work", Moment);
         check("", "said: 550 sorry, no mailbox here by that name. (#5.1.1)", Address);
+        check("5.1.0", "error after MAIL FROM:<a@b.example>: 553 no such domain", Block);
+        check("", "error after MAIL FROM:<a@b.example>: 550 user unknown", Block);
+        check("5.4.4", "Name service error: Malformed or unexpected name server reply", Moment);
+        check("", "The account or domain may not exist, they may be blacklisted", Address);
+        check("", "rejected by the recipient domain: 500 does not support TLS (state 6).", Moment);
+        check("5.2.0", "after end of data: 550 5.2.0 From: Domain is invalid.", Block);
+        check("5.7.1", "smtp; 521-5.7.1 client 192.0.2.3 refused", Block);
+        check("5.3.2", "smtp; 521 5.3.2 takes no mail", Address);
         check("", "it is said to be snowing", Moment);
     }
 

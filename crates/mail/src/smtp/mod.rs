@@ -7,19 +7,19 @@
 mod session;
 mod starttls;
 mod stream;
-mod tls;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use secrecy::SecretString;
 use warmfront_core::address::Address;
 use warmfront_core::answer::Phase;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
 
+pub use crate::server::{Credentials, Tls};
+use crate::server::{is_loopback, not_loopback};
 use crate::submit::{Letter, Outcome, Progress, Submit, Trouble};
+use crate::tls;
 use session::Session;
 
 /// A mailbox's way to its submission server.
@@ -45,24 +45,6 @@ pub struct Account {
     pub limits: ConnectionLimits,
     /// How long each step may take.
     pub deadlines: Deadlines,
-}
-
-/// What a mailbox proves itself with.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// A password, for AUTH PLAIN or LOGIN.
-    Password(SecretString),
-}
-
-/// Where TLS begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// After STARTTLS, which must be offered (port 587).
-    Starttls,
-    /// With the first byte (port 465; RFC 8314, section 3.3).
-    Implicit,
-    /// Never. For servers on this machine only.
-    None,
 }
 
 /// When a connection is given up though it works: servers count what one connection brings, and
@@ -251,7 +233,7 @@ impl Account {
     /// What can be seen to be wrong before anything is sent.
     fn check(&self) -> Result<(), Trouble> {
         if self.tls == Tls::None && !is_loopback(&self.host) {
-            return Err(self.not_loopback());
+            return Err(not_loopback(&self.host));
         }
         if self.hello.is_empty() || !self.hello.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Trouble::Unsafe(format!(
@@ -262,14 +244,6 @@ impl Account {
         }
         Ok(())
     }
-
-    fn not_loopback(&self) -> Trouble {
-        Trouble::Unsafe(format!(
-            "{} is not on this machine, and `tls = \"none\"` would send mail and password in plain \
-             text; use `tls = \"starttls\"` or `tls = \"implicit\"`",
-            self.host
-        ))
-    }
 }
 
 fn ended_before_mail(outcome: &Outcome) -> bool {
@@ -278,11 +252,6 @@ fn ended_before_mail(outcome: &Outcome) -> bool {
         Outcome::NotSent(Trouble::Lost { phase, .. }) => *phase == Phase::Mail,
         Outcome::NotSent(_) | Outcome::InDoubt { .. } => false,
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// "Service closing transmission channel": in any phase, the connection is over (RFC 5321, 3.8).

@@ -5,8 +5,6 @@
 //! then belongs to one command beyond doubt. Whether to use a session again is not decided here.
 
 use std::error::Error;
-use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +15,11 @@ use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use rustls::ClientConfig;
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
 use warmfront_core::answer::{Answer, Phase};
 
-use super::stream::{END_OF_DATA, Glance, Io, Wire, stuffed};
-use super::{Account, Credentials, Deadlines, Tls, starttls, tls};
+use super::stream::{END_OF_DATA, Glance, Wire, stuffed};
+use super::{Account, Credentials, Deadlines, Tls, starttls};
+use crate::server::{self, in_time, silence};
 use crate::submit::{Letter, Outcome, Progress, Stage, Trouble};
 
 /// A connection that has said EHLO.
@@ -261,42 +259,10 @@ impl Offers {
     }
 }
 
-/// Runs one step within its deadline.
-pub(super) async fn in_time<T>(
-    phase: Phase,
-    deadline: Duration,
-    step: impl Future<Output = Result<T, Trouble>>,
-) -> Result<T, Trouble> {
-    tokio::time::timeout(deadline, step).await.unwrap_or_else(|_| Err(silence(phase, deadline)))
-}
-
-/// Opens the connection, with TLS around it where that comes first.
 async fn dial(account: &Account, config: &Arc<ClientConfig>) -> Result<Wire, Trouble> {
-    let deadline = account.deadlines.connect;
-    let connecting = async {
-        let lost =
-            |error: std::io::Error| Trouble::Lost { phase: Phase::Connect, why: error.to_string() };
-        let tcp = TcpStream::connect((account.host.as_str(), account.port)).await.map_err(lost)?;
-        // The dot is a small write behind a larger one: Nagle's algorithm would hold it back until
-        // the server's delayed acknowledgement, 40 ms for each message.
-        tcp.set_nodelay(true).map_err(lost)?;
-        let peer = tcp.peer_addr().map_err(lost)?;
-        Ok((tcp, peer))
-    };
-    let (tcp, peer) = in_time(Phase::Connect, deadline, connecting).await?;
-    let io: Box<dyn Io> = match account.tls {
-        Tls::None if !loopback(peer) => return Err(account.not_loopback()),
-        Tls::None | Tls::Starttls => Box::new(tcp),
-        Tls::Implicit => {
-            let shaking = tls::handshake(config, &account.host, Box::new(tcp));
-            in_time(Phase::StartTls, deadline, shaking).await?
-        }
-    };
+    let Account { host, port, tls, deadlines, .. } = account;
+    let (io, peer) = server::dial(host, *port, *tls, config, deadlines.connect).await?;
     Ok(Wire::new(io, peer))
-}
-
-fn loopback(peer: SocketAddr) -> bool {
-    peer.ip().to_canonical().is_loopback()
 }
 
 async fn reach<P: Progress>(progress: &mut P, stage: Stage) -> Result<(), Trouble> {
@@ -335,10 +301,6 @@ fn trouble(phase: Phase, error: &lettre::transport::smtp::Error) -> Trouble {
         Some(code) => Trouble::Refused(Answer::new(phase, code.into(), &source)),
         None => Trouble::Lost { phase, why: error.to_string().chars().take(WHY_MAX).collect() },
     }
-}
-
-fn silence(phase: Phase, deadline: Duration) -> Trouble {
-    Trouble::Lost { phase, why: format!("no answer within {deadline:?}") }
 }
 
 /// The same trouble with secrets blotted out: some servers quote the line they refuse.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use warmfront_core::answer::Phase;
 
-use super::session::{Session, in_time};
-use super::{Account, tls};
+use super::Account;
+use super::session::Session;
+use crate::server::in_time;
 use crate::submit::Trouble;
+use crate::tls;
 
 /// Upgrades a session that has said EHLO in plain text, and says EHLO again: what was offered
 /// before is forgotten (RFC 3207, section 4.2).

@@ -16,10 +16,7 @@ use std::task::{Context, Poll, ready};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 
-/// What a connection runs over: TCP, or TLS over it.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+use crate::server::Io;
 
 /// A handle on the connection. The lock is held within a poll only, never across a wait.
 #[derive(Clone)]

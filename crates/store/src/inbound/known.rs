@@ -100,7 +100,7 @@ pub(super) async fn wrote_lately(
 }
 
 /// Texts as one bound value: rows of one column, which both databases read alike.
-pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
+pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
     json_array(&texts.map(|text| [text]).collect::<Vec<_>>())
 }
 

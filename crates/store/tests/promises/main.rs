@@ -25,9 +25,11 @@ mod plans;
 #[path = "../../../../tests/src/postgres.rs"]
 #[expect(unreachable_pub, reason = "the package of tests publishes it")]
 mod postgres;
+mod readings;
 mod reasons;
 mod rows;
 mod scene;
+mod sent_copies;
 mod server;
 mod sharing;
 mod stops;

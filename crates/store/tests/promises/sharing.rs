@@ -165,17 +165,20 @@ async fn daemons_that_claim_and_settle_what_they_share_never_wait_in_a_circle() 
         async move {
             assert!(store.claim(claim.clone()).await.unwrap());
             assert!(store.mark_dot(claim.message, claim.epoch, NOW).await.unwrap());
+            // One bounce each: three would be a dead list, whose campaign ends.
+            let bounces = n == 2 || n == CROWD / 2 + 2;
             let fate: Fate = match n % 3 {
                 0 => accepted(),
                 1 => not_sent(NOW),
-                _ => rejected("hard_bounce"),
+                _ if bounces => rejected("hard_bounce"),
+                _ => rejected("recipient"),
             };
             let settlement = Settlement {
                 message: claim.message,
                 epoch: claim.epoch,
                 now: NOW,
                 fate,
-                blow: (n % 3 == 2).then_some(warmfront_core::health::Blow::HardBounce),
+                blow: bounces.then_some(warmfront_core::health::Blow::HardBounce),
                 smtp_code: None,
                 enhanced_status: None,
             };

@@ -231,7 +231,17 @@ async fn start(app: &App, slug: &str) -> Done {
         )));
     }
     if !loaded.waits.is_empty() && !app.json {
-        print::note("this version reads no inbox: follow-ups wait until one does");
+        let mut unread = app.fleet.matching(&loaded.mailboxes, loaded.opt_in);
+        if let Some(first) = unread.find(|mailbox| !mailbox.inbox_is_read) {
+            let others = match unread.filter(|mailbox| !mailbox.inbox_is_read).count() as u64 {
+                0 => String::new(),
+                others => format!(" and {}", print::counted(others, "other mailbox")),
+            };
+            let first = &first.address;
+            print::note(format!(
+                "nobody reads the inbox of {first}{others}: without `imap` their follow-ups wait"
+            ));
+        }
     }
     app.store.start_campaign(id, app.now()).await?;
     told(app, &row.slug, "running")

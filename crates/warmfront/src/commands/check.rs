@@ -43,7 +43,7 @@ pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&s
     };
     let limits = config.as_ref().map_or_else(Limits::default, |config| config.limits);
     let terms = Terms { sender: &sender, person_gap: limits.person_gap, encoding };
-    let fleet = config.as_ref().map(|config| wiring::fleet(config, wiring::Readers::Nobody));
+    let fleet = config.as_ref().map(|config| wiring::fleet(config, wiring::Readers::Imap));
     // Of a broken configuration nobody knows which mailboxes it has.
     let known = fleet.as_ref().filter(|_| !broken);
     for dir in &dirs {

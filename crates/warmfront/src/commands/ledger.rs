@@ -1,7 +1,7 @@
 //! `ledger`: one line for each message.
 
 use serde_json::json;
-use warmfront_core::reason;
+use warmfront_core::reason::{self, Hold};
 use warmfront_store::LedgerLine;
 
 use crate::app::App;
@@ -48,7 +48,9 @@ async fn why(app: &App, line: &LedgerLine) -> Result<Option<String>, crate::exit
         return Ok(line.why.clone());
     }
     let facts = app.store.facts(line.id, &app.today().to_string()).await?;
-    Ok(facts.and_then(|facts| reason::binding(&facts, app.now())).map(|hold| hold.to_string()))
+    let hold = facts.and_then(|facts| reason::binding(&facts, app.now()));
+    // What is due and held by nobody is taken up within seconds, if a daemon runs at all.
+    Ok(hold.filter(|hold| *hold != Hold::Unleased).map(|hold| hold.to_string()))
 }
 
 fn as_json(line: &LedgerLine, why: Option<&str>) -> serde_json::Value {

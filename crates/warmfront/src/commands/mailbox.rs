@@ -60,7 +60,17 @@ async fn list(app: &App) -> Done {
         day.map(|&(_, allowance, _, attempted, accepted)| (allowance, attempted, accepted))
     };
     if app.json {
+        let folders = app.store.folders().await?;
         for row in &rows {
+            let reads = folders.iter().filter(|folder| folder.mailbox == row.id);
+            let reads: Vec<_> = reads
+                .map(|folder| {
+                    json!({
+                        "folder": folder.name, "role": folder.role,
+                        "read_at": print::rfc3339(folder.read_at), "passed": folder.passed,
+                    })
+                })
+                .collect();
             let (allowance, attempted, accepted) = figures(row).unzip3();
             let config = app.config.mailboxes.iter().find(|m| m.address.as_str() == row.address);
             let imap = config.and_then(|m| m.imap.as_ref()).map(|server| &server.host);
@@ -71,6 +81,9 @@ async fn list(app: &App) -> Done {
                 "paused_until": row.paused_until.map(print::rfc3339),
                 "why": row.paused_because,
                 "imap": imap,
+                "reads": reads,
+                "inbox_read_at": row.inbox_read_at.map(print::rfc3339),
+                "inbox_trouble": row.unread_because,
                 "override": config.is_some_and(|m| m.over_limits),
             }));
         }

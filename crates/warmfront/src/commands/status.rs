@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use warmfront_core::span::{Millis, SECOND};
-use warmfront_store::Worker;
+use warmfront_store::{FRESH_MS, MailboxRow, Worker};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -24,7 +24,6 @@ pub(crate) async fn status(global: &Global) -> Done {
     let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
     let allowance: u32 =
         days.iter().filter(|day| is_active(day.0)).map(|(_, allowance, ..)| allowance).sum();
-    let paused: Vec<_> = mailboxes.iter().filter(|m| m.state == "paused").collect();
     if app.json {
         let by_state: serde_json::Map<_, _> =
             by_state.into_iter().map(|(state, n)| (state, json!(n))).collect();
@@ -44,6 +43,8 @@ pub(crate) async fn status(global: &Global) -> Done {
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
                 "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
+                "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
+                "inbox_trouble": m.unread_because,
                 "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
                     .map(|(_, why, _)| why),
             })).collect::<Vec<_>>(),
@@ -65,17 +66,32 @@ pub(crate) async fn status(global: &Global) -> Done {
         let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
         print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
     }
-    let active = mailboxes.iter().filter(|m| m.state == "active").count();
-    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
-    for mailbox in paused {
-        let because = mailbox.paused_because.as_deref().unwrap_or_default();
-        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
-    }
+    say_who_rests(&mailboxes);
     for (address, why, count) in &unreached {
         let waiting = print::counted(*count, "message");
         print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
     }
+    say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+fn say_who_rests(mailboxes: &[MailboxRow]) {
+    let active = mailboxes.iter().filter(|m| m.state == "active").count();
+    print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
+    for mailbox in mailboxes.iter().filter(|m| m.state == "paused") {
+        let because = mailbox.paused_because.as_deref().unwrap_or_default();
+        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
+    }
+}
+
+/// Without a fresh reading no follow-up leaves.
+fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
+    for mailbox in mailboxes {
+        let Some(why) = &mailbox.unread_because else { continue };
+        let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
+        let so = if is_fresh { "" } else { ", so its follow-ups wait" };
+        print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
+    }
 }
 
 /// How the books begin to say that a message could not leave.

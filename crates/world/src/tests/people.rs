@@ -60,7 +60,7 @@ fn a_reading_that_was_dropped_told_nothing() {
     world.set_fate(&bob(), Fate::Replies { letter: 1, after: HOUR });
     send(&mut world.way_out(&ann()), &letter(&ann(), &bob(), 1), T0);
     let mut inbox = world.inbox(&ann());
-    assert_eq!(run_for(1, inbox.read(T0 + HOUR)), None);
+    assert_eq!(run_for(1, inbox.read(&Bookmarks::default(), T0 + HOUR)), None);
     assert_eq!(read(&mut inbox, T0 + HOUR).unwrap().len(), 1);
 }
 

@@ -10,14 +10,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 use warmfront_core::answer::Phase;
 
-use super::stream::Io;
+use crate::server::Io;
 use crate::submit::Trouble;
 
 /// The client's settings: trust in these CA certificates (PEM), or in the web's roots.
 ///
 /// Named ones replace the web's: who runs a CA of his own for a server wants no other to vouch
 /// for it.
-pub(super) fn config(roots: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn config(roots: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> {
     let mut store = RootCertStore::empty();
     match roots {
         None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -41,7 +41,7 @@ pub(super) fn config(roots: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> 
 }
 
 /// Shakes hands over `io` and verifies that it is `host` at the other end.
-pub(super) async fn handshake(
+pub(crate) async fn handshake(
     config: &Arc<ClientConfig>,
     host: &str,
     io: Box<dyn Io>,

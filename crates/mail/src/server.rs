@@ -1,0 +1,98 @@
+//! How any mail server is reached: the connection, TLS around it, and what one logs in with.
+//!
+//! Does not know what is spoken over it.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use secrecy::SecretString;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use warmfront_core::answer::Phase;
+
+use crate::submit::Trouble;
+use crate::tls;
+
+/// Where TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// After STARTTLS, which must be offered (ports 587 and 143).
+    Starttls,
+    /// With the first byte (ports 465 and 993; RFC 8314, section 3).
+    Implicit,
+    /// Never. For servers on this machine only.
+    None,
+}
+
+/// What a mailbox proves itself with.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A password, for AUTH PLAIN or LOGIN.
+    Password(SecretString),
+}
+
+/// What a connection runs over: TCP, or TLS over it.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// Opens a connection, with TLS around it where that comes first.
+pub(crate) async fn dial(
+    host: &str,
+    port: u16,
+    tls: Tls,
+    config: &Arc<ClientConfig>,
+    deadline: Duration,
+) -> Result<(Box<dyn Io>, SocketAddr), Trouble> {
+    let connecting = async {
+        let lost =
+            |error: std::io::Error| Trouble::Lost { phase: Phase::Connect, why: error.to_string() };
+        let tcp = TcpStream::connect((host, port)).await.map_err(lost)?;
+        // A message's dot is a small write behind a larger one: Nagle's algorithm would hold it back
+        // until the server's delayed acknowledgement, 40 ms for each message.
+        tcp.set_nodelay(true).map_err(lost)?;
+        let peer = tcp.peer_addr().map_err(lost)?;
+        Ok((tcp, peer))
+    };
+    let (tcp, peer) = in_time(Phase::Connect, deadline, connecting).await?;
+    let io: Box<dyn Io> = match tls {
+        Tls::None if !peer.ip().to_canonical().is_loopback() => return Err(not_loopback(host)),
+        Tls::None | Tls::Starttls => Box::new(tcp),
+        Tls::Implicit => {
+            let shaking = tls::handshake(config, host, Box::new(tcp));
+            in_time(Phase::StartTls, deadline, shaking).await?
+        }
+    };
+    Ok((io, peer))
+}
+
+/// Runs one step within its deadline.
+pub(crate) async fn in_time<T>(
+    phase: Phase,
+    deadline: Duration,
+    step: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::time::timeout(deadline, step).await.unwrap_or_else(|_| Err(silence(phase, deadline)))
+}
+
+/// What a server is to blame for that says nothing.
+pub(crate) fn silence(phase: Phase, deadline: Duration) -> Trouble {
+    Trouble::Lost { phase, why: format!("no answer within {deadline:?}") }
+}
+
+/// Whether a host is this very machine, by its name.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// What is said of plain text that would leave this machine.
+pub(crate) fn not_loopback(host: &str) -> Trouble {
+    Trouble::Unsafe(format!(
+        "{host} is not on this machine, and `tls = \"none\"` would send mail and password in plain \
+         text; use `tls = \"starttls\"` or `tls = \"implicit\"`"
+    ))
+}

@@ -1,0 +1,177 @@
+//! What the Sent folder says: mail by hand counts, a copy settles a doubt, and only a folder in which
+//! nothing is missing proves that something was not sent.
+
+use warmfront_core::address::Address;
+use warmfront_core::reading::{Reading, Role, SentCopy};
+
+use crate::books::{DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
+use crate::readings::{mark, place};
+use crate::scene::{PEOPLE, Scene, accepted, in_doubt};
+
+pub(crate) fn copy(uid: u32, ids: &[&str], to: &str) -> SentCopy {
+    SentCopy {
+        place: place("Sent", 7, uid),
+        key: format!("key-{uid}"),
+        ids: ids.iter().map(|&id| id.to_owned()).collect(),
+        sent_at: NOW + MINUTE,
+        to: vec![Address::parse(to).unwrap()],
+    }
+}
+
+pub(crate) fn sent(copies: Vec<SentCopy>) -> Reading {
+    let last = copies.iter().map(|copy| copy.place.uid).max().unwrap_or_default();
+    let marks = vec![mark("Sent", Role::Sent, 7, last)];
+    Reading { sent: copies, marks, is_whole: true, ..Reading::default() }
+}
+
+impl Scene {
+    async fn today(&self) -> String {
+        let day = "SELECT manual, ceiling, allowance FROM mailbox_days
+                   WHERE mailbox_id = 1 AND day = ";
+        self.books.row(&format!("{day}'{TODAY}'")).await
+    }
+
+    /// Ann's three messages, the one in the middle in doubt.
+    async fn begin_in_doubt(books: crate::books::Books) -> Self {
+        let scene = Self::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        scene.send(2, NOW + 10 * MINUTE, in_doubt(), None).await;
+        scene.send(4, NOW + 20 * MINUTE, accepted(), None).await;
+        scene
+    }
+
+    /// Reads the Sent folder, and settles what it speaks of.
+    async fn look_into_sent(&self, copies: Vec<SentCopy>, now: i64) -> String {
+        self.read(sent(copies), now).await;
+        let store = &self.books.store;
+        for doubt in store.doubts_with_evidence().await.unwrap() {
+            store.settle_doubt(&doubt, Some((2, now + 3 * DAY)), now).await.unwrap();
+        }
+        self.books.add_up().await;
+        self.state(2).await
+    }
+}
+
+#[tokio::test]
+async fn mail_by_hand_counts_on_its_day_once_and_lowers_what_is_left() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let copies = vec![
+            copy(1, &["<0@one.test>"], PEOPLE[0]),
+            copy(2, &["<hand@one.test>"], "friend@away.test"),
+            copy(3, &["<inside@one.test>"], "bea@one.test"),
+            SentCopy { sent_at: NOW - DAY, ..copy(4, &["<old@one.test>"], "friend@away.test") },
+        ];
+        scene.read(sent(copies.clone()), NOW + HOUR).await;
+        assert_eq!(scene.today().await, "1 39 40");
+        scene.read(sent(copies), NOW + 2 * HOUR).await;
+        assert_eq!(scene.today().await, "1 39 40", "seen again");
+        // A plan that was made before it was seen knows nothing of it.
+        scene.plan_again().await;
+        assert_eq!(scene.today().await, "1 39 40");
+        let use_of_day = scene.books.store.day_use(TODAY).await.unwrap().mailboxes;
+        assert_eq!(use_of_day[0], (scene.mailboxes[0], 1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn mail_by_hand_counts_before_there_is_a_plan() {
+    for_each_database(async |books| {
+        books.fleet(&["ann@one.test"]).await;
+        let mailboxes = books.mailboxes().await;
+        let scene = Scene { books, campaign: 0, mailboxes, leases: vec![], messages: vec![] };
+        let copies = (1..=3).map(|uid| copy(uid, &[&format!("<{uid}@x>")], "friend@away.test"));
+        scene.read(sent(copies.collect()), NOW).await;
+        assert_eq!(scene.today().await, "3 0 0");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_settles_a_doubt_by_its_id_or_by_whom_it_went_to() {
+    let by_id = copy(2, &["<2@one.test>"], "somebody@else.test");
+    let original = copy(2, &["<theirs@srv.test>", "<2@one.test>"], "somebody@else.test");
+    let by_recipient =
+        SentCopy { sent_at: NOW + 11 * MINUTE, ..copy(2, &["<rewritten@srv.test>"], PEOPLE[2]) };
+    for copy in [by_id, original, by_recipient] {
+        for_each_database(async |books| {
+            let scene = Scene::begin_in_doubt(books).await;
+            assert_eq!(scene.look_into_sent(vec![copy.clone()], NOW + HOUR).await, "accepted");
+            let enrolment = "SELECT e.state, e.next_step FROM enrolments e
+                             JOIN messages m ON m.enrolment_id = e.id WHERE m.id = 3";
+            assert_eq!(scene.books.row(enrolment).await, "active 2");
+            assert_eq!(
+                scene.books.number("SELECT CAST(sum(manual) AS BIGINT) FROM mailbox_days").await,
+                0
+            );
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_another_day_or_to_another_settles_nothing() {
+    let late = SentCopy { sent_at: NOW + 5 * HOUR, ..copy(2, &["<x@srv.test>"], PEOPLE[2]) };
+    let other = SentCopy { sent_at: NOW + 11 * MINUTE, ..copy(2, &["<x@srv.test>"], PEOPLE[3]) };
+    for copy in [late, other] {
+        for_each_database(async |books| {
+            let scene = Scene::begin_in_doubt(books).await;
+            assert_eq!(scene.look_into_sent(vec![copy.clone()], NOW + 6 * HOUR).await, "in_doubt");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn absence_is_proven_by_a_folder_in_which_nothing_is_missing() {
+    let before = || copy(1, &["<0@one.test>"], PEOPLE[0]);
+    let behind = |uid| copy(uid, &["<4@one.test>"], PEOPLE[4]);
+    let by_hand = || copy(2, &["<hand@one.test>"], "friend@away.test");
+    let soon = NOW + 11 * MINUTE;
+    let late = NOW + 2 * HOUR;
+    let cases = [
+        ("all is there", vec![before(), behind(2)], late, "planned"),
+        ("and mail by hand", vec![before(), by_hand(), behind(3)], late, "planned"),
+        ("it may come yet", vec![before(), behind(2)], soon, "in_doubt"),
+        ("one was deleted", vec![before(), behind(3)], late, "in_doubt"),
+        ("nothing came behind it", vec![before(), by_hand()], late, "in_doubt"),
+        ("nothing went before it", vec![behind(2)], late, "in_doubt"),
+        (
+            "ids are given anew there",
+            vec![before(), copy(2, &["<final@srv.test>"], PEOPLE[4])],
+            late,
+            "in_doubt",
+        ),
+    ];
+    for (what, copies, now, want) in cases {
+        for_each_database(async |books| {
+            let scene = Scene::begin_in_doubt(books).await;
+            assert_eq!(scene.look_into_sent(copies.clone(), now).await, want, "{what}");
+            if want == "planned" {
+                let row =
+                    "SELECT attempts, coalesce(plan_day, 'no day') FROM messages WHERE id = 3";
+                assert_eq!(scene.books.row(row).await, "1 no day", "the attempt stays counted");
+                let kinds = "SELECT kind FROM evidence";
+                assert_eq!(scene.books.rows(kinds).await, ["absence"]);
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_reading_proves_no_absence() {
+    for_each_database(async |books| {
+        let scene = Scene::begin_in_doubt(books).await;
+        let copies =
+            vec![copy(1, &["<0@one.test>"], PEOPLE[0]), copy(2, &["<4@one.test>"], PEOPLE[4])];
+        let part = Reading { has_more: true, ..sent(copies.clone()) };
+        scene.read(part, NOW + 2 * HOUR).await;
+        let broken = Reading { trouble: Some("lost".to_owned()), ..sent(copies) };
+        scene.read(broken, NOW + 3 * HOUR).await;
+        assert_eq!(scene.books.number("SELECT count(*) FROM evidence").await, 0);
+    })
+    .await;
+}

@@ -1,0 +1,79 @@
+//! How Dovecot is set up. A setting that is not named here is as Dovecot has it by default.
+
+use std::path::Path;
+
+use crate::instance;
+
+/// `Unerwünscht`, as IMAP and Maildir write it (RFC 3501, section 5.1.3).
+pub(super) const JUNK_IN_UTF7: &str = "Unerw&APw-nscht";
+
+/// `Envoyés`.
+pub(super) const SENT_IN_UTF7: &str = "Envoy&AOk-s";
+
+/// Each refused log-in would slow down all that follow from the same address, and here all come from
+/// one: so there is no penalty.
+pub(super) fn text(folder: &Path, ports: &[u16]) -> String {
+    let folder = folder.display();
+    let owner = instance::owner();
+    let (user, group) = owner.split_once(':').expect("both of them");
+    let [plain, implicit] = ports else { panic!("two doors") };
+    format!(
+        "base_dir = {folder}/run
+state_dir = {folder}/state
+instance_name = warmfront-{plain}
+log_path = {folder}/log
+listen = 127.0.0.1
+protocols = imap
+ssl = yes
+ssl_cert = <{folder}/certificate.pem
+ssl_key = <{folder}/key.pem
+disable_plaintext_auth = yes
+auth_mechanisms = plain login
+auth_failure_delay = 0
+first_valid_uid = 1
+mail_uid = {user}
+mail_gid = {group}
+mail_location = maildir:~/Maildir
+mail_max_userip_connections = 50
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {folder}/passwords/%u
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={folder}/mail/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = .
+  mailbox Envoy\u{e9}s {{
+    auto = subscribe
+    special_use = \\Sent
+  }}
+  mailbox Unerw\u{fc}nscht {{
+    auto = subscribe
+    special_use = \\Junk
+  }}
+}}
+service imap-login {{
+  process_min_avail = 1
+  service_count = 0
+  inet_listener imap {{
+    port = {plain}
+  }}
+  inet_listener imaps {{
+    port = {implicit}
+    ssl = yes
+  }}
+}}
+service stats {{
+  process_limit = 1
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"
+    )
+}

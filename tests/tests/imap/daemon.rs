@@ -1,0 +1,49 @@
+//! The real program in front of a real Dovecot.
+
+use warmfront_mail::server::Tls;
+use warmfront_tests::binary::{Fleet, Scene};
+use warmfront_tests::dovecot::Folder;
+
+use crate::reader::dovecot;
+
+#[test]
+fn who_cannot_be_read_still_sends_and_says_so_until_it_can() {
+    let dovecot = dovecot();
+    let user = "ann@sender1.example";
+    dovecot.admit(user, "another one");
+    let scene = Scene::with(&Fleet::of(1));
+    let config = std::fs::read_to_string(scene.installation.file("warmfront.toml")).expect("it");
+    let imap = format!(
+        "imap = {{ host = \"127.0.0.1\", port = {}, tls = \"starttls\", ca = \"imap.pem\" }}\n",
+        dovecot.port(Tls::Starttls)
+    );
+    scene.installation.write("warmfront.toml", config.replace("override", &(imap + "override")));
+    scene.installation.write("imap.pem", dovecot.ca_pem());
+    scene.begin("first", 3);
+    let _ = scene.installation.run(&["run", "--until-idle"]).done();
+    assert_eq!(scene.sink.accepted_count(), 3, "first messages wait for nobody");
+    let status = scene.installation.run(&["status"]).done();
+    let cannot = "mailbox ann@sender1.example cannot be read, so its follow-ups wait: the server \
+                  refused the log-in";
+    assert!(status.out.contains(cannot), "{status}");
+
+    dovecot.set_password(user, warmfront_tests::binary::PASSWORD);
+    let line = scene.installation.ledger().remove(0);
+    let (from, id) = (line.rcpt.expect("one"), line.message_id.expect("one"));
+    let reply = format!("From: {from}\r\nIn-Reply-To: {id}\r\nSubject: Re: Hi\r\n\r\nYes.\r\n");
+    dovecot.deliver(user, Folder::Inbox, &reply);
+    // Dovecot may take a second to see the password, so the program may need to be asked twice.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let _ = scene.installation.run(&["run", "--until-idle"]).done();
+    let list = scene.installation.run(&["mailbox", "list", "--json"]).done().json();
+    assert!(list["inbox_trouble"].is_null() && list["inbox_read_at"].is_string(), "{list}");
+    let roles: Vec<&str> = list["reads"]
+        .as_array()
+        .expect("folders")
+        .iter()
+        .map(|f| f["role"].as_str().expect("a word"))
+        .collect();
+    assert_eq!(roles, ["inbox", "junk", "sent"]);
+    let campaign = scene.installation.run(&["campaign", "status", "first", "--json"]).done();
+    assert_eq!(campaign.json()["enrolments"]["replied"], 1, "{campaign}");
+}

@@ -1,0 +1,11 @@
+//! The real inbox and a real Dovecot: what one counts is what lies in the other.
+
+mod daemon;
+mod folders;
+mod follow_up;
+mod reader;
+mod safety;
+mod scene;
+mod script;
+mod storm;
+mod stumbles;

@@ -1,0 +1,97 @@
+//! Messages that break the reading of them, and numbers that are given anew.
+
+use warmfront_mail::server::Tls;
+use warmfront_tests::dovecot::Folder;
+
+use crate::reader::{Reader, dovecot, names, reply};
+
+#[tokio::test]
+async fn a_message_that_the_server_cannot_show_is_passed_and_holds_up_no_other() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    dovecot.deliver(&user, Folder::Inbox, &reply("before"));
+    dovecot.deliver_as(&user, Folder::Inbox, &reply("broken"), ".broken");
+    dovecot.deliver(&user, Folder::Inbox, &reply("behind"));
+    dovecot.deliver(&user, Folder::Junk, &reply("elsewhere"));
+    dovecot.lock(&user, Folder::Inbox, ".broken", true);
+
+    let mut read = Vec::new();
+    let mut passed = Vec::new();
+    for _ in 0..8 {
+        match reader.part().await {
+            Ok(part) => {
+                read.extend(names(&part));
+                passed.extend(part.passed.iter().map(|place| place.uid));
+                if part.is_whole {
+                    break;
+                }
+                assert!(part.trouble.is_some(), "{part:?}");
+            }
+            Err(trouble) => assert!(!trouble.needs_an_operator(), "{trouble}"),
+        }
+    }
+    read.sort();
+    read.dedup();
+    assert_eq!(
+        (read.as_slice(), passed),
+        (["before", "behind", "elsewhere"].map(str::to_owned).as_slice(), vec![2])
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_for_a_while_is_not_lost() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    dovecot.deliver_as(&user, Folder::Inbox, &reply("shy"), ".shy");
+    dovecot.lock(&user, Folder::Inbox, ".shy", true);
+    for _ in 0..2 {
+        let read = reader.part().await;
+        assert!(read.is_err() || read.is_ok_and(|part| part.trouble.is_some()));
+    }
+    dovecot.lock(&user, Folder::Inbox, ".shy", false);
+    assert_eq!(names(&reader.whole().await), ["shy"]);
+}
+
+#[tokio::test]
+async fn mail_with_new_numbers_is_read_again_under_the_same_keys() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    dovecot.deliver(&user, Folder::Inbox, &reply("a"));
+    dovecot.deliver(&user, Folder::Junk, &reply("a"));
+    let first = reader.whole().await;
+    dovecot.renumber(&user, Folder::Inbox);
+    dovecot.deliver(&user, Folder::Inbox, &reply("b"));
+    let second = reader.whole().await;
+    let keys = |reading: &warmfront_core::reading::Reading| {
+        reading.arrivals.iter().map(|one| one.inbound.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(&first), names(&second)),
+        (vec!["a".to_owned(), "a".to_owned()], vec!["a".to_owned(), "b".to_owned()])
+    );
+    assert_eq!(keys(&first)[0], keys(&first)[1], "the same mail in two folders");
+    assert_eq!(keys(&first)[0], keys(&second)[0]);
+    let lives = |reading: &warmfront_core::reading::Reading| reading.marks[0].uidvalidity;
+    assert_ne!(lives(&first), lives(&second));
+}
+
+/// A thousand parts, one in the other: Dovecot counts them too.
+#[tokio::test]
+async fn a_bomb_of_parts_holds_nobody_up() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    let mut bomb = reply("bomb").trim_end().replace(
+        "Subject:",
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b0\"\r\nSubject:",
+    );
+    for level in 0..1_000 {
+        bomb.push_str(&format!(
+            "\r\n--b{level}\r\nContent-Type: multipart/mixed; boundary=\"b{}\"\r\n\r\n",
+            level + 1
+        ));
+    }
+    bomb.push_str(&"--b1000\r\n\r\n".repeat(5_000));
+    dovecot.deliver(&user, Folder::Inbox, &bomb);
+    dovecot.deliver(&user, Folder::Inbox, &reply("behind"));
+    assert_eq!(names(&reader.whole().await), ["bomb", "behind"]);
+}
