@@ -44,6 +44,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0007_folders.sql"),
                 postgres: include_str!("../postgres/0007_folders.sql"),
             }),
+            Box::new(Sql {
+                name: "0009_what_came_back",
+                sqlite: include_str!("../sqlite/0009_what_came_back.sql"),
+                postgres: include_str!("../postgres/0009_what_came_back.sql"),
+            }),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! What came in, recorded once, and what it does to enrolments and mailboxes.
 
 mod known;
+mod proof;
 
 use jiff::tz::TimeZone;
 use sea_orm::{ConnectionTrait, Statement};
@@ -12,6 +13,7 @@ pub(crate) use self::known::texts;
 use self::known::{
     About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, wrote_lately,
 };
+use self::proof::{Proof, prove};
 use crate::db::sql;
 use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
@@ -57,9 +59,7 @@ pub(crate) async fn record(
     arrival: &Inbound,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    let named = message_of(db, mailbox, arrival).await?;
-    let is_named = named.is_some();
-    let about = match named {
+    let about = match message_of(db, mailbox, arrival).await? {
         Some(about) => Some(about),
         None => message_to_the_sender(db, mailbox, arrival).await?,
     };
@@ -71,11 +71,14 @@ pub(crate) async fn record(
         None => Known::Nothing,
     };
     let arrival = arrival.clone().judged(&known);
+    let surely = about.as_ref().filter(|about| about.is_sure);
+    let proof = surely.and_then(|_| Proof::of(&arrival));
+    let early = proof.filter(|_| surely.is_some_and(|about| about.state == "sending"));
     let recorded = db
         .execute_raw(sql(
             "INSERT INTO inbound
-                 (mailbox_id, content_key, kind, status, return_on, message_id, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                 (mailbox_id, content_key, kind, status, return_on, message_id, received_at, early)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             [
                 mailbox.into(),
                 arrival.key.as_str().into(),
@@ -84,6 +87,7 @@ pub(crate) async fn record(
                 arrival.return_on.map(|day| day.to_string()).into(),
                 about.as_ref().map(|about| about.id).into(),
                 arrival.received_at.into(),
+                early.map(Proof::as_str).into(),
             ],
         ))
         .await?;
@@ -96,8 +100,9 @@ pub(crate) async fn record(
         }
         return Ok(Consequence::None);
     };
-    if is_named {
-        settle_doubt(db, &mut about, &arrival, now).await?;
+    if let Some(proof) = proof {
+        let is_over = arrival.kind.is_no() || proof == Proof::Bounce;
+        prove(db, &mut about, proof, is_over, now).await?;
     }
     consequence(db, &about, &arrival, now).await
 }
@@ -144,43 +149,6 @@ async fn consequence(
             Ok(Consequence::None)
         }
     }
-}
-
-/// What a person answers, or a server reports of, went out after all.
-async fn settle_doubt(
-    db: &impl ConnectionTrait,
-    about: &mut About,
-    arrival: &Inbound,
-    now: i64,
-) -> Result<(), StoreError> {
-    let evidence = match arrival.kind {
-        Kind::Reply | Kind::Unsubscribe | Kind::Complaint => "reply",
-        Kind::HardBounce if arrival.effects.suppress => "bounce",
-        // These end no enrolment, so the next step is for whoever reconciles to say.
-        Kind::HardBounce
-        | Kind::SoftBounce
-        | Kind::SenderBlock
-        | Kind::Delayed
-        | Kind::AutoReply
-        | Kind::Suspicious
-        | Kind::Unrelated => return Ok(()),
-    };
-    if about.state != "in_doubt" {
-        return Ok(());
-    }
-    db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
-        [about.id.into(), now.into(), evidence.into()],
-    ))
-    .await?;
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
-                settled_at = $2, why = 'an answer to it came in' WHERE id = $1",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
-    about.state = "accepted".to_owned();
-    Ok(())
 }
 
 async fn end(
@@ -296,22 +264,24 @@ async fn suppress(
     Ok(())
 }
 
+/// Nobody writes to a dead address again, whatever has become of the message. It counts where the
+/// message was accepted; one still on its way is looked at again.
 async fn bounce(
     db: &impl ConnectionTrait,
     about: &About,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    if about.state != "accepted" {
-        return Ok(Consequence::None);
-    }
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = $2,
-                why = 'a delivery report came back' WHERE id = $1",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
+    let bounced = db
+        .execute_raw(sql(
+            "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = $2,
+                    why = 'a delivery report came back' WHERE id = $1 AND state = 'accepted'",
+            [about.id.into(), now.into()],
+        ))
+        .await?;
     let consequence = end(db, about, "bounced", now).await?;
     suppress(db, about, "hard_bounce", now).await?;
-    health::strike(db, about.id, Blow::HardBounce, now).await?;
+    if bounced.rows_affected() == 1 {
+        health::strike(db, about.id, Blow::HardBounce, now).await?;
+    }
     Ok(consequence)
 }

@@ -34,12 +34,14 @@ pub struct SettledDoubt {
     pub zone: String,
     /// When it was sent, if it was.
     pub sending_since: i64,
+    /// Whether its person is out of the campaign: nothing comes behind it.
+    pub is_over: bool,
     /// Whether it was.
     pub was_sent: bool,
 }
 
 impl Store {
-    /// The messages in doubt for which a Sent folder speaks: for their having been sent, or against.
+    /// The messages in doubt for which there is evidence: that they were sent, or that they were not.
     /// A copy may have been read before the doubt arose, while its message was still on its way.
     pub async fn doubts_with_evidence(&self) -> Result<Vec<SettledDoubt>, StoreError> {
         let rows = self.db.read.query_all_raw(sql(WITH_EVIDENCE, [])).await?;
@@ -50,6 +52,7 @@ impl Store {
                 position: row.read("position")?,
                 zone: row.read("zone")?,
                 sending_since: row.read("sending_since")?,
+                is_over: row.read("is_over")?,
                 was_sent: row.read("was_sent")?,
             })
         };
@@ -274,10 +277,11 @@ const OURS_BY_ID: &str = "
 
 /// A copy of an earlier attempt speaks too: whoever got that one is to get no other.
 const WITH_EVIDENCE: &str = "
-    SELECT m.id, m.campaign_id, m.position, e.zone, m.sending_since, m.was_sent
+    SELECT m.id, m.campaign_id, m.position, e.zone, m.sending_since, m.was_sent,
+           e.ended_at IS NOT NULL AS is_over
     FROM (SELECT m.id, m.campaign_id, m.position, m.sending_since, m.enrolment_id,
                  EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-                         AND v.at >= m.settled_at AND v.kind = 'sent_copy')
+                         AND v.at >= m.settled_at AND v.kind IN ('sent_copy', 'reply', 'bounce'))
                  OR EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id) AS was_sent,
                  EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
                          AND v.at >= m.settled_at AND v.kind = 'absence') AS is_absent
@@ -296,7 +300,10 @@ const COPY_TESTIFIES: &str = "
 
 const WAS_SENT: &str = "
     UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2, settled_at = $2,
-           why = 'its copy lies in the Sent folder' WHERE id = $1 AND state = 'in_doubt'";
+           why = CASE WHEN EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = messages.id
+                                   AND v.at >= messages.settled_at AND v.kind = 'sent_copy')
+                      THEN 'its copy lies in the Sent folder' ELSE 'an answer to it came in' END
+    WHERE id = $1 AND state = 'in_doubt'";
 
 const WAS_NOT_SENT: &str = "
     UPDATE messages SET state = 'planned', plan_day = NULL, verdict = NULL, settled_at = NULL,

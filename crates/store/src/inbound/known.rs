@@ -16,6 +16,8 @@ pub(super) struct About {
     pub(super) enrolment_id: i64,
     pub(super) state: String,
     pub(super) address: Option<String>,
+    /// Whether it can be about no other message.
+    pub(super) is_sure: bool,
 }
 
 /// Our message that an arrival names, sent from this very mailbox: by its Message-ID, by the one it
@@ -30,7 +32,7 @@ pub(super) async fn message_of(
     }
     // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
+        "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
          WHERE +m.mailbox_id = $1 AND m.id IN (
              SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
@@ -45,7 +47,8 @@ pub(super) async fn message_of(
 }
 
 /// What this very mailbox last wrote to whoever sent a no that names no message of ours: the answer
-/// that told the message's id may have been lost, and doubt counts as a no.
+/// that told the message's id may have been lost, and doubt counts as a no. Where it is all that the
+/// mailbox ever wrote to them, they answer nothing else.
 pub(super) async fn message_to_the_sender(
     db: &impl ConnectionTrait,
     mailbox: i64,
@@ -55,8 +58,11 @@ pub(super) async fn message_to_the_sender(
         return Ok(None);
     };
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
-         JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
+        "SELECT m.id, m.enrolment_id, m.state, p.address, NOT EXISTS (
+             SELECT 1 FROM messages o JOIN enrolments x ON x.id = o.enrolment_id
+             WHERE x.prospect_id = p.id AND +o.mailbox_id = $1 AND o.attempts > 0 AND o.id <> m.id
+         ) AS is_sure
+         FROM prospects p JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
          WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
         [mailbox.into(), from.as_str().into()],

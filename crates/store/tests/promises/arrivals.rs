@@ -183,11 +183,11 @@ async fn an_arrival_that_names_nothing_of_ours_is_recorded_and_proves_the_readin
 }
 
 #[tokio::test]
-async fn a_no_that_names_no_message_counts_by_its_sender_and_settles_no_doubt() {
+async fn a_no_that_names_no_message_counts_by_its_sender() {
     let rows = [
-        (Kind::Reply, "replied in_doubt active 0", "held held"),
-        (Kind::Unsubscribe, "unsubscribed in_doubt active 1", "active active"),
-        (Kind::Complaint, "complained in_doubt paused 1", "active active"),
+        (Kind::Reply, "replied accepted active 0", "held held"),
+        (Kind::Unsubscribe, "unsubscribed accepted active 1", "active active"),
+        (Kind::Complaint, "complained accepted paused 1", "active active"),
     ];
     for (kind, outcome, colleagues) in rows {
         for_each_database(async |books| {
@@ -304,7 +304,7 @@ async fn an_answer_to_a_message_in_doubt_settles_the_doubt() {
         (Kind::Unsubscribe, 0, "unsubscribed accepted active 1", "1 1 0"),
         (Kind::HardBounce, 0, "bounced bounced active 1", "1 1 1"),
         (Kind::HardBounce, 1, "active in_doubt active 0", "0 0 0"),
-        // No enrolment ends here: the next step is for whoever reconciles.
+        // No enrolment ends here: whoever knows the campaign settles it, by the evidence.
         (Kind::AutoReply, 0, "active in_doubt active 0", "0 0 0"),
     ];
     for (kind, blamed, outcome, counted) in rows {

@@ -9,6 +9,7 @@ mod blocked;
 mod books;
 mod claims;
 mod days;
+mod early;
 mod edges;
 mod groups;
 mod health;
