@@ -3,3 +3,7 @@
 ALTER TABLE inbound ADD COLUMN early TEXT CHECK (early IN ('reply', 'report', 'bounce'));
 CREATE INDEX inbound_early ON inbound (message_id) WHERE early IS NOT NULL;
 CREATE INDEX inbound_by_message ON inbound (message_id) WHERE message_id IS NOT NULL;
+
+-- Refusals of the sender that a report told after the message was accepted, on the day it was sent.
+-- Beside `sender_rejections`, since such an attempt is counted as accepted.
+ALTER TABLE mailbox_days ADD COLUMN blocks INTEGER NOT NULL DEFAULT 0 CHECK (blocks >= 0);

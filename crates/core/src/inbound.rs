@@ -16,6 +16,7 @@ use jiff::civil::Date;
 pub use self::arrival::{Action, Arrival, Failure, Feedback, Marks, Returned};
 use crate::address::Address;
 use crate::answer::Enhanced;
+use crate::health::Blow;
 use crate::span::Millis;
 
 /// One arrival in a mailbox.
@@ -43,6 +44,8 @@ pub struct Inbound {
     pub return_on: Option<Date>,
     /// What it does.
     pub effects: Effects,
+    /// What a report that blames us does to the mailbox, where the last server's words tell.
+    pub blow: Option<Blow>,
 }
 
 /// What an arrival is.
@@ -200,6 +203,7 @@ impl Inbound {
             recipients: Vec::new(),
             return_on: None,
             effects: Effects::of(kind),
+            blow: None,
         }
     }
 
@@ -287,7 +291,10 @@ fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
     inbound.status = failure::status(failure);
     inbound.recipients = failure.recipients.iter().take(RECIPIENTS_MAX).cloned().collect();
     match inbound.kind {
-        Kind::SenderBlock => inbound.effects.mailbox = failure::blame(failure),
+        Kind::SenderBlock => {
+            inbound.effects.mailbox = failure::blame(failure);
+            inbound.blow = failure::blow(failure);
+        }
         Kind::HardBounce if inbound.names.is_empty() || inbound.recipients.is_empty() => {
             inbound.effects = Effects { enrolment: Course::Hold, ..Effects::NONE };
         }

@@ -134,10 +134,13 @@ async fn consequence(
         Kind::HardBounce if arrival.effects.suppress => bounce(db, about, now).await,
         Kind::HardBounce | Kind::SenderBlock => {
             hold_one(db, about, "a report came that it was not delivered").await?;
-            match arrival.effects.mailbox {
-                Blame::Block => health::strike(db, about.id, Blow::SenderRejected, now).await?,
-                Blame::Limit => health::strike(db, about.id, Blow::QuotaReached, now).await?,
-                Blame::None | Blame::Complaint => {}
+            let blow = match arrival.effects.mailbox {
+                Blame::Block => arrival.blow.or(Some(Blow::SenderRejected)),
+                Blame::Limit => arrival.blow.or(Some(Blow::QuotaReached)),
+                Blame::None | Blame::Complaint => None,
+            };
+            if let Some(blow) = blow {
+                health::strike_late(db, about.id, blow, now).await?;
             }
             Ok(Consequence::None)
         }

@@ -6,6 +6,7 @@
 mod answers;
 mod arrivals;
 mod blocked;
+mod blocks;
 mod books;
 mod claims;
 mod days;
