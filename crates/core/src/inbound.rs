@@ -229,14 +229,15 @@ impl Inbound {
     }
 
     fn about_ours(&mut self, to: &Address) {
-        if !self.kind.is_report() || self.recipients.contains(to) {
+        if self.kind == Kind::Complaint {
+            // Providers black the recipient out, or name the address that it was forwarded to: the
+            // message's own id, which nobody else knows, stands for it.
+            self.recipients = vec![to.clone()];
+            self.effects = Effects::of(Kind::Complaint);
+        } else if !self.kind.is_report() || self.recipients.contains(to) {
             self.recipients = vec![to.clone()];
         } else if !self.recipients.is_empty() {
             self.becomes(Kind::Suspicious);
-        } else if self.kind == Kind::Complaint {
-            // Blacked out: the message's own id stands for it.
-            self.recipients = vec![to.clone()];
-            self.effects = Effects::of(Kind::Complaint);
         }
     }
 

@@ -98,7 +98,8 @@ fn a_report_counts_only_for_the_message_and_the_person_it_names() {
     let block = report(Action::Failed, "5.7.1", "");
     check(&block, Some(&Known::Lately), "sender_block: Hold None");
     check(&block, Some(&Known::Nothing), "suspicious: Go None");
-    check(&complaint(&[bob()]), Some(&to_eve), "suspicious: Go None");
+    check(&complaint(&[bob()]), Some(&to_eve), "complaint: suppress Stop Complaint");
+    check(&complaint(&[bob()]), Some(&Known::Nothing), "suspicious: Go None");
     check(&complaint(&[]), Some(&to_bob), "complaint: suppress Stop Complaint");
     let redacted = address("redacted@provider.example");
     check(&complaint(&[redacted]), Some(&to_bob), "complaint: suppress Stop Complaint");
