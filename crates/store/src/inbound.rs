@@ -65,7 +65,7 @@ pub(crate) async fn record(
     };
     let to = about.as_ref().and_then(|about| Address::parse(about.address.as_ref()?).ok());
     let known = match to {
-        _ if is_own(db, mailbox, arrival).await? => Known::Own,
+        _ if is_own(db, mailbox, arrival, about.as_ref()).await? => Known::Own,
         Some(address) => Known::Message(address),
         None if wrote_lately(db, mailbox, arrival, now).await? => Known::Lately,
         None => Known::Nothing,
@@ -123,6 +123,10 @@ async fn consequence(
         Kind::Unsubscribe => {
             let consequence = end(db, about, "unsubscribed", now).await?;
             suppress(db, about, "unsubscribed", now).await?;
+            if let Some(colleague) = colleague(about, arrival) {
+                suppressions::add(db, Scope::Address, colleague, "unsubscribed", now).await?;
+                hold_colleagues(db, about).await?;
+            }
             Ok(consequence)
         }
         Kind::Complaint => {
@@ -168,6 +172,14 @@ async fn end(
         ))
         .await?;
     Ok(if ended.rows_affected() == 1 { Consequence::Ended } else { Consequence::None })
+}
+
+/// Who asks for somebody else of their company: they mean all of it.
+fn colleague<'a>(about: &About, arrival: &'a Inbound) -> Option<&'a str> {
+    let from =
+        arrival.from.as_ref().filter(|from| about.address.as_deref() != Some(from.as_str()))?;
+    let to = Address::parse(about.address.as_ref()?).ok()?;
+    (from.company()? == to.company()?).then_some(from.as_str())
 }
 
 /// Whoever answered is talking to a person now: in every other campaign they, and the people of

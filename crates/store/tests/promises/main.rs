@@ -12,6 +12,7 @@ mod claims;
 mod days;
 mod early;
 mod edges;
+mod elsewhere;
 mod groups;
 mod health;
 mod imports;
