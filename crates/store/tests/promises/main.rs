@@ -13,6 +13,7 @@ mod days;
 mod early;
 mod edges;
 mod elsewhere;
+mod forged;
 mod groups;
 mod health;
 mod imports;
