@@ -7,3 +7,8 @@ CREATE INDEX inbound_by_message ON inbound (message_id) WHERE message_id IS NOT 
 -- Refusals of the sender that a report told after the message was accepted, on the day it was sent.
 -- Beside `sender_rejections`, since such an attempt is counted as accepted.
 ALTER TABLE mailbox_days ADD COLUMN blocks BIGINT NOT NULL DEFAULT 0 CHECK (blocks >= 0);
+
+-- Until when somebody is away, and when their machine said so: nobody is reminded before. Apart from
+-- `next_at`, which the step before sets when it is accepted.
+ALTER TABLE enrolments ADD COLUMN away_until BIGINT;
+ALTER TABLE enrolments ADD COLUMN away_said_at BIGINT;

@@ -234,19 +234,27 @@ async fn hold_one(
     hold(db, whom).await
 }
 
-/// Nobody is reminded of what they have not seen: the next step waits until they are back. What is
-/// planned for today leaves today.
+/// Nobody is reminded of what they have not seen: every later step waits until they are back, one that
+/// is planned too. A first step that is planned leaves.
 async fn put_off(
     db: &impl ConnectionTrait,
     about: &About,
     arrival: &Inbound,
 ) -> Result<(), StoreError> {
     let back = arrival.return_on.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    let Some(back) = back else { return Ok(()) };
+    let Some(back) = back.map(|back| back.timestamp().as_millisecond()) else { return Ok(()) };
     db.execute_raw(sql(
-        "UPDATE enrolments SET next_at = $2
-         WHERE id = $1 AND state = 'active' AND next_at > 0 AND next_at < $2",
-        [about.enrolment_id.into(), back.timestamp().as_millisecond().into()],
+        "UPDATE enrolments SET away_until = $2, away_said_at = $3,
+                next_at = CASE WHEN next_at > 0 THEN max(next_at, $2) ELSE next_at END
+         WHERE id = $1 AND ended_at IS NULL AND coalesce(away_until, 0) < $2",
+        [about.enrolment_id.into(), back.into(), arrival.received_at.into()],
+    ))
+    .await?;
+    db.execute_raw(sql(
+        "UPDATE messages SET plan_day = NULL, due_at = $2,
+                why = CASE WHEN plan_day IS NULL THEN why ELSE 'recipient_away' END
+         WHERE enrolment_id = $1 AND state = 'planned' AND position > 1 AND due_at < $2",
+        [about.enrolment_id.into(), back.into()],
     ))
     .await?;
     Ok(())

@@ -311,7 +311,7 @@ const WAS_NOT_SENT: &str = "
     WHERE id = $1 AND state = 'in_doubt'";
 
 const GOES_ON: &str = "
-    UPDATE enrolments SET next_step = $3, next_at = $2
+    UPDATE enrolments SET next_step = $3, next_at = max($2, coalesce(away_until, 0))
     WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL";
 
 const HAS_HAD_ALL: &str = "

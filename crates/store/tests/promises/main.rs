@@ -5,6 +5,7 @@
 
 mod answers;
 mod arrivals;
+mod away;
 mod blocked;
 mod blocks;
 mod books;
