@@ -240,9 +240,25 @@ fn by_address(fleet: &[MailboxSpec]) -> BTreeMap<&str, &MailboxSpec> {
 }
 
 pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, StoreError> {
-    let query = sql(&format!("SELECT {COLUMNS} FROM mailboxes ORDER BY address"), []);
-    Ok(MailboxRow::find_by_statement(query).all(db).await?)
+    let text = format!(
+        "SELECT {COLUMNS} FROM mailboxes WHERE address > $1 ORDER BY address LIMIT {ROWS_AT_ONCE}"
+    );
+    let mut rows: Vec<MailboxRow> = Vec::new();
+    loop {
+        let after = rows.last().map_or("", |row| row.address.as_str());
+        let query = sql(&text, [after.into()]);
+        let page = MailboxRow::find_by_statement(query).all(db).await?;
+        let is_last = page.len() < ROWS_AT_ONCE;
+        rows.extend(page);
+        if is_last {
+            return Ok(rows);
+        }
+    }
 }
+
+/// Until it is read, a row takes the driver some kilobytes; of a fleet of twenty thousand that would
+/// be the most that the planner holds.
+const ROWS_AT_ONCE: usize = 500;
 
 async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(), StoreError> {
     let query = sql(
