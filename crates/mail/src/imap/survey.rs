@@ -172,8 +172,9 @@ fn note(reading: &mut Reading, folder: &Folder, life: u32, fetched: &Fetched<'_>
     let received_at = fetched.received_at.unwrap_or(now);
     let place = place(folder, life, fetched.uid);
     if folder.role == Role::Sent {
-        let Copy { key, ids, to } = Copy::read(fetched.octets);
-        reading.sent.push(SentCopy { place, key, ids, sent_at: received_at, to });
+        let Copy { key, ids, token, subject, to } = Copy::read(fetched.octets);
+        let sent_at = received_at;
+        reading.sent.push(SentCopy { place, key, ids, token, subject, sent_at, to });
     } else {
         let inbound = classify(&arrival::read(fetched.octets, received_at));
         reading.arrivals.push(Arrived { place: Some(place), inbound });
