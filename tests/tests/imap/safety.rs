@@ -123,7 +123,7 @@ async fn a_server_that_falls_silent_is_given_up_and_one_that_refuses_a_folder_is
     .await;
     let reading = strange.inbox(Tls::None).read(&Bookmarks::default(), now()).await.unwrap();
     let marks: Vec<_> = reading.marks.iter().map(|m| (m.folder.as_str(), m.last_uid)).collect();
-    assert_eq!(marks, [("INBOX", 2), ("Sent", 41)]);
+    assert_eq!(marks, [("Sent", 41), ("INBOX", 2)]);
     let trouble = "Spam: the server refused EXAMINE: [NOPERM] not you";
     assert_eq!((reading.is_whole, reading.trouble.as_deref()), (false, Some(trouble)));
 }
