@@ -44,6 +44,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0007_folders.sql"),
                 postgres: include_str!("../postgres/0007_folders.sql"),
             }),
+            Box::new(Sql {
+                name: "0008_restored",
+                sqlite: include_str!("../sqlite/0008_restored.sql"),
+                postgres: include_str!("../postgres/0008_restored.sql"),
+            }),
         ]
     }
 }

@@ -117,7 +117,10 @@ pub fn paused_until(reason: PauseReason, earlier_pauses: u32, now: Millis) -> Op
 pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Millis) -> u32 {
     match reason {
         // None of them says anything of its reputation.
-        PauseReason::Operator | PauseReason::Credentials | PauseReason::Configuration => warm_days,
+        PauseReason::Operator
+        | PauseReason::Credentials
+        | PauseReason::Configuration
+        | PauseReason::Restored => warm_days,
         PauseReason::SenderRejections { .. }
         | PauseReason::HardBounces { .. }
         | PauseReason::BounceRate { .. }
@@ -142,7 +145,7 @@ pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Mill
 /// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
 #[must_use]
 pub fn probes_on_return(reason: PauseReason) -> bool {
-    reason != PauseReason::Operator
+    !matches!(reason, PauseReason::Operator | PauseReason::Restored)
 }
 
 /// The eased share of the allowance after a blow, or `None` where it is the same incident: a

@@ -1,6 +1,6 @@
 //! The ids that our messages bear, and how a copy of one is known again by books that never saw it.
 //!
-//! An id is made once, at a message's first claim, of the moment and 128 random bits, and of two
+//! An id is made once, at a message's first claim, of the moment and 96 random bits, and of two
 //! seals made with the books' own key: the first says that these books sent it, the second to whom
 //! and which step. Books restored from an older copy lack the id and have the key, so that a copy in
 //! a Sent folder tells them whose message it was. To anybody without the key the seals are random
@@ -75,12 +75,13 @@ impl Signet {
         Self { key: books.to_owned() }
     }
 
-    /// A new id: the left part of a Message-ID, or an unsubscribe token. `chance` is the operating
-    /// system's, so that to name an id is no guess, whoever has the key. The moment in front keeps
+    /// A new id: the left part of a Message-ID, or an unsubscribe token. `chance`, of which 96 bits
+    /// are taken, is the operating system's, so that to name an id is no guess, whoever has the key. The moment in front keeps
     /// the ids of a day side by side in the books.
     #[must_use]
     pub fn send_id(&self, now: Millis, chance: u128, errand: &Errand<'_>) -> String {
-        let stem = format!("{now:x}.{chance:032x}");
+        let chance = chance & CHANCE_MASK;
+        let stem = format!("{now:x}.{chance:024x}");
         let (ours, whose) = (self.seal(&stem, None), self.seal(&stem, Some(errand)));
         stem + &ours + &whose
     }
@@ -150,11 +151,12 @@ fn parts(send_id: &str) -> Option<(&str, &str, &str)> {
     Some((stem, ours, whose))
 }
 
-const CHANCE_DIGITS: usize = 32;
+/// As many as nobody guesses, and no more: an id stays on one line wherever it is shown.
+const CHANCE_DIGITS: usize = 24;
+const CHANCE_MASK: u128 = (1 << (4 * CHANCE_DIGITS)) - 1;
 
-/// 48 bits a seal: of all the mail that a fleet's Sent folders hold none fits by chance, and an id
-/// stays short enough for one line of a header.
-const SEAL_DIGITS: usize = 12;
+/// 40 bits a seal: of all the mail of this form that Sent folders may hold none fits by chance.
+const SEAL_DIGITS: usize = 10;
 
 #[cfg(test)]
 mod tests {
@@ -188,7 +190,7 @@ mod tests {
     #[test]
     fn an_id_looks_like_this() {
         let id = signet().send_id(0x19a_0000_0000, 7, &ADA);
-        assert_eq!(id, "19a00000000.0000000000000000000000000000000792b879f9aabb39f5a9bb0d87");
+        assert_eq!(id, "19a00000000.0000000000000000000000079fcbe343d5774307ee88");
     }
 
     #[test]

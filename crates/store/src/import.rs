@@ -256,7 +256,9 @@ async fn write(
         Source::Staged => Some(import_staged::write(&import).await?),
     };
     let Some(Written { summary, blocked }) = written else { return Ok(None) };
-    inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;
+    for who in [HOLD_THE_ANSWERED, HOLD_WHO_GOT_A_STRAY] {
+        inbound::hold(transaction, sql(who, [id.into()])).await?;
+    }
     close_import(&import, &summary).await?;
     Ok(Some(Imported {
         campaign: id,
@@ -349,6 +351,19 @@ const HOLD_THE_ANSWERED: &str = "
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
         UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
               JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+      AND id NOT IN (
+        SELECT enrolment_id FROM events
+        WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
+                       'enrolment_resumed') AND kind = 'enrolment_resumed')
+    RETURNING id";
+
+/// Those to whom these books have sent what they lack, being a restored copy.
+const HOLD_WHO_GOT_A_STRAY: &str = "
+    UPDATE enrolments SET state = 'held',
+           because = 'mail was sent there that these books do not have'
+    WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
+        SELECT p.id FROM strays s JOIN prospects p ON p.address = s.address
+        WHERE s.message_id IS NULL)
       AND id NOT IN (
         SELECT enrolment_id FROM events
         WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',

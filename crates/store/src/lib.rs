@@ -10,6 +10,7 @@ mod claim;
 mod daemon;
 mod days;
 mod db;
+mod doubts;
 mod error;
 mod facts;
 mod fleet;
@@ -31,6 +32,7 @@ mod people;
 mod planning;
 mod postgres;
 mod reading;
+mod restored;
 mod row;
 mod save_plan;
 mod scribe;
@@ -40,6 +42,7 @@ mod settle;
 mod sqlite;
 mod stage;
 mod suppressions;
+mod taking_up;
 mod trail;
 mod watermark;
 mod workers;
@@ -53,6 +56,7 @@ pub use self::campaigns::{CampaignRow, CampaignStatus};
 pub use self::claim::DOT_WITHIN_MS;
 pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
+pub use self::doubts::{Doubt, Verdict};
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
 pub use self::funnel::{Answered, Funnel, FunnelRow, People};
@@ -64,11 +68,12 @@ pub use self::people::Wish;
 pub use self::planning::{
     Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
-pub use self::reading::{FolderRow, Read, ReadingLease};
+pub use self::reading::{FolderRow, Found, Read, ReadingLease};
 pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::sent::{SettledDoubt, Today};
 pub use self::suppressions::{Scope, Suppression};
+pub use self::taking_up::{Stray, StrayRow, TakenUp};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };

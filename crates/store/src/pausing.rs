@@ -60,6 +60,7 @@ pub(crate) async fn pause_for_reason(
         | PauseReason::Quota
         | PauseReason::Configuration
         | PauseReason::Banned
+        | PauseReason::Restored
         | PauseReason::Operator => None,
     };
     if let Some((column, name)) = whole {

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use clap::{Args, Parser, Subcommand};
 use warmfront_core::answer::Phase;
-use warmfront_store::Store;
+use warmfront_store::{Store, Verdict};
 
 /// Self-hosted cold-email campaigns with honest mailbox warmup.
 ///
@@ -101,6 +101,11 @@ pub(crate) enum Command {
     },
     /// Prove that every imported row is in exactly one state.
     Audit,
+    /// Bring a restored, older database up to date, and settle messages in doubt.
+    ///
+    /// Alone it lists the messages in doubt and, where the database is an older copy of what has sent
+    /// since, reads every mailbox and takes up what lies in the Sent folders. No daemon may run.
+    Reconcile(Reconcile),
     /// What an answer of a mail server means, or a mail that came in, and what follows from it.
     #[command(subcommand)]
     Classify(Classify),
@@ -135,6 +140,26 @@ pub(crate) struct Demo {
     pub(crate) keep: Option<PathBuf>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Reconcile {
+    /// Settle doubts at your word: `accepted`, it was sent, or `planned`, it was not and is to be.
+    ///
+    /// What was delivered after all and is planned again, its reader gets twice.
+    #[arg(long = "as", value_name = "WORD", requires = "ids", value_parser = verdict)]
+    pub(crate) verdict: Option<Verdict>,
+    /// The messages: the id that the list shows, or the Message-ID.
+    #[arg(value_name = "ID", requires = "verdict")]
+    pub(crate) ids: Vec<String>,
+}
+
+fn verdict(text: &str) -> Result<Verdict, &'static str> {
+    match text {
+        "accepted" => Ok(Verdict::Accepted),
+        "planned" => Ok(Verdict::Planned),
+        _ => Err("it is `accepted` or `planned`"),
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mailbox {
     /// The fleet: warmth, allowance, what was sent today, pauses.
@@ -150,6 +175,7 @@ pub(crate) enum Mailbox {
     /// Let a paused mailbox work again.
     ///
     /// It comes back lower on its curve and with one message first, unless the pause was your own.
+    /// After a restore you say with it that nobody is written to twice.
     Resume {
         /// Its address.
         address: String,
