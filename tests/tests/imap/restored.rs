@@ -204,7 +204,6 @@ fn what_no_list_of_the_copy_has_holds_whoever_got_it_until_the_list_is_back() {
     place.nobody_twice(33);
     place.restore();
     let listed = place.run("reconcile").done();
-    println!("{listed}");
     assert!(listed.out.lines().all(|line| line.chars().count() <= 80), "{listed}");
     let told = place.run("reconcile --json").done().json();
     assert_eq!((&told["taken_up"], told["strays"].as_array().map(Vec::len)), (&0.into(), Some(3)));
@@ -235,7 +234,6 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     let told = place.run("reconcile").done();
     assert!(told.out.contains("ann@sender2.example\n    paused"), "{told}");
     assert!(told.out.lines().all(|line| line.chars().count() <= 80), "{told}");
-    println!("{told}");
     place.rewrite("cap = 5\n", "cap = 400\n");
     let before = place.states("silent");
     place.send();

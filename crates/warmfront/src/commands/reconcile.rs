@@ -221,6 +221,9 @@ impl Told {
 
     fn say_doubts(&self, app: &App) {
         if self.doubts.is_empty() {
+            if !self.strays.is_empty() {
+                print::say("");
+            }
             print::say("No message is in doubt.");
             return;
         }
