@@ -7,6 +7,7 @@ use sea_orm::ConnectionTrait as _;
 use warmfront_core::span::HOUR;
 
 use crate::db::{json_array, sql};
+use crate::fleet::GAP;
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -50,7 +51,16 @@ impl Store {
         let (mailboxes, expires_at) = (json_array(&mailboxes)?, now + ttl);
         let transaction = self.db.begin().await?;
         let asked = [mailboxes.into(), owner.into(), now.into(), expires_at.into()];
-        let rows = transaction.query_all_raw(sql(LEASE, asked)).await?;
+        let rows =
+            match transaction.query_all_raw(sql(LEASE, asked)).await.map_err(StoreError::from) {
+                Ok(rows) => rows,
+                Err(error) => {
+                    drop(transaction);
+                    // Where the books are known to be an older copy, that is what the caller must hear.
+                    self.refuse_if_outdated().await?;
+                    return Err(error);
+                }
+            };
         let mut leased = Vec::with_capacity(rows.len());
         for row in &rows {
             let (mailbox, epoch) = (row.read("id")?, row.read("lease_epoch")?);
@@ -183,9 +193,7 @@ impl Store {
     ) -> Result<Vec<(i64, i64)>, StoreError> {
         let text = format!(
             "SELECT m.mailbox_id,
-                    max(min(m.due_at), coalesce(b.last_attempt_at + CASE
-                            WHEN b.slow_until IS NULL THEN b.gap_ms
-                            WHEN b.gap_ms < 5000 THEN 10000 ELSE 2 * b.gap_ms END, 0)) AS due_at
+                    max(min(m.due_at), coalesce(b.last_attempt_at + ({GAP}), 0)) AS due_at
              FROM messages m
              JOIN mailboxes b ON b.id = m.mailbox_id
              JOIN campaigns c ON c.id = m.campaign_id
