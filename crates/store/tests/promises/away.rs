@@ -78,7 +78,7 @@ async fn a_follow_up_that_is_planned_waits_too() {
             due_at: NOW + DAY,
             closes_at: NOW + DAY + 8 * HOUR,
         };
-        assert!(store.save_plan(&scene.plan(TOMORROW, vec![follow_up])).await.unwrap());
+        assert!(store.save_plan(scene.plan(TOMORROW, vec![follow_up])).await.unwrap());
         scene.arrive(0, &[away()]).await;
         let row = "SELECT plan_day, due_at, why FROM messages WHERE position = 2";
         assert_eq!(scene.books.row(row).await, format!("- {BACK} recipient_away"));

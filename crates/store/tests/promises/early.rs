@@ -123,7 +123,7 @@ async fn a_no_by_its_sender_alone_proves_nothing_where_it_may_answer_an_earlier_
             due_at: NOW,
             closes_at: NOW + 400 * DAY,
         };
-        assert!(scene.books.store.save_plan(&scene.plan(TODAY, vec![second])).await.unwrap());
+        assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![second])).await.unwrap());
         scene.messages.push(scene.books.number("SELECT max(id) FROM messages").await);
         scene.send(6, NOW + HOUR, in_doubt(), None).await;
         let nameless = Inbound { names: vec![], ..about_the_first(Kind::Reply) };
