@@ -13,7 +13,7 @@ mod phrases;
 
 use jiff::civil::Date;
 
-pub use self::arrival::{Action, Arrival, Failure, Feedback, Marks, Returned};
+pub use self::arrival::{Action, Arrival, Failure, Feedback, Marks, NAMES_MAX, Returned};
 use crate::address::Address;
 use crate::answer::Enhanced;
 use crate::span::Millis;

@@ -4,12 +4,11 @@
 //! part of the text is the report: whom it names is the recipient, and what stands behind the name
 //! is the last server's answer. Where the returned message begins, the report ends.
 
-use mail_parser::decoders::html::html_to_text;
 use warmfront_core::address::Address;
 use warmfront_core::inbound::{Action, Failure, Returned, tells_why};
 use warmfront_core::text::folded;
 
-use super::entity::Entity;
+use super::entity::{Entity, html_as_text};
 use super::header::Header;
 use super::report::{self, shortened};
 
@@ -137,7 +136,7 @@ fn text_of(entities: &[Entity]) -> String {
         return plain;
     }
     let rich: Vec<String> =
-        is("text/html").take(PARTS).map(|entity| html_to_text(&entity.text())).collect();
+        is("text/html").take(PARTS).map(|entity| html_as_text(&entity.text())).collect();
     rich.join("\n")
 }
 
