@@ -207,7 +207,7 @@ fn somebody_away_is_written_to_when_they_are_back() {
     let text = "I am away until 1 December 2026.";
     let away = Arrival { received_at: 1_795_219_200_000, ..answer("Out of office", text) };
     let inbound = classify(&away);
-    assert_eq!(inbound.return_on.map(|day| day.to_string()).as_deref(), Some("2026-12-01"));
+    assert_eq!(inbound.return_on.map(|day| day.to_string()).as_deref(), Some("2026-12-02"));
     check(&away, None, "auto_reply: Hold None");
     check(&away, Some(&Known::Message(bob())), "auto_reply: Hold None");
     check(&away, Some(&Known::Nothing), "auto_reply: Go None");
