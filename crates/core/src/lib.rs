@@ -19,6 +19,7 @@ pub mod provider;
 pub mod reading;
 pub mod reason;
 pub mod rng;
+pub mod send_id;
 pub mod sequence;
 pub mod span;
 pub mod text;

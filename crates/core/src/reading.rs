@@ -63,6 +63,8 @@ pub struct Bookmarks {
     pub marks: Vec<Mark>,
     /// The oldest message whose fate is in doubt: its copy may lie in Sent.
     pub in_doubt_since: Option<Millis>,
+    /// Since when the books may lack what happened, where they are an older copy.
+    pub unknown_since: Option<Millis>,
 }
 
 /// Something that came in, and where it lies; a pretended world has no places.
@@ -83,6 +85,10 @@ pub struct SentCopy {
     pub key: String,
     /// Its Message-ID, and those it bore before a provider gave it another.
     pub ids: Vec<String>,
+    /// The token of its opt-out link, where it has one.
+    pub token: Option<String>,
+    /// Its subject.
+    pub subject: Option<String>,
     /// When it went out.
     pub sent_at: Millis,
     /// Whom it went to.
@@ -124,8 +130,17 @@ impl Bookmarks {
             Role::Sent => (now - SENT_LOOK_BACK).min(self.in_doubt_since.unwrap_or(now)),
         };
         let read_at = self.mark(folder).map_or(now, |mark| mark.read_at);
+        let unknown = self.unknown_since.unwrap_or(now);
         // Servers search by civil days of their own zone, and their clocks differ from ours.
-        first.min(read_at) - DAY
+        first.min(read_at).min(unknown) - DAY
+    }
+}
+
+impl SentCopy {
+    /// What it bears that an id of ours may stand in: the left parts of its ids, and its token.
+    pub fn send_ids(&self) -> impl Iterator<Item = &str> {
+        let bare = self.ids.iter().filter_map(|id| id.strip_prefix('<'));
+        bare.filter_map(|id| Some(id.split_once('@')?.0)).chain(self.token.as_deref())
     }
 }
 
@@ -169,13 +184,15 @@ mod tests {
         let doubt = Bookmarks { in_doubt_since: Some(NOW - 9 * DAY), ..Bookmarks::default() };
         check(&doubt, Role::Sent, 90);
         check(&doubt, Role::Inbox, 85);
-        let lately = Bookmarks { marks: vec![mark("INBOX", NOW - DAY)], in_doubt_since: None };
+        let lately = Bookmarks { marks: vec![mark("INBOX", NOW - DAY)], ..never.clone() };
         check(&lately, Role::Inbox, 85);
-        let long_ago =
-            Bookmarks { marks: vec![mark("INBOX", NOW - 60 * DAY)], in_doubt_since: None };
+        let long_ago = Bookmarks { marks: vec![mark("INBOX", NOW - 60 * DAY)], ..never.clone() };
         check(&long_ago, Role::Inbox, 39);
-        let another = Bookmarks { marks: vec![mark("Junk", NOW - 60 * DAY)], in_doubt_since: None };
+        let another = Bookmarks { marks: vec![mark("Junk", NOW - 60 * DAY)], ..never.clone() };
         check(&another, Role::Inbox, 85);
+        let restored = Bookmarks { unknown_since: Some(NOW - 30 * DAY), ..never };
+        check(&restored, Role::Inbox, 69);
+        check(&restored, Role::Sent, 69);
     }
 
     #[test]

@@ -1,21 +1,54 @@
-//! Messages in doubt, settled by what a Sent folder says of them: the books keep the evidence, and what
-//! comes next for the person is asked of the campaign.
+//! Messages in doubt, settled by what is found out about them: the books keep the evidence, and what
+//! comes next for the person is asked of the campaign, whether it runs or not.
 
-use tracing::info;
+use std::sync::Arc;
+
+use tracing::{info, warn};
 use warmfront_core::span::Millis;
+use warmfront_store::{Doubt, Verdict};
 
 use crate::EngineError;
 use crate::office::Office;
+use crate::roster::Campaign;
 
 /// Settles what a Sent folder has spoken of.
 pub(crate) async fn settle_doubts(office: &Office, now: Millis) -> Result<(), EngineError> {
     for doubt in office.store.doubts_with_evidence().await? {
-        let roster = office.roster();
-        // What comes next only a running campaign says; the evidence can wait.
-        let Some(campaign) = roster.get(doubt.campaign_id) else { continue };
+        let campaign = match campaign(office, doubt.campaign_id).await {
+            Ok(campaign) => campaign,
+            // The evidence can wait, and holds up nobody else.
+            Err(error @ EngineError::Campaign { .. }) => {
+                warn!(message = doubt.message, %error, "a doubt cannot be settled");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let next = campaign.next_step(doubt.position, doubt.sending_since, &doubt.zone);
         office.store.settle_doubt(&doubt, next, now).await?;
         info!(message = doubt.message, was_sent = doubt.was_sent, "a doubt is settled");
     }
     Ok(())
+}
+
+/// Settles a doubt at the operator's word; `false`: it was settled meanwhile.
+pub async fn settle_by_operator(
+    office: &Office,
+    doubt: &Doubt,
+    verdict: Verdict,
+    now: Millis,
+) -> Result<bool, EngineError> {
+    let campaign = campaign(office, doubt.campaign_id).await?;
+    let next = campaign.next_step(doubt.step, doubt.sending_since, &doubt.zone);
+    Ok(office.store.settle_by_operator(doubt.id, verdict, next, now).await?)
+}
+
+/// A campaign, from the books where it does not run.
+pub(crate) async fn campaign(office: &Office, id: i64) -> Result<Arc<Campaign>, EngineError> {
+    if let Some(campaign) = office.roster().get(id) {
+        return Ok(Arc::clone(campaign));
+    }
+    let store = &office.store;
+    let row = store.campaigns().await?.into_iter().find(|row| row.id == id);
+    let row = row.ok_or(EngineError::Broken("list of campaigns"))?;
+    Ok(Arc::new(Campaign::load(store, row, &office.fleet.timezone).await?))
 }

@@ -3,6 +3,7 @@
 use rand::TryRng as _;
 use warmfront_campaigns::templates;
 use warmfront_core::address::Address;
+use warmfront_core::send_id::Errand;
 use warmfront_core::span::Millis;
 use warmfront_mail::compose::{Draft, compose};
 use warmfront_mail::submit::Letter;
@@ -84,7 +85,7 @@ pub(crate) async fn write_letter(
             blocked(format!("step {position} replies in thread, and nothing was sent before it"))
         })?,
     };
-    let (rfc_message_id, unsubscribe_token) = ids(due, &mailbox.address, now)?;
+    let (rfc_message_id, unsubscribe_token) = ids(campaign, due, &mailbox.address, now)?;
     let references = references(&thread);
     let unsubscribe = format!("{}?subject=unsub-{unsubscribe_token}", mailbox.address);
     let to_name = person::full_name(&person);
@@ -125,21 +126,28 @@ fn references(thread: &[InThread]) -> Vec<String> {
     ids
 }
 
-/// The message's Message-ID and token: those it has, or new ones.
-fn ids(due: &DueMessage, from: &Address, now: Millis) -> Result<(String, String), LetterProblem> {
-    match (&due.rfc_message_id, &due.unsubscribe_token) {
-        (Some(id), Some(token)) => Ok((id.clone(), token.clone())),
-        // The domain is the sender's own, never this machine's name.
-        _ => Ok((format!("<{}@{}>", secret(now)?, from.domain()), secret(now)?)),
+/// The message's Message-ID and token: those it has, or new ones, by which a copy of it is known again
+/// to books that lack them.
+fn ids(
+    campaign: &Campaign,
+    due: &DueMessage,
+    from: &Address,
+    now: Millis,
+) -> Result<(String, String), LetterProblem> {
+    if let (Some(id), Some(token)) = (&due.rfc_message_id, &due.unsubscribe_token) {
+        return Ok((id.clone(), token.clone()));
     }
+    let errand = Errand { campaign: &due.campaign_slug, address: &due.address, step: due.position };
+    let send_id = |chance| campaign.signet.send_id(now, chance, &errand);
+    // The domain is the sender's own, never this machine's name.
+    Ok((format!("<{}@{}>", send_id(chance()?), from.domain()), send_id(chance()?)))
 }
 
-/// 128 bits of the operating system's randomness: a bounce that names one is no guess. The moment in
-/// front keeps the ids of one day side by side in the books, where each claim adds two.
-fn secret(now: Millis) -> Result<String, LetterProblem> {
+/// The operating system's randomness: a bounce that names an id is no guess.
+fn chance() -> Result<u128, LetterProblem> {
     let mut bits = [0_u8; 16];
     rand::rngs::SysRng.try_fill_bytes(&mut bits).map_err(|error| {
         LetterProblem::Blocked(format!("the operating system gives no randomness: {error}"))
     })?;
-    Ok(format!("{now:x}.{:032x}", u128::from_be_bytes(bits)))
+    Ok(u128::from_be_bytes(bits))
 }

@@ -86,13 +86,15 @@ impl Planner {
     async fn plan(&self, settings: &Settings, day: Date, now: Millis) -> Result<bool, EngineError> {
         let (store, fleet, roster) = (&self.office.store, &self.office.fleet, self.office.roster());
         let snapshot = snapshot(store, fleet, &roster, settings, (day, now), Extent::Day).await?;
-        let plan = plan::plan_day(&snapshot);
+        let mut plan = plan::plan_day(&snapshot);
+        // What stands together in the books is written together: they look each enrolment up.
+        plan.messages.sort_unstable_by_key(|message| message.enrolment);
         let day_plan = saved(&plan, &snapshot, settings, now);
         let is_revision = store.is_planned(&day_plan.day).await?;
         if is_revision && plan.messages.is_empty() && store.has_ceilings_of(&day_plan).await? {
             return Ok(true);
         }
-        if !store.save_plan(&day_plan).await? {
+        if !store.save_plan(day_plan).await? {
             return Ok(false);
         }
         let short: u32 = plan.shortfalls.iter().map(|s| s.count).sum();
@@ -129,8 +131,14 @@ const LATE: Millis = 14 * DAY;
 /// Whatever is warm has long cooled after so many days.
 const IDLE_DAYS_MAX: usize = 1_000;
 
-fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> DayPlan {
-    let mailbox = |index: usize| snapshot.mailboxes[index].id.0;
+/// A plan as the books have it. Its messages are made as they are written: a million, once more, would
+/// be the most that the planner holds.
+fn saved<'a>(
+    plan: &'a Plan,
+    snapshot: &'a Snapshot,
+    settings: &Settings,
+    now: Millis,
+) -> DayPlan<impl Iterator<Item = NewMessage> + use<'a>> {
     let ceilings =
         |budgets: &[plan::Budget]| budgets.iter().map(|b| (b.name.clone(), b.ceiling)).collect();
     let campaigns = plan.campaigns.iter().zip(&snapshot.campaigns).map(|(day, row)| {
@@ -169,18 +177,17 @@ fn saved(plan: &Plan, snapshot: &Snapshot, settings: &Settings, now: Millis) -> 
         domains: ceilings(&snapshot.domains),
         tenants: ceilings(&snapshot.tenants),
         campaigns: campaigns.collect(),
-        messages: plan
-            .messages
-            .iter()
-            .map(|message| NewMessage {
-                message_id: message.message.map(|id| id.0),
-                enrolment_id: message.enrolment.0,
-                campaign_id: snapshot.campaigns[snapshot.work[message.work].campaign].id.0,
-                step: message.step,
-                mailbox_id: mailbox(message.mailbox),
+        messages: plan.messages.iter().map(|message| {
+            let work = &snapshot.work[message.work];
+            NewMessage {
+                message_id: work.message.map(|id| id.0),
+                enrolment_id: work.enrolment.0,
+                campaign_id: snapshot.campaigns[work.campaign].id.0,
+                step: work.step,
+                mailbox_id: snapshot.mailboxes[message.mailbox].id.0,
                 due_at: message.due_at,
                 closes_at: message.closes_at,
-            })
-            .collect(),
+            }
+        }),
     }
 }

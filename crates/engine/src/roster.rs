@@ -13,6 +13,7 @@ use warmfront_campaigns::manifest::{MailboxPattern, Manifest};
 use warmfront_campaigns::templates::{Footer, Renderer, StepSource};
 use warmfront_core::calendar::{self, Window};
 use warmfront_core::plan::Calendar;
+use warmfront_core::send_id::Signet;
 use warmfront_core::sequence::Wait;
 use warmfront_core::span::Span;
 use warmfront_store::{CampaignRow, StepText, Store};
@@ -88,6 +89,8 @@ pub struct Campaign {
     pub renderer: Renderer,
     /// The revision of each step and variant.
     pub revisions: BTreeMap<(u32, String), i64>,
+    /// What the ids of its messages are sealed with.
+    pub signet: Signet,
     windows: Vec<Window>,
     holidays: BTreeSet<Date>,
     /// The zone of people whose row tells none.
@@ -129,6 +132,7 @@ impl Campaign {
         let waits = waits.map_err(&broken)?;
         let texts = store.texts(row.id).await?;
         let renderer = renderer(&texts, &booked.footer).map_err(&broken)?;
+        let signet = store.signet().await?;
         let zone = match &booked.timezone {
             Some(name) => calendar::zone(name).map_err(&broken)?,
             None => zone.clone(),
@@ -140,6 +144,7 @@ impl Campaign {
             waits,
             renderer,
             revisions: texts.into_iter().map(|t| ((t.position, t.variant), t.id)).collect(),
+            signet,
             windows,
             holidays: booked.holidays,
             zone,

@@ -57,10 +57,12 @@ where
         epoch_at: begun_at,
         office,
     };
-    let watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
+    let mut watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
     let ended = tokio::select! {
         ended = daemon.work(until) => ended,
-        () = broken(&watching, &stop) => Err(EngineError::Broken("watcher")),
+        () = broken(&watching, &stop) => {
+            (&mut watching).await.unwrap_or(Err(EngineError::Broken("watcher")))
+        }
     };
     daemon.finish().await;
     watching.abort();
@@ -79,6 +81,7 @@ async fn refuse_a_clock_set_back(office: &Office) -> Result<(), EngineError> {
 
 /// Older books do not know what newer ones have sent.
 async fn refuse_a_restored_backup(office: &Office) -> Result<(), EngineError> {
+    office.store.refuse_if_outdated().await?;
     let Some(watermark) = &office.watermark else { return Ok(()) };
     office.store.refuse_if_restored(watermark).await?;
     Ok(office.store.begin_epoch(watermark).await?)
@@ -106,7 +109,7 @@ struct Daemon<O, I> {
     latest: Millis,
     /// When the present epoch began.
     epoch_at: Millis,
-    /// Whether every inbox was read once, or cannot be.
+    /// Whether every mailbox was read once, or cannot be.
     inboxes_are_read: watch::Receiver<bool>,
 }
 
@@ -169,12 +172,15 @@ where
             self.report(now).await;
         }
         let plan_at = self.planner.tick(now).await?;
+        // Mail that the books do not have may lie in any Sent folder: nothing leaves before.
+        if !*self.inboxes_are_read.borrow() {
+            return Ok(Round::Until(plan_at));
+        }
         let (lanes, recruit_at) = self.sender.tick(now).await?;
         for lane in lanes {
             self.lanes.add(lane, &self.office, &self.stop);
         }
-        let may_be_idle =
-            self.planner.has_planned() && self.lanes.is_empty() && *self.inboxes_are_read.borrow();
+        let may_be_idle = self.planner.has_planned() && self.lanes.is_empty();
         if until == Until::Idle && may_be_idle && self.is_idle(now).await? {
             return Ok(Round::Idle);
         }
@@ -245,35 +251,43 @@ where
 
 /// Comes back when the watcher has ended though nobody stopped it. Where somebody did, the round that
 /// is under way may take longer to end than the watcher does.
-async fn broken(watching: &JoinHandle<()>, stop: &CancellationToken) {
+async fn broken(watching: &JoinHandle<Result<(), EngineError>>, stop: &CancellationToken) {
     while !watching.is_finished() || stop.is_cancelled() {
         tokio::time::sleep(LOOKS_AFTER).await;
     }
 }
 
-/// Reads inboxes beside the sending, so that a slow one holds nobody up.
+/// Reads inboxes beside the sending, so that a slow one holds nobody up, once each was looked at or
+/// could not be. Ends by itself where the books prove to be an older copy.
 async fn watch<O, I: Inbox + 'static>(
     office: Office,
     ways: Ways<O, I>,
     tell: watch::Sender<bool>,
     stop: CancellationToken,
-) {
+) -> Result<(), EngineError> {
     let mut watcher = Watcher::new(office.clone(), ways);
     while !stop.is_cancelled() {
         let now = office.clock.now();
-        let wake = watcher.tick(now).await.unwrap_or_else(|error| {
-            warn!(%error, "inboxes were not read");
-            now + TRY_AGAIN
-        });
-        if !watcher.is_reading() {
-            tell.send_if_modified(|told| !std::mem::replace(told, true));
-        }
+        let wake = match watcher.tick(now).await {
+            Ok(wake) => {
+                if !watcher.is_reading() {
+                    tell.send_if_modified(|told| !std::mem::replace(told, true));
+                }
+                wake
+            }
+            Err(error @ EngineError::Store(StoreError::Outdated { .. })) => return Err(error),
+            Err(error) => {
+                warn!(%error, "inboxes were not read");
+                now + TRY_AGAIN
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
             () = watcher.news() => {}
             () = office.clock.wait_until(wake) => {}
         }
     }
+    Ok(())
 }
 
 /// A clock may be corrected by this much without anybody minding.

@@ -1,12 +1,13 @@
 //! From the books to what a plan is made of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::civil::Date;
 use warmfront_core::calendar;
 use warmfront_core::health::PauseReason;
 use warmfront_core::id::{CampaignId, EnrolmentId, MailboxId, MessageId, ProspectId};
-use warmfront_core::plan::{self, Budget, Calendar, Snapshot, Standing, Work};
+use warmfront_core::plan::{self, Budget, Calendar, Place, Snapshot, Standing, Work};
 use warmfront_core::span::{Millis, Span};
 use warmfront_core::warmup::Warmth;
 use warmfront_store::{Candidate, DayUse, MailboxRow, Settings, Store};
@@ -42,10 +43,16 @@ pub async fn snapshot(
     let mut taking = Taking::new(fleet, roster, settings, day, now, &rows, &day_use);
     let day_span = calendar::day_span(&fleet.timezone, day);
     let until = if extent == Extent::All { Millis::MAX } else { day_span.end() };
+    let unproven = unproven(fleet, roster, &rows);
     for candidate in store.work_begun(&day_name, until).await? {
-        taking.add(candidate);
+        if candidate.mailbox_id.is_some() || !unproven.contains(&candidate.campaign_id) {
+            taking.add(candidate);
+        }
     }
     for campaign in roster.by_slug() {
+        if unproven.contains(&campaign.row.id) {
+            continue;
+        }
         let place = taking.campaigns[&campaign.row.id];
         let row = &taking.snapshot.campaigns[place];
         let wanted = match extent {
@@ -65,21 +72,34 @@ pub async fn snapshot(
     Ok(all)
 }
 
+/// Campaigns in which nobody new is written to: a mailbox of theirs may have written to anybody since
+/// the books were copied, and nothing shows to whom.
+fn unproven(fleet: &Fleet, roster: &Roster, rows: &[MailboxRow]) -> BTreeSet<i64> {
+    let unproven: BTreeSet<&str> =
+        rows.iter().filter(|row| row.unproven).map(|row| row.address.as_str()).collect();
+    let campaigns = roster.by_slug().into_iter().filter(|campaign| {
+        let mut carriers = fleet.matching(&campaign.mailboxes, campaign.opt_in);
+        carriers.any(|mailbox| unproven.contains(mailbox.address.as_str()))
+    });
+    campaigns.map(|campaign| campaign.row.id).collect()
+}
+
 /// Picks, of new enrolments in their order, as many as a campaign wants today.
 struct Intake {
     left: u32,
     day: Span,
     now: Millis,
     /// Of each calendar, whether it opens for the rest of the day.
-    opens: BTreeMap<usize, bool>,
-    taken: BTreeMap<usize, u32>,
+    opens: BTreeMap<Place, bool>,
+    /// Of each company, by its place, how many were picked.
+    taken: Vec<u32>,
     /// People a company limit keeps out, so that the plan can say so.
     spare: Vec<Candidate>,
 }
 
 impl Intake {
     fn new(wanted: u32, day: Span, now: Millis) -> Self {
-        let (opens, taken, spare) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (opens, taken, spare) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { left: wanted, day, now, opens, taken, spare }
     }
 
@@ -97,7 +117,8 @@ impl Intake {
         }
         if let Some(company) = taking.company(candidate.company.as_deref()) {
             let used = taking.snapshot.companies[company];
-            let taken = self.taken.entry(company).or_default();
+            self.taken.resize(taking.snapshot.companies.len(), 0);
+            let taken = &mut self.taken[company];
             if used + *taken >= taking.snapshot.company_per_day && !forecast {
                 if self.spare.len() < usize::try_from(self.left).unwrap_or(usize::MAX) {
                     self.spare.push(candidate);
@@ -122,8 +143,9 @@ struct Taking<'a> {
     roster: &'a Roster,
     mailboxes: BTreeMap<i64, usize>,
     campaigns: BTreeMap<i64, usize>,
-    companies: BTreeMap<String, usize>,
-    calendars: BTreeMap<(i64, String), usize>,
+    companies: BTreeMap<CompanyHash, Place>,
+    /// The calendars of each campaign, by zone.
+    calendars: BTreeMap<i64, BTreeMap<String, Place>>,
     people: BTreeSet<i64>,
 }
 
@@ -164,7 +186,11 @@ impl<'a> Taking<'a> {
         Self {
             mailboxes: place(rows.iter().map(|row| row.id).collect()),
             campaigns: place(campaigns.iter().map(|c| c.id.0).collect()),
-            companies: companies.clone().zip(0..).map(|(c, i)| (c.company.clone(), i)).collect(),
+            companies: companies
+                .clone()
+                .zip(0..)
+                .map(|(c, index)| (company_hash(&c.company), Place::at(index)))
+                .collect(),
             calendars: BTreeMap::new(),
             people: day_use.people.iter().copied().collect(),
             roster,
@@ -198,10 +224,12 @@ impl<'a> Taking<'a> {
         self.snapshot.work.push(Work {
             enrolment: EnrolmentId(candidate.enrolment_id),
             prospect: ProspectId(candidate.prospect_id),
-            campaign,
+            campaign: Place::at(campaign),
             step: candidate.step,
             message: candidate.message_id.map(MessageId),
-            mailbox: candidate.mailbox_id.and_then(|id| self.mailboxes.get(&id).copied()),
+            mailbox: candidate
+                .mailbox_id
+                .and_then(|id| self.mailboxes.get(&id).copied().map(Place::at)),
             ready_at: candidate.ready_at,
             person_free_at: candidate.person_attempt_at.map_or(0, |at| at + person_gap),
             company,
@@ -209,28 +237,37 @@ impl<'a> Taking<'a> {
         });
     }
 
-    fn calendar(&mut self, campaign: i64, zone: &str) -> usize {
-        if let Some(&known) = self.calendars.get(&(campaign, zone.to_owned())) {
-            return known;
+    fn calendar(&mut self, campaign: i64, zone: &str) -> Place {
+        let known = self.calendars.entry(campaign).or_default();
+        if let Some(&place) = known.get(zone) {
+            return place;
         }
-        let place = self.snapshot.calendars.len();
+        let place = Place::at(self.snapshot.calendars.len());
         if let Some(campaign) = self.roster.get(campaign) {
             self.snapshot.calendars.push(campaign.calendar(zone));
         }
-        self.calendars.insert((campaign, zone.to_owned()), place);
+        known.insert(zone.to_owned(), place);
         place
     }
 
-    fn company(&mut self, company: Option<&str>) -> Option<usize> {
-        let company = company?;
-        if let Some(&known) = self.companies.get(company) {
-            return Some(known);
-        }
-        let place = self.snapshot.companies.len();
-        self.snapshot.companies.push(0);
-        self.companies.insert(company.to_owned(), place);
-        Some(place)
+    fn company(&mut self, company: Option<&str>) -> Option<Place> {
+        let companies = &mut self.snapshot.companies;
+        Some(*self.companies.entry(company_hash(company?)).or_insert_with(|| {
+            companies.push(0);
+            Place::at(companies.len() - 1)
+        }))
     }
+}
+
+/// What tells a company from others. Of a million names the text would be most of what a snapshot
+/// holds. That two of them have the same hash is one chance in forty million, and they would wait for
+/// one another as one company does: nobody gets more than he may.
+type CompanyHash = u64;
+
+fn company_hash(company: &str) -> CompanyHash {
+    let mut hasher = DefaultHasher::new();
+    company.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The budgets that mailboxes share, in order of name.

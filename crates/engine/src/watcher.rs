@@ -37,6 +37,8 @@ struct Watched<I> {
     read_at: Option<Millis>,
     /// The lease of a reading that goes on.
     lease: Option<ReadingLease>,
+    /// Whether this process has looked at it, however lately somebody else had.
+    is_known: bool,
     /// Whether something is known to have come.
     has_news: bool,
     /// After a failure nobody tries before that.
@@ -131,6 +133,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
                 reader: (ways.inbox)(config).map_or(Reader::Nobody, Reader::Here),
                 read_at: None,
                 lease: None,
+                is_known: false,
                 has_news: false,
                 not_before: Millis::MIN,
                 failures: 0,
@@ -175,7 +178,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             let every = if awaiting.contains(id) { OFTEN } else { SELDOM };
             matches!(one.reader, Reader::Here(_))
                 && one.not_before <= now
-                && (one.lease.is_some()
+                && (!one.is_known
+                    || one.lease.is_some()
                     || one.has_news
                     || one.read_at.is_none_or(|at| now - at >= every))
         };
@@ -232,9 +236,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
 
     fn returned(&mut self, ended: Result<Back<I>, JoinError>) -> Option<Back<I>> {
         let back = ended.ok()?;
-        if matches!(back.with, Brought::Reading { .. }) {
-            self.reading -= 1;
-        }
+        self.reading -= usize::from(matches!(back.with, Brought::Reading { .. }));
         Some(back)
     }
 
@@ -295,6 +297,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             watched.not_before = now + AGAIN;
             return;
         }
+        watched.is_known = true;
         let trouble = match read {
             Ok(reading) => {
                 for place in &reading.passed {

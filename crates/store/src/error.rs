@@ -16,7 +16,7 @@ pub enum StoreError {
     },
     /// Older than books of theirs that have sent before: a restored backup.
     #[error(
-        "these books are an older copy: they stand at epoch {found}, and {seen} was reached ({}). They do not know what was sent since and would send it again. Put the newer database back. If it is lost, suppress everybody it may have written to (`warmfront suppress import FILE`), then remove that file",
+        "these books are an older copy: they stand at epoch {found}, and {seen} was reached ({}). They do not know what was sent since and would send it again. Put the newer database back; if it is lost, `warmfront reconcile` brings this one up to date by what lies in the Sent folders",
         file.display()
     )]
     Restored {
@@ -26,6 +26,20 @@ pub enum StoreError {
         seen: i64,
         /// Where that is written.
         file: std::path::PathBuf,
+    },
+    /// Known to be an older copy, and not brought up to date.
+    #[error(
+        "these books are an older copy: {because}. They would send it again. Put the newer database back; if it is lost, `warmfront reconcile` brings this one up to date by what lies in the Sent folders"
+    )]
+    Outdated {
+        /// How that is known.
+        because: String,
+    },
+    /// A Sent folder holds a message of theirs that they do not have.
+    #[error("mailbox {mailbox} has sent a message that the books do not have")]
+    Unknown {
+        /// Whose folder.
+        mailbox: i64,
     },
     /// New books where others have sent before.
     #[error(

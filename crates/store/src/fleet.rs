@@ -67,6 +67,8 @@ pub struct MailboxRow {
     pub rolled_on: String,
     /// The eased share of its allowance.
     pub ease_percent: u32,
+    /// Whether what it sent since the books were copied nothing shows.
+    pub unproven: bool,
     /// Whether it has just come back from a pause.
     pub probe: bool,
     /// Its last attempt.
@@ -99,6 +101,7 @@ columns!(MailboxRow {
     idle_days,
     rolled_on,
     ease_percent,
+    unproven,
     probe,
     last_attempt_at,
     inbox_read_at,
@@ -109,7 +112,7 @@ columns!(MailboxRow {
 
 pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
-    probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
+    unproven, probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
     lease_expires_at";
 
 impl Store {
@@ -240,9 +243,25 @@ fn by_address(fleet: &[MailboxSpec]) -> BTreeMap<&str, &MailboxSpec> {
 }
 
 pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, StoreError> {
-    let query = sql(&format!("SELECT {COLUMNS} FROM mailboxes ORDER BY address"), []);
-    Ok(MailboxRow::find_by_statement(query).all(db).await?)
+    let text = format!(
+        "SELECT {COLUMNS} FROM mailboxes WHERE address > $1 ORDER BY address LIMIT {ROWS_AT_ONCE}"
+    );
+    let mut rows: Vec<MailboxRow> = Vec::new();
+    loop {
+        let after = rows.last().map_or("", |row| row.address.as_str());
+        let query = sql(&text, [after.into()]);
+        let page = MailboxRow::find_by_statement(query).all(db).await?;
+        let is_last = page.len() < ROWS_AT_ONCE;
+        rows.extend(page);
+        if is_last {
+            return Ok(rows);
+        }
+    }
 }
+
+/// Until it is read, a row takes the driver some kilobytes; of a fleet of twenty thousand that would
+/// be the most that the planner holds.
+const ROWS_AT_ONCE: usize = 500;
 
 async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(), StoreError> {
     let query = sql(
@@ -254,7 +273,7 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
     db.execute_raw(sql(
         "UPDATE mailboxes SET state = CASE WHEN configured = 1 THEN 'active' ELSE 'disabled' END,
                 paused_at = NULL, paused_until = NULL, paused_reason = NULL,
-                paused_because = NULL, warm_days = $2, probe = max(probe, $3)
+                paused_because = NULL, unproven = 0, warm_days = $2, probe = max(probe, $3)
          WHERE id = $1",
         [mailbox.into(), warm_days.into(), i64::from(probe).into()],
     ))

@@ -257,7 +257,9 @@ async fn write(
         Source::Staged => Some(import_staged::write(&import).await?),
     };
     let Some(Written { summary, blocked }) = written else { return Ok(None) };
-    inbound::hold(transaction, sql(&hold_the_answered(), [id.into()])).await?;
+    for (because, whom) in [ANSWERED, GOT_A_STRAY] {
+        inbound::hold(transaction, sql(&hold(because, whom), [id.into()])).await?;
+    }
     close_import(&import, &summary).await?;
     Ok(Some(Imported {
         campaign: id,
@@ -341,16 +343,28 @@ async fn close_import(import: &Import<'_>, summary: &ImportSummary) -> Result<()
 pub(crate) const ABOVE: &str = "the address stands above in the same list";
 pub(crate) const BEFORE: &str = "the address was imported before";
 
-/// Those of the campaign who have answered another, or work where somebody has, unless the operator
-/// released them since. Once an import: it reads every enrolment there is.
-fn hold_the_answered() -> String {
+/// Those of the campaign who have answered another, or work where somebody has. Once an import: it
+/// reads every enrolment there is.
+const ANSWERED: (&str, &str) = (
+    "an answer came from there",
+    "SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
+     UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
+           JOIN prospects q ON q.company = p.company WHERE r.state = 'replied'",
+);
+
+/// Those to whom these books, being a restored copy, have sent what they do not have.
+const GOT_A_STRAY: (&str, &str) = (
+    "mail was sent there that these books do not have",
+    "SELECT p.id FROM strays s JOIN prospects p ON p.address = s.address
+     WHERE s.message_id IS NULL",
+);
+
+/// Holds people of a campaign, unless the operator released them since.
+fn hold(because: &str, whom: &str) -> String {
     format!(
         "
-    UPDATE enrolments SET state = 'held', because = 'an answer came from there'
-    WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
-        SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
-        UNION SELECT q.id FROM enrolments r JOIN prospects p ON p.id = r.prospect_id
-              JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
+    UPDATE enrolments SET state = 'held', because = '{because}'
+    WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN ({whom})
       AND id NOT IN (
         SELECT enrolment_id FROM events
         WHERE {TO_PLAN_FOR} AND kind = 'enrolment_resumed')

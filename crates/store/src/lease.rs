@@ -51,7 +51,16 @@ impl Store {
         let (mailboxes, expires_at) = (json_array(&mailboxes)?, now + ttl);
         let transaction = self.db.begin().await?;
         let asked = [mailboxes.into(), owner.into(), now.into(), expires_at.into()];
-        let rows = transaction.query_all_raw(sql(LEASE, asked)).await?;
+        let rows =
+            match transaction.query_all_raw(sql(LEASE, asked)).await.map_err(StoreError::from) {
+                Ok(rows) => rows,
+                Err(error) => {
+                    drop(transaction);
+                    // Where the books are known to be an older copy, that is what the caller must hear.
+                    self.refuse_if_outdated().await?;
+                    return Err(error);
+                }
+            };
         let mut leased = Vec::with_capacity(rows.len());
         for row in &rows {
             let (mailbox, epoch) = (row.read("id")?, row.read("lease_epoch")?);

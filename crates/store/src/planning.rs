@@ -365,6 +365,7 @@ const NEW: &str = "
       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id AND m.position = 1)
     ORDER BY e.id LIMIT $3";
 
-/// New enrolments of one look: a plan wants some of what may be a million.
+/// New enrolments of one look: a plan wants some of what may be a million, and until it is read a row
+/// takes the driver a kilobyte.
 const PAGE_MIN: u32 = 100;
-const PAGE_MAX: u32 = 5_000;
+const PAGE_MAX: u32 = 1_000;

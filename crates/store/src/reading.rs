@@ -11,8 +11,9 @@ use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
 
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
-use crate::sent::{self, Today};
-use crate::{Consequence, Store, StoreError, inbound};
+use crate::sent::{self, Reader, Strays, Today};
+use crate::taking_up::{Stray, TakenUp, keep_stray, take_up};
+use crate::{Consequence, Store, StoreError, inbound, restored};
 
 /// The right to read one mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,15 @@ pub struct Read {
     pub begun_at: i64,
     /// What it found.
     pub reading: Reading,
+}
+
+/// What of a reading the books did not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What is taken up, each with the stray that it is where the books cannot have it sent.
+    pub taken: Vec<(TakenUp, Stray)>,
+    /// What is nobody's whom they know.
+    pub strays: Vec<Stray>,
 }
 
 /// A folder in the books.
@@ -113,16 +123,76 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
+        match self.write_readings(readings, today, now, ttl).await {
+            Err(StoreError::Unknown { mailbox }) => {
+                let because = self.why_outdated(mailbox).await?;
+                self.mark_outdated(&because, now).await?;
+                Err(StoreError::Outdated { because })
+            }
+            written => written,
+        }
+    }
+
+    async fn why_outdated(&self, mailbox: i64) -> Result<String, StoreError> {
+        let query = sql("SELECT address FROM mailboxes WHERE id = $1", [mailbox.into()]);
+        let row = self.db.read.query_one_raw(query).await?;
+        let address: String = row.map_or(Ok(String::new()), |row| row.read("address"))?;
+        Ok(format!("the Sent folder of {address} holds mail of ours that they do not have"))
+    }
+
+    async fn write_readings(
+        &self,
+        readings: &[Read],
+        today: &Today,
+        now: i64,
+        ttl: i64,
+    ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
         let transaction = self.db.begin().await?;
         let (mut taken, mut consequences) = (BTreeSet::new(), Vec::new());
+        let signet = restored::signet(&transaction).await?;
         for read in readings {
             if is_leased(&transaction, read, now + ttl).await? {
-                taken.insert(read.lease.mailbox);
-                consequences.extend(record(&transaction, read, today, now).await?);
+                let mailbox = read.lease.mailbox;
+                taken.insert(mailbox);
+                let reader = Reader { mailbox, signet: &signet, today, strays: Strays::Alarm };
+                consequences.extend(record(&transaction, read, &reader, now).await?);
             }
         }
         transaction.commit().await?;
         Ok((taken, consequences))
+    }
+
+    /// Writes a part of a reading down that brings outdated books up to date: first what is taken up
+    /// and what is kept as a stray, so that whatever answers it finds it. `false`: its lease is over.
+    /// What could not be taken up after all is a stray too.
+    pub async fn record_reconciling(
+        &self,
+        read: &Read,
+        found: &Found,
+        today: &Today,
+        now: i64,
+        ttl: i64,
+    ) -> Result<Option<u32>, StoreError> {
+        let transaction = self.db.begin().await?;
+        if !is_leased(&transaction, read, now + ttl).await? {
+            return Ok(None);
+        }
+        let mut taken_up = 0;
+        for (taken, stray) in &found.taken {
+            match take_up(&transaction, taken, now).await? {
+                Some(_) => taken_up += 1,
+                None => keep_stray(&transaction, stray).await?,
+            }
+        }
+        for stray in &found.strays {
+            keep_stray(&transaction, stray).await?;
+        }
+        let signet = restored::signet(&transaction).await?;
+        let (mailbox, strays) = (read.lease.mailbox, Strays::Kept);
+        let reader = Reader { mailbox, signet: &signet, today, strays };
+        record(&transaction, read, &reader, now).await?;
+        transaction.commit().await?;
+        Ok(Some(taken_up))
     }
 
     /// Every folder that was ever read.
@@ -173,7 +243,7 @@ async fn is_leased(db: &impl ConnectionTrait, read: &Read, until: i64) -> Result
 async fn record(
     db: &impl ConnectionTrait,
     read: &Read,
-    today: &Today,
+    reader: &Reader<'_>,
     now: i64,
 ) -> Result<Vec<Consequence>, StoreError> {
     let Read { lease, reading, .. } = read;
@@ -185,7 +255,7 @@ async fn record(
     // First by what other ids our messages are known: an answer may name one.
     for copy in &reading.sent {
         if let Some(folder) = folders.get(copy.place.folder.as_str()) {
-            sent::record(db, lease.mailbox, *folder, copy, today, now).await?;
+            sent::record(db, reader, *folder, copy, now).await?;
         }
     }
     let mut consequences = Vec::new();

@@ -10,7 +10,7 @@ use crate::{NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
 
 /// A plan to save.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DayPlan {
+pub struct DayPlan<Messages = Vec<NewMessage>> {
     /// The counting day.
     pub day: String,
     /// The moment it was made.
@@ -28,8 +28,9 @@ pub struct DayPlan {
     pub tenants: Vec<(String, u32)>,
     /// The campaigns' day.
     pub campaigns: Vec<PlanEntry>,
-    /// The messages.
-    pub messages: Vec<NewMessage>,
+    /// The messages, which may be made as they are written: there may be a million. Best in the order
+    /// of their enrolments, as the books look each of those up.
+    pub messages: Messages,
 }
 
 /// How an active mailbox stood when its room was reckoned.
@@ -49,7 +50,10 @@ impl Store {
     /// Saves a plan, or a revision of it: nothing that an earlier revision planned is touched.
     /// `false`: another planner was faster, or an answer has changed what a mailbox may do, and
     /// nothing of this one was saved.
-    pub async fn save_plan(&self, plan: &DayPlan) -> Result<bool, StoreError> {
+    pub async fn save_plan<M>(&self, plan: DayPlan<M>) -> Result<bool, StoreError>
+    where
+        M: IntoIterator<Item = NewMessage, IntoIter: Send> + Send + Sync,
+    {
         let transaction = self.db.begin().await?;
         for batch in plan.reckoned_by.chunks(BATCH) {
             let rows: Vec<_> = batch
@@ -62,7 +66,7 @@ impl Store {
             }
         }
         for entry in &plan.campaigns {
-            save_entry(&transaction, plan, entry).await?;
+            save_entry(&transaction, &plan, entry).await?;
         }
         for batch in plan.mailboxes.chunks(BATCH) {
             let rows: Vec<_> = batch
@@ -78,8 +82,15 @@ impl Store {
                 transaction.execute_raw(sql(SAVE_BUDGET_DAYS, values)).await?;
             }
         }
-        if !save_messages(&transaction, plan).await? {
-            return Ok(false);
+        let mut messages = plan.messages.into_iter();
+        loop {
+            let batch: Vec<NewMessage> = messages.by_ref().take(BATCH).collect();
+            if batch.is_empty() {
+                break;
+            }
+            if !save_messages(&transaction, &batch, &plan.day, plan.now).await? {
+                return Ok(false);
+            }
         }
         transaction.commit().await?;
         Ok(true)
@@ -88,7 +99,7 @@ impl Store {
 
 impl Store {
     /// Whether the books hold the ceilings of a plan already.
-    pub async fn has_ceilings_of(&self, plan: &DayPlan) -> Result<bool, StoreError> {
+    pub async fn has_ceilings_of<M>(&self, plan: &DayPlan<M>) -> Result<bool, StoreError> {
         let mailboxes: BTreeMap<i64, u32> = self
             .mailbox_days(&plan.day)
             .await?
@@ -116,9 +127,9 @@ impl Store {
     }
 }
 
-async fn save_entry(
+async fn save_entry<M>(
     db: &impl ConnectionTrait,
-    plan: &DayPlan,
+    plan: &DayPlan<M>,
     entry: &PlanEntry,
 ) -> Result<(), StoreError> {
     let day = plan.day.as_str();
@@ -165,31 +176,30 @@ async fn save_entry(
     Ok(())
 }
 
-/// Saves the messages. `false`: another planner has placed one of them. One whose enrolment has
-/// ended since the plan's snapshot is none of those; the books cancel it.
-async fn save_messages(db: &impl ConnectionTrait, plan: &DayPlan) -> Result<bool, StoreError> {
-    let (known, mut new): (Vec<&NewMessage>, Vec<&NewMessage>) =
-        plan.messages.iter().partition(|m| m.message_id.is_some());
-    for batch in known.chunks(BATCH) {
-        if !move_messages(db, batch, &plan.day).await? {
-            return Ok(false);
-        }
+/// Saves messages. `false`: another planner has placed one of them. One whose enrolment has ended
+/// since the plan's snapshot is none of those; the books cancel it.
+async fn save_messages(
+    db: &impl ConnectionTrait,
+    messages: &[NewMessage],
+    day: &str,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let (known, new): (Vec<&NewMessage>, Vec<&NewMessage>) =
+        messages.iter().partition(|m| m.message_id.is_some());
+    if !known.is_empty() && !move_messages(db, &known, day).await? {
+        return Ok(false);
     }
-    // What leaves together stands together: a commit then writes fewer pages.
-    new.sort_by_key(|m| (m.due_at, m.enrolment_id));
-    // One JSON array a batch: one bound value, whatever the rows.
-    for batch in new.chunks(BATCH) {
-        let rows: Vec<_> = batch
-            .iter()
-            .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at, m.closes_at))
-            .collect();
-        let values = [json_array(&rows)?.into(), plan.day.as_str().into(), plan.now.into()];
-        let made = db.execute_raw(sql(NEW_MESSAGES, values)).await?;
-        if made.rows_affected() < batch.len() as u64 {
-            return Ok(false);
-        }
+    if new.is_empty() {
+        return Ok(true);
     }
-    Ok(true)
+    // One JSON array: one bound value, whatever the rows.
+    let rows: Vec<_> = new
+        .iter()
+        .map(|m| (m.enrolment_id, m.campaign_id, m.step, m.mailbox_id, m.due_at, m.closes_at))
+        .collect();
+    let values = [json_array(&rows)?.into(), day.into(), now.into()];
+    let made = db.execute_raw(sql(NEW_MESSAGES, values)).await?;
+    Ok(made.rows_affected() >= rows.len() as u64)
 }
 
 /// Gives messages that an earlier day left over their place. `false`: another planner was faster.

@@ -5,12 +5,13 @@
 
 use sea_orm::ConnectionTrait;
 use warmfront_core::reading::SentCopy;
+use warmfront_core::send_id::Signet;
 use warmfront_core::span::{HOUR, MINUTE};
 
 use crate::db::sql;
 use crate::inbound::texts;
 use crate::row::Row as _;
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, taking_up};
 
 /// The counting day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,24 @@ pub struct SettledDoubt {
     pub sending_since: i64,
     /// Whether it was.
     pub was_sent: bool,
+}
+
+/// What a reading of one mailbox is recorded by.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) mailbox: i64,
+    pub(crate) signet: &'a Signet,
+    pub(crate) today: &'a Today,
+    pub(crate) strays: Strays,
+}
+
+/// What mail of ours means that the books do not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strays {
+    /// They are an older copy.
+    Alarm,
+    /// That is known, and it was kept as a stray.
+    Kept,
 }
 
 impl Store {
@@ -68,27 +87,39 @@ impl Store {
         let values = [doubt.message.into(), now.into()];
         let settled = transaction.execute_raw(sql(text, values)).await?;
         if settled.rows_affected() == 1 && doubt.was_sent {
-            let (text, step, at) = match next {
-                Some((step, at)) => (GOES_ON, Some(step), at),
-                None => (HAS_HAD_ALL, None, now),
-            };
-            let mut values = vec![doubt.message.into(), at.into()];
-            values.extend(step.map(sea_orm::Value::from));
-            transaction.execute_raw(sql(text, values)).await?;
+            go_on(&transaction, doubt.message, next, now).await?;
         }
         Ok(transaction.commit().await?)
     }
 }
 
-/// Records one copy, once: as one of ours, which settles a doubt, or as mail by hand, which counts.
-pub(crate) async fn record(
+/// The person of a message that was sent goes on to `next`, or has had the last step.
+pub(crate) async fn go_on(
     db: &impl ConnectionTrait,
-    mailbox: i64,
-    folder: i64,
-    copy: &SentCopy,
-    today: &Today,
+    message: i64,
+    next: Option<(u32, i64)>,
     now: i64,
 ) -> Result<(), StoreError> {
+    let (text, step, at) = match next {
+        Some((step, at)) => (GOES_ON, Some(step), at),
+        None => (HAS_HAD_ALL, None, now),
+    };
+    let mut values = vec![message.into(), at.into()];
+    values.extend(step.map(sea_orm::Value::from));
+    db.execute_raw(sql(text, values)).await?;
+    Ok(())
+}
+
+/// Records one copy, once: as one of ours, which settles a doubt, or as mail by hand, which counts.
+/// One of ours that the books do not have says that they are an older copy, and ends it all.
+pub(crate) async fn record(
+    db: &impl ConnectionTrait,
+    reader: &Reader<'_>,
+    folder: i64,
+    copy: &SentCopy,
+    now: i64,
+) -> Result<(), StoreError> {
+    let Reader { mailbox, today, .. } = *reader;
     let ours = match ours_by_id(db, mailbox, copy).await? {
         Some(ours) => Some(ours),
         None => in_doubt_to(db, mailbox, copy).await?,
@@ -100,6 +131,12 @@ pub(crate) async fn record(
         ))
         .await?
         .is_none();
+    let is_stray = ours.is_none()
+        && copy.send_ids().any(|id| reader.signet.is_ours(id))
+        && !taking_up::is_of_a_message(db, copy).await?;
+    if is_stray && is_new && reader.strays == Strays::Alarm {
+        return Err(StoreError::Unknown { mailbox });
+    }
     // Where the numbers of a folder are given anew, a copy lies elsewhere than before.
     db.execute_raw(sql(
         "INSERT INTO sent_copies (mailbox_id, folder_id, uidvalidity, uid, content_key, message_id,
@@ -122,7 +159,9 @@ pub(crate) async fn record(
     .await?;
     match ours {
         Some(ours) => prove(db, &ours, copy, now).await,
-        None if is_new && copy.sent_at >= today.since => count(db, mailbox, copy, today).await,
+        None if is_new && !is_stray && copy.sent_at >= today.since => {
+            count(db, mailbox, copy, today).await
+        }
         None => Ok(()),
     }
 }
@@ -140,7 +179,11 @@ async fn ours_by_id(
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let values = [mailbox.into(), texts(copy.ids.iter().map(String::as_str))?.into()];
+    let values = [
+        mailbox.into(),
+        texts(copy.ids.iter().map(String::as_str))?.into(),
+        texts(copy.token.as_deref().into_iter())?.into(),
+    ];
     let Some(row) = db.query_one_raw(sql(OURS_BY_ID, values)).await? else { return Ok(None) };
     Ok(Some(Ours {
         id: row.read("id")?,
@@ -198,7 +241,7 @@ async fn prove(
     Ok(())
 }
 
-async fn testify(
+pub(crate) async fn testify(
     db: &impl ConnectionTrait,
     message: i64,
     kind: &str,
@@ -213,7 +256,7 @@ async fn testify(
 }
 
 /// Mail by hand to somebody outside counts on today's allowance: providers count it too.
-async fn count(
+pub(crate) async fn count(
     db: &impl ConnectionTrait,
     mailbox: i64,
     copy: &SentCopy,
@@ -264,7 +307,9 @@ const OURS_BY_ID: &str = "
     WHERE +m.mailbox_id = $1 AND m.id IN (
         SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
         UNION ALL
-        SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2)))
+        SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
+        UNION ALL
+        SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
     ORDER BY m.id LIMIT 1";
 
 const WITH_EVIDENCE: &str = "

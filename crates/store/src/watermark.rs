@@ -147,6 +147,20 @@ impl Store {
         }
     }
 
+    /// Brings the epoch of these books past the highest that the watermark knows of them, by a
+    /// statement that is given it and returns their name and their epoch.
+    pub(crate) async fn catch_up(
+        &self,
+        watermark: &Watermark,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
+        let known = mark(row)?;
+        let seen = watermark.read()?.get(&known.name).copied().unwrap_or_default();
+        let mark = mark(self.db.write.query_one_raw(sql(text, [seen.into()])).await?)?;
+        watermark.remember(mark.name, mark.epoch).await
+    }
+
     /// Begins a new epoch and has the watermark remember it. What is sent from now on, no earlier
     /// copy of these books can be unaware of without being found out. Refuses books that are behind
     /// those this process has worked on: a standby that was promoted while it ran, and lacks some.

@@ -99,6 +99,7 @@ impl From<StoreError> for Failure {
             | StoreError::Forgetful { .. }
             | StoreError::WrongClock { .. }
             | StoreError::Restored { .. }
+            | StoreError::Outdated { .. }
             | StoreError::Replaced { .. }
             | StoreError::Watermark { .. }
             | StoreError::Gone { .. }

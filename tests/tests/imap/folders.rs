@@ -27,7 +27,7 @@ async fn folders_are_found_by_their_use_read_by_turns_and_left_as_they_were() {
         let roles: Vec<_> = reading.marks.iter().map(|m| (m.folder.as_str(), m.role)).collect();
         assert_eq!(
             roles,
-            [("INBOX", Role::Inbox), ("Unerw&APw-nscht", Role::Junk), ("Envoy&AOk-s", Role::Sent)]
+            [("Envoy&AOk-s", Role::Sent), ("INBOX", Role::Inbox), ("Unerw&APw-nscht", Role::Junk)]
         );
         let [sent] = reading.sent.as_slice() else { panic!("{:?}", reading.sent) };
         assert_eq!(sent.ids, ["<s@ours.example>"]);

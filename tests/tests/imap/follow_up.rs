@@ -62,7 +62,7 @@ async fn a_follow_up_leaves_after_a_reading_and_to_nobody_who_answered() {
 }
 
 /// Lets time pass.
-async fn pass(
+pub(crate) async fn pass(
     play: &mut Play,
     loops: &mut Loops<WatchedOut, Polled>,
     clock: &Clock,
@@ -84,7 +84,7 @@ async fn accepted(play: &Play) -> (usize, usize) {
 }
 
 /// A real inbox that nobody waits at: news comes by the machine's clock, and here another rules.
-struct Polled(Imap);
+pub(crate) struct Polled(pub(crate) Imap);
 
 impl Inbox for Polled {
     async fn read(&mut self, bookmarks: &Bookmarks, now: Millis) -> Result<Reading, Unreadable> {

@@ -45,6 +45,8 @@ pub enum PauseReason {
     Banned,
     /// Its provider has stopped its tenant.
     TenantStopped,
+    /// The books are a restored copy, and what it sent since nothing shows.
+    Restored,
     /// An operator said so.
     Operator,
 }
@@ -66,6 +68,7 @@ impl PauseReason {
             Self::Configuration => "configuration",
             Self::Banned => "banned",
             Self::TenantStopped => "tenant_stopped",
+            Self::Restored => "restored",
             Self::Operator => "operator",
         }
     }
@@ -86,6 +89,7 @@ impl PauseReason {
             Self::Configuration,
             Self::Banned,
             Self::TenantStopped,
+            Self::Restored,
             Self::Operator,
         ]
         .into_iter()
@@ -107,8 +111,8 @@ impl PauseReason {
         is_light(other) && !is_light(self)
     }
 
-    /// Whether waiting mends it. Credentials, configuration, a provider's ban and an operator's word
-    /// wait for a person.
+    /// Whether waiting mends it. Credentials, configuration, a provider's ban, a restored copy and an
+    /// operator's word wait for a person.
     #[must_use]
     pub fn ends_by_itself(self) -> bool {
         !matches!(
@@ -117,6 +121,7 @@ impl PauseReason {
                 | Self::Configuration
                 | Self::Banned
                 | Self::TenantStopped
+                | Self::Restored
                 | Self::Operator
         )
     }
@@ -143,6 +148,10 @@ impl fmt::Display for PauseReason {
             Self::Configuration => f.write_str("its server cannot be used as it is set up"),
             Self::Banned => f.write_str("its provider has stopped it"),
             Self::TenantStopped => f.write_str("its provider has stopped its tenant"),
+            Self::Restored => f.write_str(
+                "the books were restored, and what it has sent since the copy cannot be known: its \
+                 Sent folder shows no copies",
+            ),
             Self::Operator => f.write_str("paused by the operator"),
         }
     }

@@ -6,7 +6,7 @@ use super::fleet::Rooms;
 use super::place::Hours;
 use super::ring::Ring;
 use super::shortfall::{Ledger, Limit};
-use super::{Snapshot, Standing};
+use super::{Place, Snapshot, Standing};
 use crate::allot::{Taker, allot};
 use crate::id::ProspectId;
 
@@ -63,7 +63,7 @@ impl People {
         if self.today[self.persons[index]] {
             return Some(Limit::PersonGap);
         }
-        let full = |company: usize| self.companies[company] >= snapshot.company_per_day;
+        let full = |company: Place| self.companies[company] >= snapshot.company_per_day;
         snapshot.work[index].company.is_some_and(full).then_some(Limit::CompanyDay)
     }
 
@@ -78,7 +78,7 @@ impl People {
 /// Whether the work may be done today at all. What may not is no shortfall: its day has not come.
 fn is_due(snapshot: &Snapshot, hours: &Hours, index: usize, ledger: &mut Ledger) -> bool {
     let work = &snapshot.work[index];
-    let open = hours.open(work, work.mailbox).is_some();
+    let open = hours.open(work, work.mailbox.map(Place::index)).is_some();
     if open {
         ledger.due(work.campaign);
     } else {
@@ -96,7 +96,7 @@ fn choose_bound(
     chosen: &mut Chosen,
 ) {
     let work = &snapshot.work[index];
-    let Some(mailbox) = work.mailbox else { return };
+    let Some(mailbox) = work.mailbox.map(Place::index) else { return };
     if ledger.wanted(work.campaign) == 0 {
         return;
     }
@@ -140,12 +140,12 @@ fn choose_free(
         let grants = grants(snapshot, &waiting, &rooms.shared());
         for &campaign in &order {
             let quota = quotas(snapshot, campaign, grants[campaign], rooms);
-            deal(snapshot, hours, campaign, quota, &mut waiting[campaign], rooms, ledger, chosen);
+            deal(snapshot, hours, quota, &mut waiting[campaign], rooms, ledger, chosen);
         }
     }
     for (campaign, left) in waiting.iter().enumerate() {
         let limit = binding_limit(snapshot, campaign, rooms);
-        left.iter().for_each(|_| ledger.blocked(campaign, limit));
+        left.iter().for_each(|_| ledger.blocked(Place::at(campaign), limit));
     }
 }
 
@@ -233,11 +233,9 @@ fn quotas(snapshot: &Snapshot, campaign: usize, grant: u32, rooms: &Rooms) -> Ve
 /// Deals work to mailboxes in turn, so that none gets only the first or the last of the list. What
 /// falls to a paused mailbox is not done today. Work that no mailbox with quota left is open for
 /// stays where it is.
-#[expect(clippy::too_many_arguments, reason = "one step of choose_free, split to fit a screen")]
 fn deal(
     snapshot: &Snapshot,
     hours: &Hours,
-    campaign: usize,
     quota: Vec<(usize, u32)>,
     waiting: &mut Vec<usize>,
     rooms: &mut Rooms,
@@ -252,9 +250,9 @@ fn deal(
         };
         rooms.give(snapshot, mailbox);
         if matches!(snapshot.mailboxes[mailbox].standing, Standing::Paused { .. }) {
-            ledger.blocked(campaign, Limit::Paused);
+            ledger.blocked(work.campaign, Limit::Paused);
         } else {
-            ledger.chose(campaign);
+            ledger.chose(work.campaign);
             chosen[mailbox].push(index);
         }
         false

@@ -58,7 +58,7 @@ pub fn forecast(mut snapshot: Snapshot, sequences: &[Sequence], days: u32) -> Fo
             break;
         }
         let plan = plan_day(&snapshot);
-        let day = summary(&plan);
+        let day = summary(&snapshot, &plan);
         if let (None, Some(limit)) = (out.first_limit, day.binding) {
             out.first_limit = Some((plan.day, limit));
         }
@@ -71,8 +71,8 @@ pub fn forecast(mut snapshot: Snapshot, sequences: &[Sequence], days: u32) -> Fo
     out
 }
 
-fn summary(plan: &Plan) -> ForecastDay {
-    let follow_ups = plan.messages.iter().filter(|m| m.step > 1).count();
+fn summary(snapshot: &Snapshot, plan: &Plan) -> ForecastDay {
+    let follow_ups = plan.messages.iter().filter(|m| snapshot.work[m.work].step > 1).count();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     ForecastDay {
         day: plan.day,
@@ -91,7 +91,7 @@ fn advance(snapshot: &mut Snapshot, plan: &Plan, sequences: &[Sequence]) {
         let calendar = &snapshot.calendars[snapshot.work[message.work].calendar];
         let (zone, holidays) = (calendar.zone().clone(), calendar.holidays.clone());
         let work = &mut snapshot.work[message.work];
-        let waits = &sequences[work.campaign].waits;
+        let waits = &sequences[work.campaign.index()].waits;
         let next = usize::try_from(work.step).ok().and_then(|step| waits.get(step - 1));
         match next {
             Some(wait) => {

@@ -16,24 +16,22 @@ use jiff::civil::Date;
 
 pub use self::forecast::{Forecast, ForecastDay, Sequence, forecast};
 pub use self::shortfall::{Limit, Shortfall};
-pub use self::snapshot::{Budget, Calendar, Campaign, Mailbox, Pace, Snapshot, Standing, Work};
+pub use self::snapshot::{
+    Budget, Calendar, Campaign, Mailbox, Pace, Place, Snapshot, Standing, Work,
+};
 use crate::calendar;
-use crate::id::{EnrolmentId, MailboxId, MessageId};
+use crate::id::{EnrolmentId, MailboxId};
 use crate::span::Millis;
 
 /// One message of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Planned {
-    /// A place in [`Snapshot::work`].
-    pub work: usize,
+    /// A place in [`Snapshot::work`], which says what it is.
+    pub work: Place,
+    /// A place in [`Snapshot::mailboxes`].
+    pub mailbox: Place,
     /// Whose step it is.
     pub enrolment: EnrolmentId,
-    /// The step, from 1.
-    pub step: u32,
-    /// Its row, where an earlier plan made one.
-    pub message: Option<MessageId>,
-    /// A place in [`Snapshot::mailboxes`].
-    pub mailbox: usize,
     /// When it is due.
     pub due_at: Millis,
     /// When the hours it is due in are over.
@@ -99,7 +97,7 @@ pub fn plan_day(snapshot: &Snapshot) -> Plan {
 
     let chosen = choose::choose(snapshot, &hours, &mut rooms, &mut ledger);
     let mut messages = place::place(snapshot, &hours, chosen, &mut ledger);
-    messages.sort_by_key(|m| (m.due_at, m.mailbox, m.enrolment));
+    messages.sort_unstable_by_key(|m| (m.due_at, m.mailbox, m.enrolment));
 
     let mailboxes = fleet::mailbox_days(snapshot, &rooms, &messages);
     let (campaigns, shortfalls) = ledger.close(snapshot, &rooms, &messages);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::choose::Chosen;
 use super::shortfall::{Ledger, Limit};
-use super::{Pace, Planned, Snapshot, Work};
+use super::{Pace, Place, Planned, Snapshot, Work};
 use crate::pacing::{self, Timeline};
 use crate::rng;
 use crate::span::{self, Millis, Span};
@@ -34,8 +34,8 @@ impl Hours {
         let kinds = kinds.map(|m| m.calendar.map_or(ANY_TIME, &mut kind_of)).collect();
         let mut both = vec![Vec::new(); open.len()];
         for work in &snapshot.work {
-            if let (Some(spans), Some(kinds)) =
-                (open.get(work.calendar), both.get_mut(work.calendar))
+            let calendar = work.calendar.index();
+            if let (Some(spans), Some(kinds)) = (open.get(calendar), both.get_mut(calendar))
                 && kinds.is_empty()
             {
                 kinds.push(spans.clone());
@@ -58,7 +58,7 @@ impl Hours {
 
     /// When `work` may leave from a mailbox with hours of that kind.
     pub(super) fn open_to_kind(&self, work: &Work, kind: usize) -> Option<(Millis, &[Span])> {
-        let spans = self.both.get(work.calendar)?.get(kind)?;
+        let spans = self.both.get(work.calendar.index())?.get(kind)?;
         let from = self.from.max(work.ready_at).max(work.person_free_at);
         spans.last().filter(|last| from < last.end()).map(|_| (from, spans.as_slice()))
     }
@@ -90,11 +90,9 @@ pub(super) fn place(
             let row = &snapshot.work[index];
             match moment.and_then(|moment| day.with_its_end(place, moment)) {
                 Some((due_at, closes_at)) => messages.push(Planned {
-                    work: index,
+                    work: Place::at(index),
+                    mailbox: Place::at(mailbox),
                     enrolment: row.enrolment,
-                    step: row.step,
-                    message: row.message,
-                    mailbox,
                     due_at,
                     closes_at,
                 }),
@@ -106,7 +104,7 @@ pub(super) fn place(
 }
 
 /// Work with the same hours: where its calendar is, and the first moment it may go.
-type Group = (usize, Millis);
+type Group = (Place, Millis);
 
 /// One mailbox's work with the hours of each piece.
 struct MailboxDay<'a> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::fleet::Rooms;
-use super::{CampaignDay, Planned, Snapshot, Standing};
+use super::{CampaignDay, Place, Planned, Snapshot, Standing};
 use crate::{calendar, span};
 
 /// What kept messages out of a day.
@@ -131,31 +131,31 @@ impl Ledger {
         Self { campaigns: snapshot.campaigns.iter().map(entry).collect() }
     }
 
-    pub(super) fn due(&mut self, campaign: usize) {
+    pub(super) fn due(&mut self, campaign: Place) {
         self.campaigns[campaign].due += 1;
     }
 
-    pub(super) fn closed(&mut self, campaign: usize) {
+    pub(super) fn closed(&mut self, campaign: Place) {
         self.campaigns[campaign].closed += 1;
     }
 
     /// How many more messages a campaign wants today.
-    pub(super) fn wanted(&self, campaign: usize) -> u32 {
+    pub(super) fn wanted(&self, campaign: Place) -> u32 {
         let entry = &self.campaigns[campaign];
         entry.target().saturating_sub(entry.chosen)
     }
 
-    pub(super) fn chose(&mut self, campaign: usize) {
+    pub(super) fn chose(&mut self, campaign: Place) {
         self.campaigns[campaign].chosen += 1;
     }
 
     /// One more that a limit kept out.
-    pub(super) fn blocked(&mut self, campaign: usize, limit: Limit) {
+    pub(super) fn blocked(&mut self, campaign: Place, limit: Limit) {
         *self.campaigns[campaign].blocked.entry(limit).or_default() += 1;
     }
 
     /// One that was chosen and then found no moment.
-    pub(super) fn dropped(&mut self, campaign: usize, limit: Limit) {
+    pub(super) fn dropped(&mut self, campaign: Place, limit: Limit) {
         self.campaigns[campaign].chosen -= 1;
         self.blocked(campaign, limit);
     }

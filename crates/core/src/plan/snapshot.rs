@@ -3,6 +3,7 @@
 //! Rows refer to one another by position in their lists, so that a million of them stay small.
 
 use std::collections::BTreeSet;
+use std::ops::{Index, IndexMut};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,6 +13,38 @@ use crate::health::PauseReason;
 use crate::id::{CampaignId, EnrolmentId, MailboxId, MessageId, ProspectId};
 use crate::span::{self, Millis, Span};
 use crate::warmup::{Curve, Warmth};
+
+/// Where something stands in a list of the snapshot. Half a `usize`: of work there may be a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(u32);
+
+impl Place {
+    /// The place with that index; no list is longer than a `u32` counts.
+    #[must_use]
+    pub fn at(index: usize) -> Self {
+        Self(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    /// Its index.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl<T> Index<Place> for Vec<T> {
+    type Output = T;
+
+    fn index(&self, place: Place) -> &T {
+        &self[place.index()]
+    }
+}
+
+impl<T> IndexMut<Place> for Vec<T> {
+    fn index_mut(&mut self, place: Place) -> &mut T {
+        &mut self[place.index()]
+    }
+}
 
 /// Everything a day's plan depends on, besides the code.
 #[derive(Clone, Debug)]
@@ -195,22 +228,22 @@ pub struct Work {
     /// The person.
     pub prospect: ProspectId,
     /// A place in [`Snapshot::campaigns`].
-    pub campaign: usize,
+    pub campaign: Place,
     /// The step, from 1.
     pub step: u32,
     /// Its row, where an earlier plan made one.
     pub message: Option<MessageId>,
     /// The mailbox it must leave from, a place in [`Snapshot::mailboxes`]: the thread's, or the one
     /// that tried before.
-    pub mailbox: Option<usize>,
+    pub mailbox: Option<Place>,
     /// The first moment it may go.
     pub ready_at: Millis,
     /// The first moment the person may be written to again.
     pub person_free_at: Millis,
     /// A place in [`Snapshot::companies`].
-    pub company: Option<usize>,
+    pub company: Option<Place>,
     /// A place in [`Snapshot::calendars`].
-    pub calendar: usize,
+    pub calendar: Place,
 }
 
 /// Monday 2026-02-02, 00:00 UTC: no DST change and no holiday near it anywhere.

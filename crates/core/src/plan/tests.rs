@@ -51,14 +51,14 @@ fn new_work(n: i64) -> Work {
     Work {
         enrolment: EnrolmentId(n),
         prospect: ProspectId(n),
-        campaign: 0,
+        campaign: Place::at(0),
         step: 1,
         message: None,
         mailbox: None,
         ready_at: 0,
         person_free_at: 0,
         company: None,
-        calendar: 0,
+        calendar: Place::at(0),
     }
 }
 
@@ -174,11 +174,11 @@ fn follow_ups_that_cannot_leave_take_nobodys_place() {
     let mut snapshot = monday(10, 5_000);
     snapshot.mailboxes[5].inbox_is_read = false;
     for work in &mut snapshot.work[..30] {
-        (work.step, work.mailbox) = (2, Some(5));
+        (work.step, work.mailbox) = (2, Some(Place::at(5)));
     }
     let plan = plan_day(&snapshot);
     assert_eq!(plan.messages.len(), 10);
-    assert!(plan.messages.iter().all(|message| message.step == 1));
+    assert!(plan.messages.iter().all(|message| snapshot.work[message.work].step == 1));
     assert!(plan.shortfalls.is_empty());
     snapshot.work.truncate(30);
     let plan = plan_day(&snapshot);
@@ -191,14 +191,16 @@ fn follow_ups_come_first_and_stay_with_their_mailbox() {
     let mut snapshot = monday(100, 5_000);
     for n in 0..30 {
         let ready_at = snapshot.now - i64::try_from(n).unwrap() * HOUR;
-        snapshot.work[n] = Work { step: 2, mailbox: Some(5), ready_at, ..new_work(9_000) };
+        snapshot.work[n] =
+            Work { step: 2, mailbox: Some(Place::at(5)), ready_at, ..new_work(9_000) };
         snapshot.work[n].enrolment = EnrolmentId(10_000 + i64::try_from(n).unwrap());
         snapshot.work[n].prospect = ProspectId(10_000 + i64::try_from(n).unwrap());
     }
     let plan = plan_day(&snapshot);
-    let follow_ups: Vec<_> = plan.messages.iter().filter(|m| m.step == 2).collect();
+    let follow_ups: Vec<_> =
+        plan.messages.iter().filter(|m| snapshot.work[m.work].step == 2).collect();
     assert_eq!(follow_ups.len(), 30);
-    assert!(follow_ups.iter().all(|m| m.mailbox == 5));
+    assert!(follow_ups.iter().all(|m| m.mailbox == Place::at(5)));
     // The mailbox that answers its threads gets no new ones; the others share them evenly.
     assert_eq!(allotted(&plan)[4..7], [4, 30, 4]);
 }
@@ -206,7 +208,7 @@ fn follow_ups_come_first_and_stay_with_their_mailbox() {
 #[test]
 fn a_company_gets_two_a_day() {
     let mut snapshot = monday(10, 10);
-    snapshot.work.iter_mut().for_each(|w| w.company = Some(0));
+    snapshot.work.iter_mut().for_each(|w| w.company = Some(Place::at(0)));
     let plan = plan_day(&snapshot);
     assert_eq!(plan.messages.len(), 2);
     assert_eq!((plan.shortfalls[0].count, plan.shortfalls[0].why), (8, Limit::CompanyDay));
@@ -217,7 +219,8 @@ fn a_person_in_two_campaigns_gets_one_message() {
     let mut snapshot = monday(10, 1);
     let second = Campaign { slug: "winter".to_owned(), ..snapshot.campaigns[0].clone() };
     snapshot.campaigns.push(second);
-    let again = Work { enrolment: EnrolmentId(2), campaign: 1, ..snapshot.work[0].clone() };
+    let again =
+        Work { enrolment: EnrolmentId(2), campaign: Place::at(1), ..snapshot.work[0].clone() };
     snapshot.work.push(again);
     let plan = plan_day(&snapshot);
     assert_eq!(plan.messages.len(), 1);
@@ -250,7 +253,7 @@ fn each_person_is_met_in_his_own_working_hours() {
     snapshot.calendars.push(office_hours("Asia/Tokyo"));
     snapshot.calendars.push(office_hours("Europe/Berlin"));
     for (n, work) in snapshot.work.iter_mut().enumerate() {
-        work.calendar = n % 3;
+        work.calendar = Place::at(n % 3);
     }
     let plan = plan_day(&snapshot);
     assert_eq!(plan.messages.len(), 400);
@@ -280,7 +283,7 @@ fn campaigns_that_share_mailboxes_share_room_by_target() {
         ..snapshot.campaigns[0].clone()
     };
     snapshot.campaigns.push(second);
-    snapshot.work.extend((5_001..9_000).map(|n| Work { campaign: 1, ..new_work(n) }));
+    snapshot.work.extend((5_001..9_000).map(|n| Work { campaign: Place::at(1), ..new_work(n) }));
     let plan = plan_day(&snapshot);
     let planned: Vec<u32> = plan.campaigns.iter().map(|c| c.planned).collect();
     assert_eq!(planned, [750, 250]);

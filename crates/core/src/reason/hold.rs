@@ -196,9 +196,10 @@ impl Hold {
             Self::InboxStale { .. } => {
                 Some("`warmfront run` reads the inboxes of mailboxes that have `imap`")
             }
-            Self::NotPlanned(state) if state == "in_doubt" => {
-                Some("wait: a reply or a bounce that names it settles it, and nobody guesses")
-            }
+            Self::NotPlanned(state) if state == "in_doubt" => Some(
+                "wait for a copy of it, a reply or a bounce; `warmfront reconcile` lists it, \
+                     and `reconcile --as` is your word",
+            ),
             Self::NotPlanned(_)
             | Self::Suppressed
             | Self::Enrolment { .. }

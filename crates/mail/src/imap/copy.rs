@@ -10,6 +10,8 @@ use warmfront_core::address::Address;
 pub(super) struct Copy {
     pub(super) key: String,
     pub(super) ids: Vec<String>,
+    pub(super) token: Option<String>,
+    pub(super) subject: Option<String>,
     pub(super) to: Vec<Address>,
 }
 
@@ -33,10 +35,20 @@ impl Copy {
                 copy.ids.push(format!("<{id}>"));
             }
         }
+        copy.token = message.header_raw("List-Unsubscribe").and_then(token);
+        copy.subject = message.subject().map(str::to_owned);
         copy.to.truncate(RECIPIENTS_MAX);
         copy.key = copy.ids.first().map_or_else(|| key(octets), |id| key(id.as_bytes()));
         copy
     }
+}
+
+/// The token of our opt-out link, `<mailto:ann@example.com?subject=unsub-TOKEN>` (RFC 8058 and RFC
+/// 6068): a provider that gives a message another id leaves it alone.
+fn token(header: &str) -> Option<String> {
+    let (_, rest) = header.split_once("?subject=unsub-")?;
+    let token: String = rest.split('>').next()?.split_whitespace().collect();
+    (!token.is_empty()).then_some(token)
 }
 
 fn addresses(list: &Addresses<'_>) -> Vec<Address> {
@@ -77,6 +89,22 @@ mod tests {
         );
         check("Subject: none", &[], &[]);
         check("", &[], &[]);
+    }
+
+    #[test]
+    fn a_copy_is_known_by_its_opt_out_link_too() {
+        #[track_caller]
+        fn check(header: &str, token: Option<&str>, subject: Option<&str>) {
+            let copy = Copy::read(format!("{header}\r\n\r\nbody").as_bytes());
+            assert_eq!((copy.token.as_deref(), copy.subject.as_deref()), (token, subject));
+        }
+        let link = "List-Unsubscribe: <mailto:ann@one.test?subject=unsub-19a.4f5e>";
+        check(&format!("{link}\r\nSubject: A question"), Some("19a.4f5e"), Some("A question"));
+        let folded = link.replace("19a.", "19a.\r\n ");
+        let encoded = "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=";
+        check(&format!("{encoded}\r\n{folded}"), Some("19a.4f5e"), Some("Grüße"));
+        check("List-Unsubscribe: <https://one.test/u?id=4f5e>", None, None);
+        check("List-Unsubscribe: <mailto:a@b.test?subject=unsub->", None, None);
     }
 
     #[test]

@@ -102,11 +102,12 @@ impl Choice {
         }
     }
 
-    /// The folders that are read, in that order.
+    /// The folders that are read, in that order: what was sent first, so that no answer is read before
+    /// what it answers.
     pub(super) fn folders(self) -> Vec<Folder> {
         let of = |role, folder: Option<Listed>| folder.map(|one| Folder { role, name: one.name });
         let (junk, sent) = (of(Role::Junk, self.junk), of(Role::Sent, self.sent));
-        std::iter::once(Folder::inbox()).chain(junk).chain(sent).collect()
+        sent.into_iter().chain([Folder::inbox()]).chain(junk).collect()
     }
 }
 
@@ -158,7 +159,7 @@ mod tests {
                 r#"(\HasNoChildren) "." Sent"#,
                 r#"(\Sent \HasNoChildren) "." "Envoy&AOk-s""#,
             ],
-            &[("INBOX", Inbox), ("Unerw&APw-nscht", Junk), ("Envoy&AOk-s", Sent)],
+            &[("Envoy&AOk-s", Sent), ("INBOX", Inbox), ("Unerw&APw-nscht", Junk)],
         );
         check(
             &[
@@ -167,7 +168,7 @@ mod tests {
                 r#"(\HasNoChildren \Sent) "/" "[Gmail]/Sent Mail""#,
                 r#"(\HasNoChildren \Junk) "/" "[Gmail]/Spam""#,
             ],
-            &[("INBOX", Inbox), ("[Gmail]/Spam", Junk), ("[Gmail]/Sent Mail", Sent)],
+            &[("[Gmail]/Sent Mail", Sent), ("INBOX", Inbox), ("[Gmail]/Spam", Junk)],
         );
     }
 
@@ -181,11 +182,11 @@ mod tests {
                 r#"() "." INBOX.Consent"#,
                 r#"() "." INBOX.sent"#,
             ],
-            &[("INBOX", Inbox), ("INBOX.spam", Junk), ("INBOX.Sent Items", Sent)],
+            &[("INBOX.Sent Items", Sent), ("INBOX", Inbox), ("INBOX.spam", Junk)],
         );
         check(
             &[r#"() NIL Junk"#, r#"() NIL sent"#],
-            &[("INBOX", Inbox), ("Junk", Junk), ("sent", Sent)],
+            &[("sent", Sent), ("INBOX", Inbox), ("Junk", Junk)],
         );
         check(&[r#"(\Noselect) "/" Sent"#, r#"(\Trash) "/" Junk"#], &[("INBOX", Inbox)]);
     }

@@ -175,7 +175,7 @@ async fn a_retry_of_another_day_counts_there() {
             due_at: NOW + DAY,
             closes_at: NOW + DAY + 400 * DAY,
         });
-        assert!(scene.books.store.save_plan(&leftover).await.unwrap());
+        assert!(scene.books.store.save_plan(leftover).await.unwrap());
         let mut claim = scene.claim_of(0, NOW + DAY);
         claim.day = crate::books::TOMORROW.to_owned();
         assert!(scene.books.store.claim(claim).await.unwrap());

@@ -263,7 +263,7 @@ async fn a_reply_cancels_what_was_planned_and_a_late_one_corrects_finished() {
             closes_at: NOW + DAY + 400 * DAY,
         };
         let plan = scene.plan(crate::books::TOMORROW, vec![follow_up]);
-        assert!(scene.books.store.save_plan(&plan).await.unwrap());
+        assert!(scene.books.store.save_plan(plan).await.unwrap());
         let reply = |key, id| arrival(key, Some(id), Kind::Reply);
         assert_eq!(scene.arrive(0, &[reply("k", "<0@one.test>")]).await, [Consequence::Ended]);
         let query = "SELECT state, why FROM messages WHERE position = 2";

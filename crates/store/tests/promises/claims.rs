@@ -181,7 +181,7 @@ async fn a_person_is_not_written_to_by_two_campaigns_at_once_but_a_retry_is_no_s
             due_at: NOW,
             closes_at: NOW + 400 * DAY,
         };
-        assert!(scene.books.store.save_plan(&scene.plan(TODAY, vec![message])).await.unwrap());
+        assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![message])).await.unwrap());
         scene.messages[1] = scene.message("ada@acme.test", 1).await;
         scene.campaign = spring;
         let revision = scene.books.number("SELECT max(id) FROM step_revisions").await;

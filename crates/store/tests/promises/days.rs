@@ -205,3 +205,14 @@ async fn a_follow_up_that_waited_too_long_for_a_paused_mailbox_is_stopped() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_fleet_longer_than_a_page_is_read_whole_and_in_order() {
+    for_each_database(async |books| {
+        let fleet: Vec<String> = (0..1_001).map(|nr| format!("ann{nr:04}@one.test")).collect();
+        books.fleet(&fleet.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let rows = books.store.mailboxes().await.unwrap();
+        assert_eq!(rows.into_iter().map(|row| row.address).collect::<Vec<_>>(), fleet);
+    })
+    .await;
+}

@@ -27,7 +27,7 @@ pub(crate) async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) 
             closes_at: NOW + 400 * DAY,
         });
     }
-    assert!(scene.books.store.save_plan(&scene.plan(TODAY, messages)).await.unwrap());
+    assert!(scene.books.store.save_plan(scene.plan(TODAY, messages)).await.unwrap());
     let mut claims = Vec::new();
     for (n, address) in people.iter().enumerate() {
         scene.leases.push(scene.books.lease(scene.mailboxes[n], NOW).await);

@@ -359,7 +359,7 @@ async fn a_complaint_about_an_old_message_lowers_today_and_leaves_that_day_as_it
         let scene = many(books).await;
         scene.send(0, NOW, accepted(), None).await;
         let tomorrow = scene.plan(crate::books::TOMORROW, vec![]);
-        assert!(scene.books.store.save_plan(&tomorrow).await.unwrap());
+        assert!(scene.books.store.save_plan(tomorrow).await.unwrap());
         let complaint = Inbound {
             names: vec!["<0@one.test>".to_owned()],
             ..Inbound::told("k".to_owned(), NOW + DAY, Kind::Complaint)

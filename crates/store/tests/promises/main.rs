@@ -27,6 +27,7 @@ mod plans;
 mod postgres;
 mod readings;
 mod reasons;
+mod restored;
 mod rows;
 mod scene;
 mod sent_copies;

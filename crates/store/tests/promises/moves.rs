@@ -199,6 +199,8 @@ pub(crate) async fn full(yard: &Yard) -> String {
         .write(&format!(
             "INSERT INTO shortfalls VALUES ({}, '{TODAY}', 1, 'allowance', 3, 'wait a day');
              INSERT INTO withdrawn_variants VALUES ({summer}, 1, 'b');
+             INSERT INTO strays (mailbox_id, content_key, rfc_id, address, sent_at)
+                 VALUES (1, 'k', '<lost@one.test>', 'lost@far.test', {NOW});
              INSERT INTO evidence (message_id, at, kind) VALUES ({}, {}, 'operator');
              UPDATE prospects SET address = NULL, domain = NULL, company = NULL, erased_at = {NOW}
                  WHERE address = 'hal@dux.test';
@@ -246,7 +248,7 @@ async fn moved_books_refuse_what_they_always_refused_and_take_new_rows() {
 
 async fn take_new_rows(url: &str) {
     let refused = [
-        ("UPDATE messages SET state = 'accepted', settled_at = 1 WHERE state = 'planned'", "move"),
+        ("UPDATE messages SET state = 'bounced', settled_at = 1 WHERE state = 'planned'", "move"),
         ("DELETE FROM events", "append-only"),
         ("DELETE FROM messages", "never deleted"),
         ("UPDATE identity SET epoch = 0", "never falls"),

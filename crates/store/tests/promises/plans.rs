@@ -28,7 +28,7 @@ impl Scene {
     }
 
     async fn save(&self, plan: &DayPlan) -> bool {
-        self.books.store.save_plan(plan).await.unwrap()
+        self.books.store.save_plan(plan.clone()).await.unwrap()
     }
 }
 
@@ -134,7 +134,7 @@ async fn a_message_that_was_tried_cannot_be_planned_elsewhere() {
         let scene = Scene::begin_with(books, &PLANNED).await;
         scene.send(0, NOW, deferred(NOW), None).await;
         let moved = scene.leftover(0, scene.first_step(PEOPLE[0], 1).await);
-        let refused = scene.books.store.save_plan(&scene.plan(TOMORROW, vec![moved])).await;
+        let refused = scene.books.store.save_plan(scene.plan(TOMORROW, vec![moved])).await;
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("a message that was tried keeps its mailbox"), "{refused}");
         assert!(!scene.books.store.is_planned(TOMORROW).await.unwrap());

@@ -59,7 +59,7 @@ impl Scene {
             });
         }
         let plan = scene.plan(TODAY, messages);
-        assert!(scene.books.store.save_plan(&plan).await.unwrap());
+        assert!(scene.books.store.save_plan(plan).await.unwrap());
         for address in people {
             scene.messages.push(scene.message(address, 1).await);
         }
@@ -176,7 +176,7 @@ impl Scene {
 
     /// Gives every mailbox room again, as the next plan does.
     pub(crate) async fn plan_again(&self) {
-        assert!(self.books.store.save_plan(&self.plan(TODAY, vec![])).await.unwrap());
+        assert!(self.books.store.save_plan(self.plan(TODAY, vec![])).await.unwrap());
     }
 
     /// The state of a message.

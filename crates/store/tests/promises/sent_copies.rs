@@ -13,6 +13,8 @@ pub(crate) fn copy(uid: u32, ids: &[&str], to: &str) -> SentCopy {
         place: place("Sent", 7, uid),
         key: format!("key-{uid}"),
         ids: ids.iter().map(|&id| id.to_owned()).collect(),
+        token: None,
+        subject: None,
         sent_at: NOW + MINUTE,
         to: vec![Address::parse(to).unwrap()],
     }

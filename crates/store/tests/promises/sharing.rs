@@ -71,7 +71,7 @@ async fn two_campaigns_on_two_daemons_write_to_one_person_once() {
         due_at: NOW,
         closes_at: NOW + DAY,
     };
-    assert!(scene.books.store.save_plan(&scene.plan(TODAY, vec![message])).await.unwrap());
+    assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![message])).await.unwrap());
     let first = scene.claim_of(0, NOW);
     scene.messages[1] = scene.message(PEOPLE[0], 1).await;
     let second = Claim { revision, ..scene.claim_of(1, NOW) };
@@ -218,7 +218,7 @@ async fn of_two_planners_of_one_day_one_saves() {
         });
     }
     let plan = scene.plan(TODAY, messages);
-    let saved = join(scene.books.store.save_plan(&plan), other.save_plan(&plan)).await;
+    let saved = join(scene.books.store.save_plan(plan.clone()), other.save_plan(plan)).await;
     assert_ne!(saved.0.unwrap(), saved.1.unwrap());
     assert_eq!(scene.books.number("SELECT count(*) FROM messages").await, 12);
     assert_eq!(scene.books.number("SELECT count(*) FROM plans").await, 2);

@@ -31,6 +31,15 @@ pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
             if row.state != "paused" {
                 return Err(Failure::Usage(format!("{} is not paused", row.address)));
             }
+            if row.unproven {
+                app.store.refuse_if_outdated().await?;
+                print::note(format!(
+                    "the books do not know what {} has sent since they were copied: from now on \
+                     whoever it wrote to then may get the same again, and you have said that this \
+                     is right",
+                    row.address
+                ));
+            }
             app.store.resume_mailbox(row.id, app.now()).await?;
             changed(&app, &address, "resumed").await
         }
@@ -102,7 +111,7 @@ async fn list(app: &App) -> Done {
             figure(accepted),
         ]
     });
-    let header = ["mailbox", "state", "warm day", "cap", "allowance", "tried", "accepted"];
+    let header = ["mailbox", "state", "warm day", "cap", "allowance", "attempts", "accepted"];
     print::say(print::table(&header, &[2, 3, 4, 5, 6], lines.collect()));
     for row in rows.iter().filter(|row| row.state == "paused") {
         let until = match row.paused_until {

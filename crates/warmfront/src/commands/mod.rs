@@ -10,6 +10,7 @@ mod ledger;
 mod mailbox;
 mod person;
 mod plan;
+mod reconcile;
 mod report;
 mod run;
 mod status;
@@ -46,6 +47,7 @@ async fn answer(global: &Global, command: Command) -> Done {
             report::report(global, campaign.as_deref(), since).await
         }
         Command::Audit => audit::audit(global).await,
+        Command::Reconcile(command) => reconcile::reconcile(global, &command).await,
         Command::Classify(command) => classify::classify(command, global.json),
         Command::Suppress(command) => suppress::suppress(global, command).await,
         Command::Person(command) => person::person(global, command).await,

@@ -44,6 +44,7 @@ async fn opened(url: &str) -> Store {
         company_per_day: 2,
         person_gap_ms: 48 * HOUR,
         fresh_ms: 15 * MINUTE,
+        thresholds: warmfront_core::health::Thresholds::default(),
     };
     store.write_settings(&settings).await.unwrap();
     store
@@ -58,7 +59,7 @@ pub(crate) async fn books() -> Store {
     store.start_campaign(campaign, NOW).await.unwrap();
     let ids: Vec<i64> = store.mailboxes().await.unwrap().iter().map(|row| row.id).collect();
     let [ann, bea] = ids[..] else { panic!("a fleet of two: {ids:?}") };
-    assert!(store.save_plan(&plan(campaign, [ann, bea])).await.unwrap());
+    assert!(store.save_plan(plan(campaign, [ann, bea])).await.unwrap());
     send(&store, bea).await;
     let refusal = "535 5.7.8 <ann> is refused";
     store.stop_mailbox(ann, PauseReason::Credentials, refusal, NOW).await.unwrap();

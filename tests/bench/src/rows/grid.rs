@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use warmfront_core::calendar::Window;
 use warmfront_core::id::{CampaignId, EnrolmentId, MailboxId, ProspectId};
 use warmfront_core::plan::{
-    Budget, Calendar, Campaign, Mailbox, Pace, Snapshot, Standing, Work, plan_day,
+    Budget, Calendar, Campaign, Mailbox, Pace, Place, Snapshot, Standing, Work, plan_day,
 };
 use warmfront_core::warmup::{Curve, Warmth};
 
@@ -124,14 +124,14 @@ fn work(nr: usize, mailboxes: usize) -> Work {
     Work {
         enrolment: EnrolmentId(row_id(nr)),
         prospect: ProspectId(row_id(nr)),
-        campaign: 0,
+        campaign: Place::at(0),
         step: if mailbox.is_some() { 2 } else { 1 },
         message: None,
-        mailbox,
+        mailbox: mailbox.map(Place::at),
         ready_at: 0,
         person_free_at: 0,
-        company: Some(nr),
-        calendar: mailbox.map_or_else(|| mixed(nr / 3) % ZONES, near),
+        company: Some(Place::at(nr)),
+        calendar: Place::at(mailbox.map_or_else(|| mixed(nr / 3) % ZONES, near)),
     }
 }
 
@@ -154,13 +154,13 @@ fn grid(snapshot: &Snapshot) -> Vec<Placed> {
     for (nr, work) in snapshot.work.iter().enumerate() {
         let tries = if work.mailbox.is_some() { 1 } else { TRIES };
         let found = (0..tries).find_map(|_| {
-            let place = work.mailbox.unwrap_or_else(|| {
+            let place = work.mailbox.map(Place::index).unwrap_or_else(|| {
                 next = (next + 1) % snapshot.mailboxes.len();
                 next
             });
             let mailbox = &snapshot.mailboxes[place];
             let zone = mailbox.calendar.unwrap_or_default();
-            let open = common[zone * ZONES + work.calendar];
+            let open = common[zone * ZONES + work.calendar.index()];
             let own = &mut days[place * DAYS..(place + 1) * DAYS];
             let minute = cell(own, mailbox.cap, open, mixed(nr))?;
             Some((place, minute + u32::try_from(zone).unwrap_or_default() * 120))
@@ -250,7 +250,7 @@ mod tests {
             *days.entry((one.mailbox, own / 1_440)).or_insert(0) += 1;
             assert!(cells.insert((one.mailbox, own / 5)), "a cell holds one");
             assert!(own % 1_440 < 480, "within the mailbox's hours");
-            let person = snapshot.work[one.work as usize].calendar as u32;
+            let person = snapshot.work[one.work as usize].calendar.index() as u32;
             assert!((one.minute + 1_440 * 2 - person * 120) % 1_440 < 480, "and the person's");
         }
         let over = days.iter().filter(|((m, _), n)| **n > snapshot.mailboxes[*m as usize].cap);

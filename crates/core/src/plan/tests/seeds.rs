@@ -50,13 +50,13 @@ fn any_snapshot(rng: &mut impl Rng) -> Snapshot {
     snapshot.campaigns.push(half);
     snapshot.companies = vec![0, 1, 2, 0];
     for work in &mut snapshot.work {
-        work.campaign = rng.random_range(0..2);
-        work.company = rng.random_bool(0.5).then(|| rng.random_range(0..4));
-        work.calendar = rng.random_range(0..3);
+        work.campaign = Place::at(rng.random_range(0..2));
+        work.company = rng.random_bool(0.5).then(|| Place::at(rng.random_range(0..4)));
+        work.calendar = Place::at(rng.random_range(0..3));
         work.person_free_at = if rng.random_bool(0.1) { now + 5 * HOUR } else { 0 };
         work.prospect = ProspectId(rng.random_range(0..400));
         if rng.random_bool(0.3) {
-            work.mailbox = Some(rng.random_range(0..count));
+            work.mailbox = Some(Place::at(rng.random_range(0..count)));
             work.message = Some(MessageId(work.enrolment.0));
         }
     }
@@ -83,13 +83,15 @@ fn check_limits(snapshot: &Snapshot, plan: &Plan, seed: u64) {
         assert_eq!(mailbox.standing, Standing::Active, "seed {seed}");
         assert!(work.mailbox.is_none_or(|m| m == message.mailbox), "seed {seed}");
         let campaign = &snapshot.campaigns[work.campaign];
-        assert!(work.mailbox.is_some() || campaign.mailboxes.contains(&message.mailbox));
+        assert!(work.mailbox.is_some() || campaign.mailboxes.contains(&message.mailbox.index()));
         assert!(people.insert(work.prospect), "seed {seed}: twice to one person");
-        *given.entry(("mailbox", message.mailbox)).or_default() += 1;
+        *given.entry(("mailbox", message.mailbox.index())).or_default() += 1;
         *given.entry(("domain", mailbox.domain)).or_default() += 1;
-        *given.entry(("campaign", work.campaign)).or_default() += 1;
+        *given.entry(("campaign", work.campaign.index())).or_default() += 1;
         let shared = mailbox.tenant.map(|tenant| ("tenant", tenant));
-        for key in shared.into_iter().chain(work.company.map(|company| ("company", company))) {
+        for key in
+            shared.into_iter().chain(work.company.map(|company| ("company", company.index())))
+        {
             *given.entry(key).or_default() += 1;
         }
     }
@@ -119,7 +121,7 @@ fn check_moments(snapshot: &Snapshot, plan: &Plan, seed: u64) {
     let day = calendar::day_span(&snapshot.zone, snapshot.day);
     let open: Vec<_> = snapshot.calendars.iter().map(|c| c.spans(day)).collect();
     for (index, mailbox) in snapshot.mailboxes.iter().enumerate() {
-        let mine = plan.messages.iter().filter(|m| m.mailbox == index);
+        let mine = plan.messages.iter().filter(|m| m.mailbox.index() == index);
         let mut moments: Vec<_> = mine.map(|m| m.due_at).collect();
         moments.extend(mailbox.booked.iter().copied());
         moments.extend(mailbox.last_attempt_at);
@@ -131,7 +133,7 @@ fn check_moments(snapshot: &Snapshot, plan: &Plan, seed: u64) {
         let work = &snapshot.work[message.work];
         let is_open = |c: usize| open[c].iter().any(|span| span.contains(message.due_at));
         let own = snapshot.mailboxes[message.mailbox].calendar;
-        assert!(is_open(work.calendar) && own.is_none_or(is_open), "seed {seed}");
+        assert!(is_open(work.calendar.index()) && own.is_none_or(is_open), "seed {seed}");
         let earliest = snapshot.now.max(work.ready_at).max(work.person_free_at);
         assert!(message.due_at >= earliest, "seed {seed}");
     }

@@ -1,0 +1,268 @@
+//! The real program on a restored, older database, in front of a real Dovecot and a server that keeps
+//! what it took: nobody is written to twice, and what came in since is not lost.
+
+use std::collections::BTreeMap;
+
+use warmfront_mail::server::Tls;
+use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list};
+use warmfront_tests::dovecot::{Dovecot, Folder};
+
+const BOOKS: &str = "warmfront.db";
+const BACKUP: &str = "backup.db";
+
+/// An installation whose server files copies, as providers do.
+struct Place {
+    scene: Scene,
+    dovecot: Dovecot,
+    /// How many copies are filed.
+    filed: usize,
+}
+
+impl Place {
+    /// So many mailboxes that are read, of five messages a day each.
+    fn of(mailboxes: usize) -> Self {
+        let mut fleet = Fleet::of(mailboxes);
+        fleet.mailboxes.iter_mut().for_each(|(_, cap)| *cap = 5);
+        let scene = Scene::with(&fleet);
+        let dovecot = Dovecot::start();
+        for (address, _) in &fleet.mailboxes {
+            dovecot.admit(address, PASSWORD);
+        }
+        scene.installation.write("imap.pem", dovecot.ca_pem());
+        let port = dovecot.port(Tls::Starttls);
+        let imap = format!(
+            "imap = {{ host = \"127.0.0.1\", port = {port}, tls = \"starttls\", ca = \"imap.pem\" }}\n"
+        );
+        let place = Self { scene, dovecot, filed: 0 };
+        place.rewrite("override = true", &(imap + "override = true"));
+        place
+    }
+
+    /// Changes the configuration.
+    fn rewrite(&self, from: &str, to: &str) {
+        let file = "warmfront.toml";
+        let config = std::fs::read_to_string(self.scene.installation.file(file)).expect("it");
+        self.scene.installation.write(file, config.replace(from, to));
+    }
+
+    #[track_caller]
+    fn run(&self, words: &str) -> Answer {
+        self.scene.installation.run(&words.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Sends all that may leave, and files copies of it.
+    #[track_caller]
+    fn send(&mut self) {
+        let _ = self.run("run --until-idle").done();
+        self.file_copies();
+    }
+
+    fn file_copies(&mut self) {
+        let accepted = self.scene.sink.accepted();
+        for message in &accepted[self.filed..] {
+            let text = String::from_utf8(message.bytes.clone()).expect("seven bits");
+            self.dovecot.deliver(&message.from, Folder::Sent, &text);
+        }
+        self.filed = accepted.len();
+    }
+
+    fn back_up(&self) {
+        std::fs::copy(self.file(BOOKS), self.file(BACKUP)).expect("a backup");
+    }
+
+    fn restore(&self) {
+        std::fs::copy(self.file(BACKUP), self.file(BOOKS)).expect("restored");
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.scene.installation.file(name)
+    }
+
+    /// Ten of thirty are written to, then the books are copied, then the others are written to.
+    #[track_caller]
+    fn begin_and_lose() -> Self {
+        let mut place = Self::of(2);
+        place.scene.begin("spring", 30);
+        place.send();
+        assert_eq!(place.scene.sink.accepted_count(), 10);
+        place.back_up();
+        place.rewrite("cap = 5\n", "cap = 400\n");
+        place.send();
+        assert_eq!(place.scene.sink.accepted_count(), 30);
+        place
+    }
+
+    /// How often each person was written to.
+    fn times(&self) -> BTreeMap<String, usize> {
+        let mut times = BTreeMap::new();
+        for message in self.scene.sink.accepted() {
+            *times.entry(message.rcpt).or_default() += 1;
+        }
+        times
+    }
+
+    #[track_caller]
+    fn nobody_twice(&self, people: usize) {
+        let times = self.times();
+        assert!(times.len() == people && times.values().all(|times| *times == 1), "{times:?}");
+    }
+
+    fn states(&self, campaign: &str) -> String {
+        let status = self.run(&format!("campaign status {campaign} --json")).done().json();
+        let states = status["enrolments"].as_object().expect("states").iter();
+        let states = states.filter(|(_, count)| **count != 0);
+        states.map(|(state, count)| format!("{count} {state}")).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[test]
+fn a_restored_database_is_brought_up_to_date_by_the_sent_folders() {
+    let mut place = Place::begin_and_lose();
+    // One of those whom the copy takes for untouched says no.
+    let last = place.scene.installation.ledger().pop().expect("a line");
+    let (rcpt, id) = (last.rcpt.expect("one"), last.message_id.expect("one"));
+    place.dovecot.deliver(
+        &last.mailbox,
+        Folder::Inbox,
+        &format!("From: {rcpt}\r\nIn-Reply-To: {id}\r\nSubject: Re: Hi\r\n\r\nUnsubscribe\r\n"),
+    );
+    place.restore();
+    let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
+    place.dovecot.shut();
+    let told = place.run("reconcile --json");
+    assert_eq!(told.code, Some(1), "{told}");
+    assert_eq!(told.json()["mailboxes"][0]["standing"], "unread", "{told}");
+    let _ = place.run("run --until-idle").said(3, &["an older copy"]);
+    place.dovecot.open();
+
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!((&told["older"], &told["up_to_date"]), (&true.into(), &true.into()), "{told}");
+    assert_eq!(told["taken_up"], 20, "{told}");
+    assert_eq!(told["strays"].as_array().map(Vec::len), Some(0), "{told}");
+    let again = place.run("reconcile --json").done().json();
+    assert_eq!((&again["older"], &again["taken_up"]), (&false.into(), &0.into()), "{again}");
+
+    place.send();
+    place.nobody_twice(30);
+    assert_eq!(place.states("spring"), "29 finished, 1 unsubscribed");
+    let ledger = place.scene.installation.ledger();
+    assert!(ledger.iter().all(|line| line.state == "accepted" && line.attempts == 1), "{ledger:?}");
+    assert!(ledger.iter().any(|line| line.message_id.as_ref() == Some(&id)), "ids are kept");
+    let _ = place.run("audit").done();
+    let days = place.run("mailbox list --json").done().json_lines();
+    let accepted: Vec<_> = days.iter().map(|day| day["accepted"].as_u64()).collect();
+    assert_eq!(accepted.iter().flatten().sum::<u64>(), 30, "they count on their day: {days:?}");
+}
+
+#[test]
+fn a_restored_folder_is_found_out_by_the_sent_folders_alone() {
+    let mut place = Place::begin_and_lose();
+    place.restore();
+    std::fs::remove_file(place.file("warmfront.epochs")).expect("lost as well");
+    for _ in 0..2 {
+        let _ = place.run("run --until-idle").said(3, &["the Sent folder of ann@sender"]);
+    }
+    place.nobody_twice(30);
+    let told = place.run("reconcile").done();
+    assert!(told.out.contains("20 messages taken up in all"), "{told}");
+    assert!(told.out.lines().all(|line| line.chars().count() <= 80), "{told}");
+    place.send();
+    place.nobody_twice(30);
+}
+
+#[test]
+fn a_killed_reconciliation_goes_on_and_none_works_beside_a_daemon() {
+    let mut place = Place::begin_and_lose();
+    let mut daemon = Daemon::start(&place.scene.installation, &["run"], None);
+    warmfront_tests::binary::wait_until("the daemon runs", || {
+        place.run("status --json").json()["daemon"].is_string()
+    });
+    let _ = place.run("reconcile").said(3, &["in use by process"]);
+    daemon.terminate();
+    daemon.ended_well("told to stop");
+    place.restore();
+    for wait in [150, 300, 450] {
+        let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        if killed.is_running() {
+            killed.kill();
+        }
+    }
+    let _ = place.run("reconcile").done();
+    place.send();
+    place.nobody_twice(30);
+    assert_eq!(place.states("spring"), "30 finished");
+    let _ = place.run("audit").done();
+}
+
+#[test]
+fn what_no_list_of_the_copy_has_holds_whoever_got_it_until_the_list_is_back() {
+    let mut place = Place::begin_and_lose();
+    place.scene.write_campaign("late", 3);
+    place.scene.start("late");
+    place.send();
+    place.nobody_twice(33);
+    place.restore();
+    let listed = place.run("reconcile").done();
+    assert!(listed.out.lines().all(|line| line.chars().count() <= 80), "{listed}");
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!((&told["taken_up"], told["strays"].as_array().map(Vec::len)), (&0.into(), Some(3)));
+    place.scene.start("late");
+    assert_eq!(place.states("late"), "3 held");
+    place.send();
+    place.nobody_twice(33);
+    let told = place.run("reconcile").done();
+    assert!(!told.out.contains("Sent from here"), "{told}");
+    assert_eq!(place.states("late"), "3 finished");
+    let _ = place.run("audit").done();
+}
+
+#[test]
+fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
+    let mut place = Place::of(2);
+    let quiet = "ann@sender2.example".to_owned();
+    let (spring, silent) = (list("spring", 4), list("silent", 20));
+    let loud = "ann@sender1.example".to_owned();
+    place.scene.write_campaign_to("spring", 4, &spring, std::slice::from_ref(&loud));
+    place.scene.write_campaign_to("silent", 20, &silent, &[loud, quiet.clone()]);
+    place.scene.start("spring");
+    place.scene.start("silent");
+    place.send_without_copies_of(&quiet);
+    place.back_up();
+    place.restore();
+    std::fs::write(place.file("warmfront.epochs"), place.later_epochs()).expect("written");
+    let told = place.run("reconcile").done();
+    assert!(told.out.contains("ann@sender2.example\n    paused"), "{told}");
+    assert!(told.out.lines().all(|line| line.chars().count() <= 80), "{told}");
+    place.rewrite("cap = 5\n", "cap = 400\n");
+    let before = place.states("silent");
+    place.send();
+    assert_eq!(place.states("spring"), "4 finished", "a campaign that it does not carry goes on");
+    assert_eq!(place.states("silent"), before, "nobody new is written to");
+    let why = place.run("mailbox list").done();
+    assert!(why.out.contains("ann@sender2.example is paused until `mailbox resume`"), "{why}");
+    let resumed = place.run("mailbox resume ann@sender2.example").done();
+    assert!(resumed.err.contains("the books do not know what ann@sender2.example"), "{resumed}");
+    place.send();
+    place.nobody_twice(24);
+}
+
+impl Place {
+    #[track_caller]
+    fn send_without_copies_of(&mut self, mailbox: &str) {
+        let _ = self.run("run --until-idle").done();
+        let accepted = self.scene.sink.accepted();
+        for message in accepted.iter().filter(|message| message.from != mailbox) {
+            let text = String::from_utf8(message.bytes.clone()).expect("seven bits");
+            self.dovecot.deliver(&message.from, Folder::Sent, &text);
+        }
+        self.filed = accepted.len();
+    }
+
+    /// The watermark as it would stand if the books had gone on for long.
+    fn later_epochs(&self) -> String {
+        let text = std::fs::read_to_string(self.file("warmfront.epochs")).expect("it was written");
+        let (name, _) = text.trim().split_once(' ').expect("a name and an epoch");
+        format!("{name} 900\n")
+    }
+}
