@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::address::Address;
-use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::inbound::Inbound;
 use warmfront_core::span::DAY;
 
 use crate::StoreError;
@@ -52,17 +52,17 @@ pub(super) async fn message_of(
     Ok(About::find_by_statement(query).one(db).await?)
 }
 
-/// What this very mailbox last wrote to whoever sent a no that names no message of ours, or whose
-/// machine answers: the answer that told the message's id may have been lost, and doubt counts as a
-/// no. Where it is all that the
-/// mailbox ever wrote to them, they answer nothing else.
+/// What this very mailbox last wrote to whoever sent a no that names no message of ours, whose
+/// machine answers, or who seems to write to many: the answer that told the message's id may have
+/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, they
+/// answer nothing else.
 pub(super) async fn message_to_the_sender(
     db: &impl ConnectionTrait,
     mailbox: i64,
     arrival: &Inbound,
 ) -> Result<Option<About>, StoreError> {
-    let answers = arrival.kind.is_no() || arrival.kind == Kind::AutoReply;
-    let Some(from) = arrival.from.as_ref().filter(|_| answers) else { return Ok(None) };
+    let sender = arrival.from.as_ref().filter(|_| arrival.counts_by_its_sender());
+    let Some(from) = sender else { return Ok(None) };
     let query = sql(
         "SELECT m.id, m.enrolment_id, m.state, p.address, NOT EXISTS (
              SELECT 1 FROM messages o JOIN enrolments x ON x.id = o.enrolment_id
