@@ -7,8 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ConnectionTrait;
+use serde::Serialize;
 use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
 
+use crate::claim::written_by;
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::sent::{self, Today};
@@ -79,6 +81,16 @@ impl Store {
         Ok(leases)
     }
 
+    /// Every mailbox, its address, and by what moment it was read.
+    pub async fn inboxes(&self) -> Result<Vec<(i64, String, Option<i64>)>, StoreError> {
+        let query = sql("SELECT id, address, inbox_read_at FROM mailboxes ORDER BY id", []);
+        let rows = self.db.read.query_all_raw(query).await?;
+        let inbox = |row: &sea_orm::QueryResult| {
+            Ok((row.read("id")?, row.read("address")?, row.read("inbox_read_at")?))
+        };
+        rows.iter().map(inbox).collect()
+    }
+
     /// How far these mailboxes were read.
     pub async fn bookmarks(
         &self,
@@ -114,12 +126,11 @@ impl Store {
         ttl: i64,
     ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
         let transaction = self.db.begin().await?;
-        let (mut taken, mut consequences) = (BTreeSet::new(), Vec::new());
-        for read in readings {
-            if is_leased(&transaction, read, now + ttl).await? {
-                taken.insert(read.lease.mailbox);
-                consequences.extend(record(&transaction, read, today, now).await?);
-            }
+        let rows: Vec<RowAfter> = readings.iter().map(|read| row_after(read, now + ttl)).collect();
+        let taken = written_by(&transaction, TAKE, &rows).await?;
+        let mut consequences = Vec::new();
+        for read in readings.iter().filter(|read| taken.contains(&read.lease.mailbox)) {
+            consequences.extend(record(&transaction, read, today, now).await?);
         }
         transaction.commit().await?;
         Ok((taken, consequences))
@@ -145,29 +156,26 @@ impl Store {
     }
 }
 
-/// Takes the lease along to the next part of a reading, or gives it back; says what kept the mailbox
-/// from being read, and by what moment it was read.
-async fn is_leased(db: &impl ConnectionTrait, read: &Read, until: i64) -> Result<bool, StoreError> {
+/// How the mailbox's row looks after a reading: the lease goes along to the next part of it, or is
+/// given back; and what kept the mailbox from being read, and by what moment it was read.
+#[derive(Serialize)]
+struct RowAfter<'a> {
+    mailbox: i64,
+    epoch: i64,
+    until: Option<i64>,
+    trouble: Option<&'a str>,
+    read_at: Option<i64>,
+}
+
+fn row_after(read: &Read, until: i64) -> RowAfter<'_> {
     let Read { lease, begun_at, reading } = read;
-    let until = reading.has_more.then_some(until);
-    let read_at = reading.is_whole.then_some(*begun_at);
-    let written = db
-        .execute_raw(sql(
-            "UPDATE mailboxes SET reader_until = $3,
-                    reader = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE reader END,
-                    unread_because = $4,
-                    inbox_read_at = max(coalesce(inbox_read_at, $5), coalesce($5, inbox_read_at))
-             WHERE id = $1 AND reader_epoch = $2",
-            [
-                lease.mailbox.into(),
-                lease.epoch.into(),
-                until.into(),
-                reading.trouble.clone().into(),
-                read_at.into(),
-            ],
-        ))
-        .await?;
-    Ok(written.rows_affected() == 1)
+    RowAfter {
+        mailbox: lease.mailbox,
+        epoch: lease.epoch,
+        until: reading.has_more.then_some(until),
+        trouble: reading.trouble.as_deref(),
+        read_at: reading.is_whole.then_some(*begun_at),
+    }
 }
 
 async fn record(
@@ -265,6 +273,19 @@ fn role(word: &str) -> Result<Role, StoreError> {
     let known = [Role::Inbox, Role::Junk, Role::Sent].into_iter().find(|one| one.as_str() == word);
     known.ok_or_else(|| StoreError::Inconsistent(format!("`{word}` is no folder's role")))
 }
+
+const TAKE: &str = "
+    UPDATE mailboxes SET
+        reader_until = r.until, reader = CASE WHEN r.until IS NULL THEN NULL ELSE reader END,
+        unread_because = r.trouble,
+        inbox_read_at = max(coalesce(inbox_read_at, r.read_at), coalesce(r.read_at, inbox_read_at))
+    FROM (SELECT CAST(value ->> 'mailbox' AS BIGINT) AS mailbox,
+                 CAST(value ->> 'epoch' AS BIGINT) AS epoch,
+                 CAST(value ->> 'until' AS BIGINT) AS until, value ->> 'trouble' AS trouble,
+                 CAST(value ->> 'read_at' AS BIGINT) AS read_at
+          FROM json_each($1)) AS r
+    WHERE mailboxes.id = r.mailbox AND reader_epoch = r.epoch
+    RETURNING id";
 
 const MARKS: &str = "
     SELECT mailbox_id, name, role, uidvalidity, last_uid, read_at FROM folders
