@@ -44,6 +44,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0007_folders.sql"),
                 postgres: include_str!("../postgres/0007_folders.sql"),
             }),
+            Box::new(Sql {
+                name: "0010_thresholds",
+                sqlite: include_str!("../sqlite/0010_thresholds.sql"),
+                postgres: include_str!("../postgres/0010_thresholds.sql"),
+            }),
         ]
     }
 }

@@ -5,8 +5,11 @@
 //! easing to reach the floor. Neither moves volume to another mailbox.
 
 mod pause_reason;
+mod thresholds;
 
 pub use self::pause_reason::PauseReason;
+use self::thresholds::surely_above;
+pub use self::thresholds::{RATE_MAX, Thresholds};
 use crate::span::{DAY, HOUR, Millis};
 
 /// Something that speaks against a mailbox.
@@ -58,20 +61,20 @@ pub struct Record {
 
 /// Whether this blow, with this record, stops the mailbox.
 #[must_use]
-pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
+pub fn pause_for(blow: Blow, record: &Record, at: &Thresholds) -> Option<PauseReason> {
     match blow {
         Blow::Deferred | Blow::TooFast => None,
         Blow::SenderRejected => {
             let (rejections, allotted) = (record.sender_rejections_today, record.allotted_today);
-            // Ten percent of the allotment, and never fewer than one.
-            (rejections * 100 >= PAUSE_AT_PERCENT * allotted.max(1))
+            // A part of the allotment, and never fewer than one.
+            (rejections * 100 >= at.sender_rejections * allotted.max(1))
                 .then_some(PauseReason::SenderRejections { rejections, allotted })
         }
         Blow::HardBounce => {
             let (bounces, settled) = (record.hard_bounces, record.settled);
-            if record.hard_bounces_of_last >= PAUSE_AT_BOUNCES {
+            if record.hard_bounces_of_last >= at.hard_bounces {
                 Some(PauseReason::HardBounces { bounces: record.hard_bounces_of_last })
-            } else if surely_above(bounces, settled, &SETTLED_AT_2_PERCENT, 2) {
+            } else if surely_above(bounces, settled, at.bounce_rate) {
                 Some(PauseReason::BounceRate { bounces, settled })
             } else {
                 None
@@ -90,22 +93,24 @@ pub fn pause_for(blow: Blow, record: &Record) -> Option<PauseReason> {
 }
 
 /// Whether a campaign's list is so dead that the campaign must stop: at least 3 hard bounces of at
-/// least 20 messages, and the lower 95 % bound of the rate above 5 % (Amazon SES puts a sender
-/// under review at 5 %).
+/// least 20 messages, and the lower 95 % bound of the rate above the threshold.
 #[must_use]
-pub fn list_is_dead(hard_bounces: u32, settled: u32) -> bool {
-    hard_bounces >= 3
-        && settled >= 20
-        && surely_above(hard_bounces, settled, &SETTLED_AT_5_PERCENT, 5)
+pub fn list_is_dead(hard_bounces: u32, settled: u32, at: &Thresholds) -> bool {
+    hard_bounces >= 3 && settled >= 20 && surely_above(hard_bounces, settled, at.list_bounce_rate)
 }
 
 /// Until when a pause lasts, given how many came before it within [`REPEAT_WINDOW`]. `None`: until
 /// an operator resumes.
 #[must_use]
-pub fn paused_until(reason: PauseReason, earlier_pauses: u32, now: Millis) -> Option<Millis> {
+pub fn paused_until(
+    reason: PauseReason,
+    earlier_pauses: u32,
+    at: &Thresholds,
+    now: Millis,
+) -> Option<Millis> {
     let lasts = match earlier_pauses {
-        0 => DAY,
-        1 => 7 * DAY,
+        0 => at.first_pause,
+        1 => at.second_pause,
         _ => return None,
     };
     reason.ends_by_itself().then_some(now + lasts)
@@ -158,30 +163,6 @@ pub fn recovered(ease_percent: u32) -> u32 {
     (ease_percent + RECOVERY_POINTS).min(100)
 }
 
-/// Whether `bounces` of `settled` show, with 95 % confidence, a rate above `percent`.
-///
-/// The table holds, for 2, 3, 4 … bounces, the most messages at which the exact (Clopper-Pearson)
-/// lower bound still lies above the rate; behind its end Wilson's bound agrees and needs no
-/// floats. One bounce is never evidence.
-fn surely_above(bounces: u32, settled: u32, table: &[u32; 24], percent: u64) -> bool {
-    let Some(index) = usize::try_from(bounces).ok().and_then(|b| b.checked_sub(2)) else {
-        return false;
-    };
-    if let Some(&most) = table.get(index) {
-        return settled <= most;
-    }
-    // (b - np)^2 > z^2 n p (1-p) with z^2 = 3.8416, everything times 10^4.
-    let (b, n) = (u64::from(bounces), u64::from(settled));
-    let Some(excess) = (100 * b).checked_sub(percent * n) else { return false };
-    excess * excess * 10_000 > 38_416 * n * percent * (100 - percent)
-}
-
-/// Sender rejections that pause, in percent of the day's allotment.
-const PAUSE_AT_PERCENT: u32 = 10;
-
-/// Hard bounces among the last [`LAST`] that pause.
-const PAUSE_AT_BOUNCES: u32 = 3;
-
 /// How many settled messages the short look-back covers.
 pub const LAST: u32 = 20;
 
@@ -206,18 +187,6 @@ const EASE_MIN_PERCENT: u32 = 10;
 const WEEK: Millis = 7 * DAY;
 const MONTH: Millis = 30 * DAY;
 
-/// The most `n` with P(X >= b | n, 2 %) <= 2.5 %, for b = 2..=25.
-const SETTLED_AT_2_PERCENT: [u32; 24] = [
-    12, 31, 55, 82, 111, 142, 174, 207, 241, 276, 312, 348, 385, 422, 460, 498, 536, 575, 614, 653,
-    692, 732, 772, 812,
-];
-
-/// The same for 5 %.
-const SETTLED_AT_5_PERCENT: [u32; 24] = [
-    5, 13, 22, 33, 45, 57, 70, 84, 98, 112, 126, 141, 155, 170, 185, 201, 216, 232, 247, 263, 279,
-    295, 311, 327,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,7 +202,8 @@ mod tests {
 
     #[track_caller]
     fn check(blow: Blow, record: Record, want: Option<&str>) {
-        assert_eq!(pause_for(blow, &record).map(PauseReason::as_str), want);
+        let paused = pause_for(blow, &record, &Thresholds::default());
+        assert_eq!(paused.map(PauseReason::as_str), want);
     }
 
     #[test]
@@ -265,9 +235,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_longer_and_the_third_waits_for_a_person() {
-        let until = |earlier| paused_until(PauseReason::Spam, earlier, 0);
+        let until = |earlier| paused_until(PauseReason::Spam, earlier, &Thresholds::default(), 0);
         assert_eq!((until(0), until(1), until(2)), (Some(DAY), Some(7 * DAY), None));
-        assert_eq!(paused_until(PauseReason::Credentials, 0, 0), None);
+        assert_eq!(paused_until(PauseReason::Credentials, 0, &Thresholds::default(), 0), None);
     }
 
     #[test]
@@ -279,9 +249,36 @@ mod tests {
 
     #[test]
     fn a_dead_list_is_told_from_bad_luck() {
-        assert!(!list_is_dead(2, 20));
-        assert!(list_is_dead(4, 20));
-        assert!(!list_is_dead(3, 60));
-        assert!(list_is_dead(20, 200));
+        let dead = |bounces, settled| list_is_dead(bounces, settled, &Thresholds::default());
+        assert!(!dead(2, 20));
+        assert!(dead(4, 20));
+        assert!(!dead(3, 60));
+        assert!(dead(20, 200));
+    }
+
+    #[test]
+    fn an_operator_may_have_it_stricter_or_looser() {
+        let strict = Thresholds {
+            sender_rejections: 5,
+            hard_bounces: 2,
+            bounce_rate: 1,
+            list_bounce_rate: 3,
+            first_pause: 2 * DAY,
+            second_pause: 14 * DAY,
+        };
+        let rejected = Record {
+            allotted_today: 40,
+            sender_rejections_today: 2,
+            hard_bounces_of_last: 2,
+            ..Record::default()
+        };
+        let usual = Thresholds::default();
+        let pauses = |blow, at| pause_for(blow, &rejected, at).is_some();
+        for blow in [Blow::SenderRejected, Blow::HardBounce] {
+            assert_eq!((pauses(blow, &strict), pauses(blow, &usual)), (true, false));
+        }
+        assert!(list_is_dead(4, 37, &strict) && !list_is_dead(4, 37, &usual));
+        let until = |earlier| paused_until(PauseReason::Spam, earlier, &strict, 0);
+        assert_eq!((until(0), until(1), until(2)), (Some(2 * DAY), Some(14 * DAY), None));
     }
 }

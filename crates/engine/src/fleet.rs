@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use warmfront_campaigns::manifest::MailboxPattern;
 use warmfront_core::address::Address;
 use warmfront_core::calendar::Window;
+use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::{ColdMail, Preset};
 use warmfront_core::span::{MINUTE, Millis};
@@ -69,6 +70,8 @@ pub struct Fleet {
     pub person_gap: Millis,
     /// Messages of one sending domain in a day.
     pub domain_per_day: u32,
+    /// When mailboxes and campaigns stop.
+    pub thresholds: Thresholds,
     /// Messages of each tenant in a day.
     pub tenants: BTreeMap<String, u32>,
 }
@@ -116,6 +119,7 @@ impl Fleet {
             company_per_day: self.company_per_day,
             person_gap_ms: self.person_gap,
             fresh_ms: FRESH_MS,
+            thresholds: self.thresholds,
         }
     }
 }

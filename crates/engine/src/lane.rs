@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 use warmfront_core::calendar;
-use warmfront_core::health::{self, PauseReason, Record};
+use warmfront_core::health::{self, PauseReason, Record, Thresholds};
 use warmfront_core::reason::{self, Hold};
 use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
 use warmfront_mail::submit::{Submit, Trouble};
@@ -180,7 +180,9 @@ impl<O: Submit> Lane<O> {
         match trouble {
             Trouble::Refused(answer) => {
                 let blow = follows_from(answer, &self.mailbox.provider).blow;
-                let reason = blow.and_then(|blow| health::pause_for(blow, &Record::default()));
+                let reason = blow.and_then(|blow| {
+                    health::pause_for(blow, &Record::default(), &Thresholds::default())
+                });
                 if let Some(reason) = reason {
                     warn!(mailbox, reason = reason.as_str(), "paused before any message");
                     store.stop_mailbox(mailbox, reason, &answer.to_string(), now).await?;

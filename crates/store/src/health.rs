@@ -2,7 +2,7 @@
 //! records the answer: easing, slowing, and pauses, which `pausing` writes down.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::health::{self, Blow, Record};
+use warmfront_core::health::{self, Blow, Record, Thresholds};
 use warmfront_core::span::{DAY, Millis};
 
 use crate::StoreError;
@@ -68,12 +68,13 @@ pub(crate) async fn strike(
         slow(db, struck.mailbox_id, now).await?;
     }
     let record = record(db, &struck, blow, now).await?;
-    if let Some(reason) = health::pause_for(blow, &record) {
+    let at = thresholds(db).await?;
+    if let Some(reason) = health::pause_for(blow, &record, &at) {
         let of = Of { mailbox_id: struck.mailbox_id, domain: struck.domain, tenant: struck.tenant };
         pause_for_reason(db, &of, reason, &reason.to_string(), now).await?;
     }
     if blow == Blow::HardBounce {
-        stop_a_dead_list(db, struck.campaign_id, now).await?;
+        stop_a_dead_list(db, struck.campaign_id, &at, now).await?;
     }
     Ok(())
 }
@@ -169,6 +170,7 @@ async fn record(
 async fn stop_a_dead_list(
     db: &impl ConnectionTrait,
     campaign: i64,
+    at: &Thresholds,
     now: Millis,
 ) -> Result<(), StoreError> {
     let row = db
@@ -182,13 +184,21 @@ async fn stop_a_dead_list(
         .await?;
     let Some(row) = row else { return Ok(()) };
     let (settled, bounces) = (row.read("settled")?, row.read("hard_bounces")?);
-    if !health::list_is_dead(bounces, settled) {
+    if !health::list_is_dead(bounces, settled, at) {
         return Ok(());
     }
     let sentence = format!(
         "its list bounces: {bounces} of {settled} messages; clean the list, then `campaign start`"
     );
     crate::campaigns::pause(db, campaign, &sentence, now).await
+}
+
+/// The figures that the operator has set; before any were written, the defaults.
+pub(crate) async fn thresholds(db: &impl ConnectionTrait) -> Result<Thresholds, StoreError> {
+    let row = db.query_one_raw(sql("SELECT thresholds FROM settings WHERE id = 1", [])).await?;
+    row.map_or(Ok(Thresholds::default()), |row| {
+        crate::read_thresholds(&row.read::<String>("thresholds")?)
+    })
 }
 
 /// Writes an event about a mailbox.

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use crate::campaigns::tell;
 use crate::db::{Transaction, sql};
 use crate::import_steps::{Steps, write_steps};
+use crate::occasions::TO_PLAN_FOR;
 use crate::row::{Row as _, columns};
 use crate::stage::{self, Staged};
 use crate::{Store, StoreError, import_rows, import_staged, inbound, postgres, sqlite};
@@ -256,7 +257,7 @@ async fn write(
         Source::Staged => Some(import_staged::write(&import).await?),
     };
     let Some(Written { summary, blocked }) = written else { return Ok(None) };
-    inbound::hold(transaction, sql(HOLD_THE_ANSWERED, [id.into()])).await?;
+    inbound::hold(transaction, sql(&hold_the_answered(), [id.into()])).await?;
     close_import(&import, &summary).await?;
     Ok(Some(Imported {
         campaign: id,
@@ -341,9 +342,10 @@ pub(crate) const ABOVE: &str = "the address stands above in the same list";
 pub(crate) const BEFORE: &str = "the address was imported before";
 
 /// Those of the campaign who have answered another, or work where somebody has, unless the operator
-/// released them since. Once an import: it reads every enrolment there is. The kinds are those of an
-/// index.
-const HOLD_THE_ANSWERED: &str = "
+/// released them since. Once an import: it reads every enrolment there is.
+fn hold_the_answered() -> String {
+    format!(
+        "
     UPDATE enrolments SET state = 'held', because = 'an answer came from there'
     WHERE campaign_id = $1 AND state = 'active' AND prospect_id IN (
         SELECT r.prospect_id FROM enrolments r WHERE r.state = 'replied'
@@ -351,6 +353,7 @@ const HOLD_THE_ANSWERED: &str = "
               JOIN prospects q ON q.company = p.company WHERE r.state = 'replied')
       AND id NOT IN (
         SELECT enrolment_id FROM events
-        WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
-                       'enrolment_resumed') AND kind = 'enrolment_resumed')
-    RETURNING id";
+        WHERE {TO_PLAN_FOR} AND kind = 'enrolment_resumed')
+    RETURNING id"
+    )
+}

@@ -7,6 +7,7 @@ use sea_orm::ConnectionTrait as _;
 use warmfront_core::span::HOUR;
 
 use crate::db::{json_array, sql};
+use crate::fleet::GAP;
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -183,9 +184,7 @@ impl Store {
     ) -> Result<Vec<(i64, i64)>, StoreError> {
         let text = format!(
             "SELECT m.mailbox_id,
-                    max(min(m.due_at), coalesce(b.last_attempt_at + CASE
-                            WHEN b.slow_until IS NULL THEN b.gap_ms
-                            WHEN b.gap_ms < 5000 THEN 10000 ELSE 2 * b.gap_ms END, 0)) AS due_at
+                    max(min(m.due_at), coalesce(b.last_attempt_at + ({GAP}), 0)) AS due_at
              FROM messages m
              JOIN mailboxes b ON b.id = m.mailbox_id
              JOIN campaigns c ON c.id = m.campaign_id

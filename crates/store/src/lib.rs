@@ -47,6 +47,7 @@ mod workers;
 use std::path::PathBuf;
 
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
+use warmfront_core::health::Thresholds;
 
 pub use self::books::{Audit, Imbalance, LedgerLine};
 pub use self::campaigns::{CampaignRow, CampaignStatus};
@@ -100,9 +101,34 @@ pub struct Settings {
     pub person_gap_ms: i64,
     /// How old an inbox's reading may be for a follow-up, in milliseconds.
     pub fresh_ms: i64,
+    /// When mailboxes and campaigns stop.
+    pub thresholds: Thresholds,
 }
 
-columns!(Settings { zone, seed, company_per_day, person_gap_ms, fresh_ms });
+struct SettingsRow {
+    zone: String,
+    seed: i64,
+    company_per_day: u32,
+    person_gap_ms: i64,
+    fresh_ms: i64,
+    thresholds: String,
+}
+
+columns!(SettingsRow { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds });
+
+impl SettingsRow {
+    fn into_settings(self) -> Result<Settings, StoreError> {
+        let Self { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds } = self;
+        let thresholds = read_thresholds(&thresholds)?;
+        Ok(Settings { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds })
+    }
+}
+
+/// Thresholds as the books keep them; a newer version may have added some.
+fn read_thresholds(text: &str) -> Result<Thresholds, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Inconsistent(format!("the thresholds `{text}`: {error}")))
+}
 
 /// A reading older than this proves nothing.
 pub const FRESH_MS: i64 = 15 * 60 * 1_000;
@@ -140,20 +166,25 @@ impl Store {
     /// Writes the settings. The seed of the first time stays, or a saved plan would not be the one
     /// its inputs give.
     pub async fn write_settings(&self, settings: &Settings) -> Result<(), StoreError> {
+        let thresholds = serde_json::to_string(&settings.thresholds)
+            .map_err(|error| StoreError::Inconsistent(format!("the thresholds: {error}")))?;
         self.db
             .write
             .execute_raw(sql(
-                "INSERT INTO settings (id, zone, seed, company_per_day, person_gap_ms, fresh_ms)
-                 VALUES (1, $1, $2, $3, $4, $5)
+                "INSERT INTO settings
+                     (id, zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds)
+                 VALUES (1, $1, $2, $3, $4, $5, $6)
                  ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,
                      company_per_day = excluded.company_per_day,
-                     person_gap_ms = excluded.person_gap_ms, fresh_ms = excluded.fresh_ms",
+                     person_gap_ms = excluded.person_gap_ms, fresh_ms = excluded.fresh_ms,
+                     thresholds = excluded.thresholds",
                 [
                     settings.zone.as_str().into(),
                     settings.seed.into(),
                     settings.company_per_day.into(),
                     settings.person_gap_ms.into(),
                     settings.fresh_ms.into(),
+                    thresholds.into(),
                 ],
             ))
             .await?;
@@ -163,10 +194,12 @@ impl Store {
     /// The settings, if they were ever written.
     pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
         let query = sql(
-            "SELECT zone, seed, company_per_day, person_gap_ms, fresh_ms FROM settings WHERE id = 1",
+            "SELECT zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds
+             FROM settings WHERE id = 1",
             [],
         );
-        Ok(Settings::find_by_statement(query).one(&self.db.read).await?)
+        let row = SettingsRow::find_by_statement(query).one(&self.db.read).await?;
+        row.map(SettingsRow::into_settings).transpose()
     }
 
     /// The latest moment the books have recorded: a clock behind it was set back.

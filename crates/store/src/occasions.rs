@@ -9,8 +9,10 @@ use crate::{Store, StoreError};
 impl Store {
     /// A number that grows whenever something happens that may give the day new work or new room.
     pub async fn planning_mark(&self) -> Result<i64, StoreError> {
-        let mark = if self.db.is_shared() { PLANNING_MARK_OF_MANY } else { PLANNING_MARK };
-        let row = self.db.read.query_one_raw(sql(mark, [])).await?;
+        // Where several write, a lower id may come to light after a higher one.
+        let mark = if self.db.is_shared() { "count(*)" } else { "max(id)" };
+        let text = format!("SELECT {mark} AS mark FROM events WHERE {TO_PLAN_FOR}");
+        let row = self.db.read.query_one_raw(sql(&text, [])).await?;
         Ok(row.map(|row| row.read::<Option<i64>>("mark")).transpose()?.flatten().unwrap_or(0))
     }
 
@@ -29,13 +31,6 @@ impl Store {
     }
 }
 
-const PLANNING_MARK: &str = "
-    SELECT max(id) AS mark FROM events
-    WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
-                   'enrolment_resumed')";
-
-/// Where several write, a lower id may come to light after a higher one.
-const PLANNING_MARK_OF_MANY: &str = "
-    SELECT count(*) AS mark FROM events
-    WHERE kind IN ('imported', 'campaign_started', 'mailbox_resumed', 'mailbox_probed',
-                   'enrolment_resumed')";
+/// What may give a day new work or new room: the rows of the index `events_to_plan_for`.
+pub(crate) const TO_PLAN_FOR: &str = "kind IN ('imported', 'campaign_started', 'mailbox_resumed',
+    'mailbox_probed', 'enrolment_resumed')";

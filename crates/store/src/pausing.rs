@@ -8,7 +8,7 @@ use warmfront_core::span::Millis;
 
 use crate::StoreError;
 use crate::db::{json, sql};
-use crate::health::tell;
+use crate::health::{tell, thresholds};
 use crate::row::{Row as _, columns};
 
 /// Whose mailbox it is.
@@ -138,7 +138,7 @@ async fn pause_one(
         ))
         .await?
         .map_or(Ok(0), |row| row.read::<u32>("pauses"))?;
-    let until = health::paused_until(reason, earlier, now);
+    let until = health::paused_until(reason, earlier, &thresholds(db).await?, now);
     // What waits for a person to mend it says nothing of how the mailbox is seen.
     let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
     pause(db, mailbox, reason, sentence, until, pauses, now).await

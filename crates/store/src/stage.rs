@@ -33,10 +33,12 @@ pub(crate) async fn begin(db: &Db, rows: Rows) -> Result<Option<Staged>, StoreEr
         .idle_timeout(None)
         .connect_lazy_with((*options).clone());
     let mut connection = pool.acquire().await?;
-    if !copy(&mut connection, rows).await? {
+    let is_whole = copy(&mut connection, rows).await?;
+    drop(connection);
+    if !is_whole {
+        pool.close().await;
         return Ok(None);
     }
-    drop(connection);
     let only = SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone());
     let transaction = db.begin_by(&Patient::new(only, Some(IMPORT_MAX))).await?;
     Ok(Some(Staged { transaction, pool }))

@@ -63,13 +63,13 @@ pub(crate) enum Command {
     /// Import, start, pause and look at campaigns.
     #[command(subcommand)]
     Campaign(Campaign),
-    /// Show a day's plan, or the weeks to come. Never writes.
+    /// Show a day's plan, or the weeks to come. Saves no plan.
     Plan {
         /// The day, e.g. 2026-11-23; by default today.
-        #[arg(long, conflicts_with = "days", value_parser = date)]
+        #[arg(long, value_name = "DAY", conflicts_with = "days", value_parser = date)]
         date: Option<jiff::civil::Date>,
         /// How many days to look ahead.
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, value_name = "N", value_parser = |text: &str| days(text, 1000))]
         days: Option<u32>,
     },
     /// Plan and send: the daemon.
@@ -83,7 +83,7 @@ pub(crate) enum Command {
     /// One line for each message.
     Ledger {
         /// Only this campaign's.
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         campaign: Option<String>,
     },
     /// Why something left, or did not: the reason that binds, and when it clears.
@@ -94,6 +94,7 @@ pub(crate) enum Command {
     /// What became of all messages: by campaign, step, variant and mailbox.
     Report {
         /// Only this campaign's.
+        #[arg(value_name = "NAME")]
         campaign: Option<String>,
         /// Only what was sent since that day, or is planned, e.g. 2026-11-23.
         #[arg(long, value_name = "DAY", value_parser = date)]
@@ -119,16 +120,21 @@ fn date(text: &str) -> Result<jiff::civil::Date, &'static str> {
     text.parse().map_err(|_| "not a day; write it as 2026-11-23")
 }
 
+fn days(text: &str, most: u32) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|days| (1..=most).contains(days));
+    days.ok_or_else(|| format!("write a number from 1 to {most}"))
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Demo {
     /// Another campaign folder, with the warmfront.toml in it; it is copied, not touched.
     #[arg(value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
     /// Simulated days.
-    #[arg(long, default_value_t = 45, value_parser = clap::value_parser!(u32).range(1..=365))]
+    #[arg(long, value_name = "N", default_value_t = 45, value_parser = |text: &str| days(text, 365))]
     pub(crate) days: u32,
     /// Another seed, another story.
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, value_name = "N", default_value_t = 7)]
     pub(crate) seed: u64,
     /// Keep the simulated books in this folder, to look at with the other commands.
     #[arg(long, value_name = "DIR")]
@@ -144,7 +150,7 @@ pub(crate) enum Mailbox {
         /// Its address.
         address: String,
         /// Why, for whoever looks later.
-        #[arg(long, default_value = "paused by the operator")]
+        #[arg(long, value_name = "WHY", default_value = "paused by the operator")]
         because: String,
     },
     /// Let a paused mailbox work again.
@@ -162,7 +168,7 @@ pub(crate) enum Campaign {
     Import {
         /// The folder.
         dir: PathBuf,
-        /// Count, and write nothing.
+        /// Count, and take nobody into the books.
         #[arg(long)]
         dry_run: bool,
         /// Take over what changed since the last import, for steps not sent yet.
@@ -175,14 +181,16 @@ pub(crate) enum Campaign {
     /// Let a campaign send, or go on.
     Start {
         /// Its name: that of its folder.
+        #[arg(value_name = "NAME")]
         campaign: String,
     },
     /// Hold a campaign. Nothing of it leaves until it is started again.
     Pause {
         /// Its name: that of its folder.
+        #[arg(value_name = "NAME")]
         campaign: String,
         /// Why, for whoever looks later.
-        #[arg(long, default_value = "paused by the operator")]
+        #[arg(long, value_name = "WHY", default_value = "paused by the operator")]
         because: String,
     },
     /// All campaigns.
@@ -190,6 +198,7 @@ pub(crate) enum Campaign {
     /// One campaign: its people and its messages by state.
     Status {
         /// Its name: that of its folder.
+        #[arg(value_name = "NAME")]
         campaign: String,
     },
 }
@@ -232,7 +241,7 @@ pub(crate) struct SmtpAnswer {
     /// Whose server said it, e.g. microsoft365 or gmail-mx.
     #[arg(long)]
     pub(crate) provider: Option<String>,
-    /// In answer to what: connect, helo, starttls, auth, mail, rcpt, data, eod (the final dot), or
+    /// In answer to what: connect, ehlo, starttls, auth, mail, rcpt, data, eod (the final dot), or
     /// ndr where a report quotes it.
     #[arg(long, default_value = "ndr", value_parser = phase)]
     pub(crate) phase: Phase,
@@ -262,7 +271,7 @@ pub(crate) struct Whom {
     #[arg(required = true)]
     pub(crate) entries: Vec<String>,
     /// Only in this campaign; by default in all.
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     pub(crate) campaign: Option<String>,
 }
 
@@ -274,7 +283,7 @@ pub(crate) enum Suppress {
         #[arg(required = true)]
         entries: Vec<String>,
         /// Why.
-        #[arg(long, default_value = "operator")]
+        #[arg(long, value_name = "WHY", default_value = "operator")]
         reason: String,
     },
     /// Take addresses or domains off the list.
@@ -288,7 +297,7 @@ pub(crate) enum Suppress {
         /// The file.
         file: PathBuf,
         /// Why.
-        #[arg(long, default_value = "imported")]
+        #[arg(long, value_name = "WHY", default_value = "imported")]
         reason: String,
         /// The file's encoding, where it is neither UTF-8 nor marked (e.g. windows-1252).
         #[arg(long)]

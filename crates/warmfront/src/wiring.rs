@@ -35,6 +35,7 @@ pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
         company_per_day: config.limits.company_per_day,
         person_gap: config.limits.person_gap,
         domain_per_day: config.limits.domain_per_day,
+        thresholds: config.thresholds,
         tenants: config.tenants.iter().map(|(n, t)| (n.clone(), t.per_day())).collect(),
     }
 }

@@ -179,6 +179,7 @@ impl Scenario {
             company_per_day: self.company_per_day,
             person_gap: self.person_gap,
             domain_per_day: self.domain_per_day,
+            thresholds: warmfront_core::health::Thresholds::default(),
             tenants: self.tenants.clone(),
         }
     }

@@ -3,7 +3,7 @@
 
 use warmfront_core::allot::{Taker, allot};
 use warmfront_core::health::{
-    Blow, LAST, PauseReason, REPEAT_WINDOW, Record, SPREAD_WINDOW, WINDOW_DAYS, eased,
+    Blow, LAST, PauseReason, REPEAT_WINDOW, Record, SPREAD_WINDOW, Thresholds, WINDOW_DAYS, eased,
     list_is_dead, pause_for, paused_until, recovered, warm_days_on_return,
 };
 use warmfront_core::provider::Presets;
@@ -92,7 +92,7 @@ fn easing() {
 
 #[test]
 fn pausing() {
-    let pauses = |blow, record: Record| pause_for(blow, &record).is_some();
+    let pauses = |blow, record: Record| pause_for(blow, &record, &Thresholds::default()).is_some();
     let none = Record::default();
     let refusals = |n| Record { allotted_today: 100, sender_rejections_today: n, ..none };
     let refusals = first(|n| pauses(Blow::SenderRejected, refusals(n)));
@@ -111,15 +111,16 @@ fn pausing() {
         assert!(pauses(at_once, none), "{at_once:?}");
     }
     says(&format!("paused within {} hours", SPREAD_WINDOW / HOUR));
-    let settled = first(|n| list_is_dead(n, n));
+    let dead = |bounces, settled| list_is_dead(bounces, settled, &Thresholds::default());
+    let settled = first(|n| dead(n, n));
     says(&format!("at least {settled} messages settled, and so many hard bounces"));
-    says(&format!("({} of {settled} are enough)", first(|n| list_is_dead(n, settled))));
-    assert!(list_is_dead(30, 300) && !list_is_dead(15, 300), "5 % itself is no proof of more");
+    says(&format!("({} of {settled} are enough)", first(|n| dead(n, settled))));
+    assert!(dead(30, 300) && !dead(15, 300), "5 % itself is no proof of more");
 }
 
 #[test]
 fn coming_back() {
-    let lasts = |earlier| paused_until(PauseReason::Spam, earlier, 0);
+    let lasts = |earlier| paused_until(PauseReason::Spam, earlier, &Thresholds::default(), 0);
     assert_eq!(lasts(2), None);
     let (first_pause, second) = (lasts(0).unwrap() / HOUR, lasts(1).unwrap() / DAY);
     let repeat = REPEAT_WINDOW / DAY;

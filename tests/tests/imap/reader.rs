@@ -36,7 +36,12 @@ impl Reader {
 
     /// One part of a reading, remembered.
     pub(crate) async fn part(&mut self) -> Result<Reading, Unreadable> {
-        let reading = self.inbox.read(&self.bookmarks, now()).await?;
+        self.part_at(now()).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn part_at(&mut self, now: Millis) -> Result<Reading, Unreadable> {
+        let reading = self.inbox.read(&self.bookmarks, now).await?;
         for mark in &reading.marks {
             self.bookmarks.marks.retain(|known| known.folder != mark.folder);
             self.bookmarks.marks.push(mark.clone());

@@ -150,6 +150,39 @@ async fn what_was_not_shown_is_not_taken_for_read() {
     assert!(said.iter().all(|line| !line.contains("BODY[")), "only PEEK: {said:?}");
 }
 
+/// RFC 3501 lets a server answer OK and leave a message out, or say NIL where it has no octets.
+#[tokio::test]
+async fn what_an_ok_left_out_is_asked_for_again_unless_it_is_gone() {
+    let script = Script::play(
+        "* OK hello\r\n",
+        &[
+            ("CAPABILITY", "* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n"),
+            ("LOGIN", "{tag} OK\r\n"),
+            ("LIST", "{tag} OK\r\n"),
+            ("EXAMINE", "* OK [UIDVALIDITY 7] x\r\n{tag} OK\r\n"),
+            ("UID SEARCH SINCE", "* SEARCH 5 6 7 8\r\n{tag} OK\r\n"),
+            ("UID SEARCH UID 6", "* SEARCH 6\r\n{tag} OK\r\n"),
+            ("UID SEARCH UID 8", "* SEARCH\r\n{tag} OK\r\n"),
+            (
+                "UID FETCH 5,6,7,8",
+                "* 1 FETCH (UID 5 BODY[] {2}\r\nhi)\r\n* 2 FETCH (UID 6 BODY[] NIL)\r\n\
+                 * 3 FETCH (UID 7 BODY[] {2}\r\nho)\r\n{tag} OK\r\n",
+            ),
+            ("UID FETCH", "{tag} OK\r\n"),
+        ],
+    )
+    .await;
+    let reading = script.inbox(Tls::None).read(&Bookmarks::default(), now()).await.unwrap();
+    let shown: Vec<_> =
+        reading.arrivals.iter().filter_map(|one| Some(one.place.as_ref()?.uid)).collect();
+    assert_eq!(shown, [5, 7]);
+    assert_eq!(reading.marks.iter().map(|mark| mark.last_uid).collect::<Vec<_>>(), [5]);
+    assert!(!reading.is_whole && reading.passed.is_empty());
+    let trouble = "INBOX: message 6: the server refused UID FETCH: it shows nothing of a message \
+                   that is there";
+    assert_eq!(reading.trouble.as_deref(), Some(trouble));
+}
+
 #[tokio::test]
 async fn a_password_changed_is_noticed_and_mended() {
     let mut reader = Reader::new(dovecot(), Tls::Implicit);

@@ -1,9 +1,10 @@
 //! Messages that break the reading of them, and numbers that are given anew.
 
+use warmfront_core::span::HOUR;
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
-use crate::reader::{Reader, dovecot, names, reply};
+use crate::reader::{Reader, dovecot, names, now, reply};
 
 #[tokio::test]
 async fn a_message_that_the_server_cannot_show_is_passed_and_holds_up_no_other() {
@@ -15,27 +16,44 @@ async fn a_message_that_the_server_cannot_show_is_passed_and_holds_up_no_other()
     dovecot.deliver(&user, Folder::Junk, &reply("elsewhere"));
     dovecot.lock(&user, Folder::Inbox, ".broken", true);
 
-    let mut read = Vec::new();
-    let mut passed = Vec::new();
-    for _ in 0..8 {
-        match reader.part().await {
+    let (begun, mut read) = (now(), Vec::new());
+    for _ in 0..6 {
+        match reader.part_at(begun).await {
             Ok(part) => {
                 read.extend(names(&part));
-                passed.extend(part.passed.iter().map(|place| place.uid));
-                if part.is_whole {
-                    break;
-                }
-                assert!(part.trouble.is_some(), "{part:?}");
+                assert!(!part.is_whole && part.trouble.is_some(), "{part:?}");
+                assert_eq!(part.passed, []);
             }
             Err(trouble) => assert!(!trouble.needs_an_operator(), "{trouble}"),
         }
     }
     read.sort();
     read.dedup();
-    assert_eq!(
-        (read.as_slice(), passed),
-        (["before", "behind", "elsewhere"].map(str::to_owned).as_slice(), vec![2])
-    );
+    assert_eq!(read, ["before", "behind", "elsewhere"]);
+    // After an hour in which others were shown it is passed; nothing else is read again for it.
+    let later = reader.part_at(begun + HOUR).await.expect("a reading");
+    assert_eq!(later.passed.iter().map(|place| place.uid).collect::<Vec<_>>(), [2]);
+    assert!(later.is_whole && later.trouble.is_none(), "{later:?}");
+}
+
+/// A storage that fails for hours shows nothing at all: nobody's reply is passed for that.
+#[tokio::test]
+async fn while_a_server_shows_nothing_no_message_is_passed_for_a_day() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    let begun = now();
+    for name in [".one", ".two"] {
+        dovecot.deliver_as(&user, Folder::Inbox, &reply(&name[1..]), name);
+        dovecot.lock(&user, Folder::Inbox, name, true);
+    }
+    for hours in 0..23 {
+        let read = reader.part_at(begun + hours * HOUR).await;
+        assert!(read.is_err() || read.is_ok_and(|part| !part.is_whole && part.passed.is_empty()));
+    }
+    for name in [".one", ".two"] {
+        dovecot.lock(&user, Folder::Inbox, name, false);
+    }
+    assert_eq!(names(&reader.whole().await), ["one", "two"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 //! no doubt, since the same status stands for different things at different servers; then the
 //! status (RFC 3463); then what the same words would mean in a session.
 
-use super::phrases::{LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM};
+use super::phrases::{
+    ANY_OF_THEIRS, LATER, LIMIT, NO_SUCH_HOST, NO_SUCH_USER, NOT_NOW, POLICY, SPAM,
+};
 use super::{Action, Blame, Failure, Kind};
 use crate::answer::{self, Answer, Enhanced, Mark, Phase, Scope};
 use crate::text;
@@ -114,7 +116,8 @@ fn of_the_sender(status: Enhanced) -> Option<Cause> {
 /// The first phrase found decides: what is said of us stands before what is said of the address,
 /// because a refused sender is often told that there is no such user.
 fn by_words(words: &str) -> Option<Cause> {
-    let tables: [(&[&str], Cause); 7] = [
+    let tables: [(&[&str], Cause); 8] = [
+        (&ANY_OF_THEIRS, Cause::Address),
         (&LIMIT, Cause::Limit),
         (&NOT_NOW, Cause::Moment),
         (&SPAM, Cause::Block),
@@ -238,6 +241,10 @@ mod tests {
         check("", "said: 550 sorry, no mailbox here by that name. (#5.1.1)", Address);
         check("5.1.0", "error after MAIL FROM:<a@b.example>: 553 no such domain", Block);
         check("", "error after MAIL FROM:<a@b.example>: 550 user unknown", Block);
+        check("5.4.4", "Name service error: Malformed or unexpected name server reply", Moment);
+        check("", "The account or domain may not exist, they may be blacklisted", Address);
+        check("", "rejected by the recipient domain: 500 does not support TLS (state 6).", Moment);
+        check("5.2.0", "after end of data: 550 5.2.0 From: Domain is invalid.", Block);
         check("5.7.1", "smtp; 521-5.7.1 client 192.0.2.3 refused", Block);
         check("5.3.2", "smtp; 521 5.3.2 takes no mail", Address);
         check("", "it is said to be snowing", Moment);

@@ -1,6 +1,9 @@
 //! Phrases by which servers say why they did not deliver, folded. Looked for in the order in which
 //! `failure` lists them.
 
+/// What cPanel says of an address that refused: three guesses, and each is of the recipient.
+pub(super) const ANY_OF_THEIRS: [&str; 1] = ["account or domain may not exist"];
+
 /// We sent more than we may.
 pub(super) const LIMIT: [&str; 13] = [
     "submissionquotaexceeded",
@@ -90,7 +93,7 @@ pub(super) const SPAM: [&str; 28] = [
 ];
 
 /// Nobody is there.
-pub(super) const NO_SUCH_USER: [&str; 70] = [
+pub(super) const NO_SUCH_USER: [&str; 72] = [
     "user unknown",
     "unknown user",
     "unknown local",
@@ -162,6 +165,9 @@ pub(super) const NO_SUCH_USER: [&str; 70] = [
     "account is disabled",
     "account has been disabled",
     "account has been closed",
+    // What InterScan says of addresses that were refused at RCPT.
+    "check if address is correct",
+    "and other recipients in the same domain",
 ];
 
 /// We are refused for another reason.
@@ -228,7 +234,8 @@ pub(super) const NO_SUCH_HOST: [&str; 23] = [
 ];
 
 /// It may work another time.
-pub(super) const LATER: [&str; 24] = [
+pub(super) const LATER: [&str; 25] = [
+    "unexpected name server reply",
     "timed out",
     "time out",
     "timeout",

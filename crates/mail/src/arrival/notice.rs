@@ -39,6 +39,13 @@ pub(super) fn is_one(header: &Header<'_>, entities: &[Entity], subject: &str) ->
     let subject = folded(subject);
     let speaks_of_failure = SUBJECTS.iter().any(|phrase| subject.contains(phrase));
     is_from_a_system(header) && (speaks_of_failure || encloses || quotes_an_answer(entities))
+        || is_from_nobody(header) && encloses && folded(&text_of(entities)).contains(NOT_DELIVERED)
+}
+
+/// Whether it comes from an address that takes no answers, as some providers' reports do.
+fn is_from_nobody(header: &Header<'_>) -> bool {
+    let from = header.addresses("From");
+    from.first().is_some_and(|from| matches!(from.local(), "no-reply" | "noreply"))
 }
 
 /// Whether a server's answer of class 4 or 5 stands in the text.
@@ -209,6 +216,9 @@ const SYSTEMS: [&str; 16] = [
     "delivery subsystem",
     "bounce",
 ];
+
+/// What a report in any language says somewhere.
+const NOT_DELIVERED: &str = "could not be delivered to";
 
 /// Subjects of reports, folded.
 const SUBJECTS: [&str; 27] = [

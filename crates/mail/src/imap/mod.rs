@@ -25,7 +25,7 @@ use crate::server::{Credentials, Tls, is_loopback, not_loopback};
 use crate::tls;
 use folders::{Choice, Folder};
 use session::Session;
-use survey::Survey;
+use survey::{Stumble, Survey};
 
 /// A mailbox's way to its IMAP server.
 #[derive(Clone, Debug)]
@@ -76,8 +76,8 @@ pub struct Imap {
     /// Built once, so that TLS sessions are resumed.
     trust: Result<Arc<ClientConfig>, String>,
     open: Option<Open>,
-    /// The messages over which readings failed, and how often. The server may be to blame, or they.
-    stumbles: BTreeMap<Place, u32>,
+    /// The messages over which readings failed. The server may be to blame, or they.
+    stumbles: BTreeMap<Place, Stumble>,
     /// Whether messages are fetched one by one: the last fetch of several failed.
     is_careful: bool,
 }

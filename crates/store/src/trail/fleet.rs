@@ -6,7 +6,7 @@ use warmfront_core::reason::{Mailbox, Used};
 use super::{CampaignTrail, Day, EnrolmentTrail, MailboxFigures, MailboxTrail, all, count, people};
 use crate::campaigns::COLUMNS as CAMPAIGN;
 use crate::db::sql;
-use crate::fleet::COLUMNS as MAILBOX;
+use crate::fleet::{COLUMNS as MAILBOX, GAP};
 use crate::row::{Row as _, columns};
 use crate::{CampaignRow, MailboxRow, StoreError};
 
@@ -159,7 +159,7 @@ pub(super) async fn mailbox_facts(
     mailbox: i64,
     day: Day<'_>,
 ) -> Result<Mailbox, StoreError> {
-    let rows: Vec<FactsRow> = all(db, FACTS, [mailbox.into(), day.name.into()]).await?;
+    let rows: Vec<FactsRow> = all(db, &facts_text(), [mailbox.into(), day.name.into()]).await?;
     let row = rows.into_iter().next().ok_or_else(|| {
         StoreError::Inconsistent(format!("there is no mailbox {mailbox}, or there are no settings"))
     })?;
@@ -185,12 +185,12 @@ pub(super) async fn mailbox_facts(
 
 columns!(MailboxFigures { cap, allowance, ceiling, allotted, warm_days, attempted, accepted });
 
-/// The gap is the one that `message_facts` has: a mailbox found too fast keeps twice its own.
-const FACTS: &str = "
+fn facts_text() -> String {
+    format!(
+        "
     SELECT b.state, b.paused_until, b.paused_because, b.inbox_read_at, s.fresh_ms,
            b.last_attempt_at AS attempt_at,
-           CASE WHEN b.slow_until IS NULL THEN b.gap_ms
-                WHEN b.gap_ms < 5000 THEN 10000 ELSE 2 * b.gap_ms END AS gap_ms,
+           {GAP} AS gap_ms,
            (SELECT o.sending_since FROM messages o
             WHERE o.mailbox_id = b.id AND o.state = 'sending') AS in_flight_since,
            b.lease_expires_at, b.cap, d.attempted, d.ceiling, x.attempted AS domain_attempted,
@@ -200,7 +200,9 @@ const FACTS: &str = "
     LEFT JOIN mailbox_days d ON d.mailbox_id = b.id AND d.day = $2
     LEFT JOIN budget_days x ON x.scope = 'domain' AND x.name = b.domain AND x.day = $2
     LEFT JOIN budget_days t ON t.scope = 'tenant' AND t.name = b.tenant AND t.day = $2
-    WHERE b.id = $1";
+    WHERE b.id = $1"
+    )
+}
 
 const STATES: &str =
     "SELECT state, count(*) AS n FROM enrolments WHERE campaign_id = $1 GROUP BY 1 ORDER BY 1";

@@ -59,6 +59,7 @@ async fn a_database_that_a_command_has_only_looked_at_is_empty() {
         company_per_day: 1,
         person_gap_ms: 1,
         fresh_ms: 1,
+        thresholds: warmfront_core::health::Thresholds::default(),
     };
     looked.write_settings(&settings).await.unwrap();
     let fleet = [crate::scene::spec("cy@two.test")];

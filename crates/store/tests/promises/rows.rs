@@ -225,7 +225,7 @@ async fn checks_read_as_sentences() {
         ("UPDATE mailbox_days SET settled = attempted + 1", "answers_never_outnumber_attempts"),
         ("UPDATE mailbox_days SET hard_bounces = settled + 1", "answers_never_outnumber_attempts"),
         ("UPDATE steps SET wait = NULL", "only_the_first_does_not_wait"),
-        ("INSERT INTO settings SELECT 2, 'UTC', 7, 2, 0, 1", "CHECK constraint failed"),
+        ("INSERT INTO settings SELECT 2, 'UTC', 7, 2, 0, 1, '{}'", "CHECK constraint failed"),
         ("INSERT INTO suppressions VALUES ('address', 'A@b.test', 'x', 1)", "lower(value)"),
     ];
     for (statement, words) in rows {

@@ -3,7 +3,7 @@
 
 use warmfront_core::health::{Blow, PauseReason};
 
-use crate::books::{DAY, HOUR, MINUTE, NOW, for_each_database};
+use crate::books::{DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted, deferred, rejected};
 
 const SLOW: &str = "SELECT coalesce(slow_until, 0) FROM mailboxes WHERE id = 1";
@@ -23,6 +23,10 @@ async fn a_mailbox_that_was_too_fast_goes_at_half_its_rate_for_an_hour() {
             scene.books.row(query).await
         };
         assert_eq!(gap().await, (8 * MINUTE).to_string());
+        // Once its lease is over nobody leases it earlier than it may send.
+        let later = NOW + 31 * DAY;
+        let work = scene.books.store.mailboxes_with_work(TODAY, later).await.unwrap();
+        assert_eq!(work[0], (scene.mailboxes[0], NOW + 8 * MINUTE));
         // The claim goes by it, and so does the trigger behind it.
         let second = scene.claim_of(2, NOW + 5 * MINUTE);
         assert!(!scene.books.store.claim(second).await.unwrap());

@@ -39,6 +39,9 @@ pub(crate) fn init(dir: &Path, json: bool) -> Done {
     for (path, _) in &files {
         print::say(format!("wrote {}", path.display()));
     }
+    if dir != Path::new(".") {
+        print::say(format!("\nFirst: cd {}", dir.display()));
+    }
     print::say(
         "\nNext:\n  1. edit warmfront.toml: who writes, and one [[mailbox]]\n  \
          2. put your people into campaigns/first/prospects.csv\n  \

@@ -102,7 +102,7 @@ async fn list(app: &App) -> Done {
             figure(accepted),
         ]
     });
-    let header = ["mailbox", "state", "warm day", "cap", "allowance", "tried", "accepted"];
+    let header = ["mailbox", "state", "warm day", "cap", "allowance", "attempts", "accepted"];
     print::say(print::table(&header, &[2, 3, 4, 5, 6], lines.collect()));
     for row in rows.iter().filter(|row| row.state == "paused") {
         let until = match row.paused_until {

@@ -10,9 +10,9 @@ use crate::exit::Done;
 use crate::print;
 
 pub(crate) async fn person(global: &Global, command: Person) -> Done {
-    let (wish, what, whom) = match command {
-        Person::Release(whom) => (Wish::Release, "released", whom),
-        Person::Stop(whom) => (Wish::Stop, "stopped", whom),
+    let (wish, what, nobody, whom) = match command {
+        Person::Release(whom) => (Wish::Release, "released", "nobody named is on hold", whom),
+        Person::Stop(whom) => (Wish::Stop, "stopped", "nobody named is in a campaign", whom),
     };
     let app = App::open_anyway(global).await?;
     let campaign = match &whom.campaign {
@@ -26,6 +26,8 @@ pub(crate) async fn person(global: &Global, command: Person) -> Done {
     }
     if app.json {
         print::say_json(&json!({ what: changed }));
+    } else if changed == 0 {
+        print::say(nobody);
     } else {
         print::say(format!("{} {what}", print::counted(changed, "enrolment")));
     }

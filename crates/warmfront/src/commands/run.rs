@@ -102,6 +102,7 @@ async fn summary(app: &App) -> Done {
         }));
     }
     let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
-    print::note(format!("{today}: {accepted} accepted today; all messages: {}", parts.join(", ")));
+    let all = if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") };
+    print::note(format!("{today}: {accepted} accepted today; all messages: {all}"));
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
             let new = app.store.suppress_all(&entries, &reason, app.now()).await?;
             let wrong: Vec<String> = bad.into_iter().filter_map(Result::err).collect();
             if wrong.is_empty() {
-                return told(&app, "added", new, entries.len() - new);
+                return told(&app, "added", "as they were", new, entries.len() - new);
             }
             // Whoever can be put on the list is on it, whatever else was mistyped.
             print::note(format!("{new} added, {} as they were", entries.len() - new));
@@ -37,7 +37,7 @@ pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
             for (scope, value) in &entries {
                 gone += usize::from(app.store.unsuppress(*scope, value, app.now()).await?);
             }
-            told(&app, "removed", gone, entries.len() - gone)?;
+            told(&app, "removed", "were not listed", gone, entries.len() - gone)?;
             if gone > 0 && !app.json {
                 print::note(
                     "whoever was stopped by them stays stopped; new imports are free again",
@@ -52,11 +52,11 @@ pub(crate) async fn suppress(global: &Global, command: Suppress) -> Done {
     }
 }
 
-fn told(app: &App, what: &str, changed: usize, unchanged: usize) -> Done {
+fn told(app: &App, what: &str, rest: &str, changed: usize, unchanged: usize) -> Done {
     if app.json {
         print::say_json(&json!({ what: changed, "unchanged": unchanged }));
     } else {
-        print::say(format!("{changed} {what}, {unchanged} as they were"));
+        print::say(format!("{changed} {what}, {unchanged} {rest}"));
     }
     Ok(())
 }
@@ -169,7 +169,7 @@ async fn import(app: &App, file: &Path, reason: &str, encoding: Option<&str>) ->
         }
         print::say_json(&answer);
     } else {
-        told(app, "added", new, unchanged)?;
+        told(app, "added", "as they were", new, unchanged)?;
     }
     if problems.is_empty() {
         return Ok(());

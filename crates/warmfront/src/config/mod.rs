@@ -5,6 +5,7 @@
 //! server, and campaigns are read elsewhere.
 
 mod auth;
+mod health;
 mod mailbox;
 mod server;
 mod settings;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use warmfront_campaigns::document::{self, Document};
 use warmfront_core::address::Address;
 use warmfront_core::calendar::Window;
+use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::problem::{self, Problem};
 use warmfront_core::provider::{Preset, Presets, tenant_budget};
@@ -53,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) timezone_override: bool,
     /// What holds for all mailboxes together.
     pub(crate) limits: Limits,
+    /// When mailboxes and campaigns stop.
+    pub(crate) thresholds: Thresholds,
     /// The provider accounts that mailboxes share, by name.
     pub(crate) tenants: BTreeMap<String, Tenant>,
     /// The mailboxes, in the order of the files.

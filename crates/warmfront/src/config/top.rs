@@ -13,7 +13,7 @@ use warmfront_core::text::is_out_of_line;
 
 use super::settings::Settings;
 use super::{
-    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, mailbox, rows,
+    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, health, mailbox, rows,
 };
 
 /// Reads the whole; `None` where a part the others need is wrong.
@@ -32,6 +32,8 @@ pub(super) fn read(
     let web = root.section("web", problems).and_then(|section| web(section, problems));
     let defaults = defaults(&mut root, &file, problems);
     let limits = root.section("limits", problems).map(|section| limits(section, problems));
+    let thresholds = root.section("health", problems);
+    let thresholds = thresholds.map(|section| health::thresholds(section, problems));
     let tenants = root.section("tenant", problems);
     let tenants = tenants.map(|section| self::tenants(section, &presets, problems));
     let tenants = tenants.unwrap_or_default();
@@ -54,6 +56,7 @@ pub(super) fn read(
         timezone_name: timezone.iana_name().unwrap_or("UTC").to_owned(),
         timezone_override: defaults.over_limits,
         limits: limits.unwrap_or_default(),
+        thresholds: thresholds.unwrap_or_default(),
         mailboxes,
         warnings: Vec::new(),
         timezone,

@@ -44,6 +44,7 @@ async fn opened(url: &str) -> Store {
         company_per_day: 2,
         person_gap_ms: 48 * HOUR,
         fresh_ms: 15 * MINUTE,
+        thresholds: warmfront_core::health::Thresholds::default(),
     };
     store.write_settings(&settings).await.unwrap();
     store

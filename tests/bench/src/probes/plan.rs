@@ -198,6 +198,7 @@ fn fleet(mailboxes: usize, zone: &str) -> Result<Fleet, Failure> {
         company_per_day: 2,
         person_gap: 48 * HOUR,
         domain_per_day: 4_000,
+        thresholds: warmfront_core::health::Thresholds::default(),
         tenants: BTreeMap::new(),
     })
 }

@@ -88,7 +88,11 @@ fn file_of_answers(file: &Path, json: bool) -> Done {
         let text = out.into_inner().map_err(|error| broken(error.to_string()))?;
         print::say(String::from_utf8_lossy(&text).trim_end());
     }
-    print::note(format!("{}, {unknown} of them known to no rule", print::counted(count, "answer")));
+    let count = print::counted(count, "answer");
+    print::note(match unknown {
+        0 => format!("{count}, each known to a rule"),
+        unknown => format!("{count}, {unknown} of them unknown"),
+    });
     Ok(())
 }
 

@@ -168,6 +168,36 @@ fn curves() {
 }
 
 #[test]
+fn thresholds_loosen_only_by_an_override_beside_them() {
+    let tail = "; tighten it, or add `override = true` beside it";
+    for (line, what) in [
+        ("sender_rejections = 11", "`sender_rejections` in [health] is 11, above 10"),
+        ("hard_bounces = 4", "`hard_bounces` in [health] is 4, above 3"),
+        ("bounce_rate = 3", "`bounce_rate` in [health] is 3, above 2"),
+        ("list_bounce_rate = 6", "`list_bounce_rate` in [health] is 6, above 5"),
+        ("first_pause = \"23h\"", "`first_pause` in [health] is 23h, below 1d"),
+        ("second_pause = \"6d\"", "`second_pause` in [health] is 6d, below 7d"),
+    ] {
+        check(&format!("[health]\n{line}\n"), &[&format!("w.toml:2: {what}{tail}")]);
+        check(&format!("[health]\n{line}\noverride = true\n"), &[]);
+    }
+    let strict = "[health]\nsender_rejections = 5\nhard_bounces = 2\nbounce_rate = 1\n\
+                  list_bounce_rate = 2\nfirst_pause = \"2d\"\nsecond_pause = \"30d\"\n";
+    assert_eq!(
+        loaded(strict).thresholds,
+        Thresholds {
+            sender_rejections: 5,
+            hard_bounces: 2,
+            bounce_rate: 1,
+            list_bounce_rate: 2,
+            first_pause: 2 * warmfront_core::span::DAY,
+            second_pause: 30 * warmfront_core::span::DAY,
+        }
+    );
+    assert_eq!(loaded("").thresholds, Thresholds::default());
+}
+
+#[test]
 fn limits_loosen_only_by_an_override_beside_them() {
     let tail = "; tighten it, or add `override = true` beside it";
     for (line, what) in [
