@@ -1,8 +1,9 @@
 //! The watcher: reads every mailbox's folders often enough that no follow-up leaves after a reply.
 //!
 //! Readings are errands of their own, a limited number side by side, so that a slow server holds up
-//! its own mailbox only; what they bring is written down together. Where a follow-up is near and the
-//! server tells of news, the connection is kept, and news is read at once.
+//! its own mailbox only; what they bring is written down together. Connections are kept as long as
+//! there are not too many, those first whose follow-up is near; where the server tells of news it is
+//! read at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -54,6 +55,13 @@ enum Reader<I> {
     Nobody,
     Here(I),
     Away,
+}
+
+impl<I: Inbox> Reader<I> {
+    /// Whether he is here with an open connection.
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::Here(inbox) if inbox.is_open())
+    }
 }
 
 /// Somebody back from an errand.
@@ -164,9 +172,13 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         }
         let mailboxes: Vec<i64> = leases.iter().map(|lease| lease.mailbox).collect();
         let mut bookmarks = store.bookmarks(&mailboxes).await?;
+        let mut kept = self.mailboxes.values().filter(|one| one.reader.is_kept()).count()
+            + self.errands.len().saturating_sub(self.reading);
         for lease in leases {
+            let most = if awaiting.contains(&lease.mailbox) { KEPT } else { KEPT_IN_QUIET };
             let bookmarks = bookmarks.remove(&lease.mailbox).unwrap_or_default();
-            self.send(lease, bookmarks, awaiting.contains(&lease.mailbox), now);
+            self.send(lease, bookmarks, kept < most, now);
+            kept += 1;
         }
         Ok(())
     }
@@ -175,7 +187,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
     /// goes on, by its lease, then those that were not read for longest.
     fn due(&self, awaiting: &BTreeSet<i64>, now: Millis) -> (Vec<ReadingLease>, Vec<i64>) {
         let is_due = |(id, one): &(&i64, &Watched<I>)| {
-            let every = if awaiting.contains(id) { OFTEN } else { SELDOM };
+            let is_near = one.reader.is_kept() || awaiting.contains(id);
+            let every = if is_near { OFTEN } else { SELDOM };
             matches!(one.reader, Reader::Here(_))
                 && one.not_before <= now
                 && (!one.is_known
@@ -192,8 +205,6 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
     }
 
     fn send(&mut self, lease: ReadingLease, bookmarks: Bookmarks, lingers: bool, now: Millis) {
-        let idle = self.errands.len().saturating_sub(self.reading);
-        let lingers = lingers && idle < IDLERS;
         let Some(watched) = self.mailboxes.get_mut(&lease.mailbox) else { return };
         let Reader::Here(mut inbox) = std::mem::replace(&mut watched.reader, Reader::Away) else {
             return;
@@ -376,8 +387,8 @@ impl<I> Back<I> {
     }
 }
 
-/// How often a mailbox is read while a follow-up of it is near: well within the quarter of an hour
-/// after which a reading proves nothing.
+/// How often a mailbox is read while a follow-up of it is near, or over a connection that is kept:
+/// well within the quarter of an hour after which a reading proves nothing.
 const OFTEN: Millis = 10 * MINUTE;
 
 /// How often it is read otherwise.
@@ -386,8 +397,11 @@ const SELDOM: Millis = HOUR;
 /// The most mailboxes that are read side by side: each is a connection and some megabytes.
 const READERS: usize = 64;
 
-/// The most connections that are kept for news.
-const IDLERS: usize = 256;
+/// The most connections that are kept.
+const KEPT: usize = 256;
+
+/// The most that are kept for mailboxes without a follow-up near: the rest is for those with one.
+const KEPT_IN_QUIET: usize = 128;
 
 /// How long a tick waits for readings under way. Long enough to write many down together.
 const PATIENCE: Duration = Duration::from_secs(1);
