@@ -132,7 +132,7 @@ async fn consequence(
         Kind::Complaint => {
             let consequence = end(db, about, "complained", now).await?;
             suppress(db, about, "complained", now).await?;
-            health::strike(db, about.id, Blow::Complaint, now).await?;
+            health::strike(db, about.id, Blow::Complaint, None, now).await?;
             Ok(consequence)
         }
         Kind::HardBounce if arrival.effects.suppress => bounce(db, about, now).await,
@@ -304,7 +304,7 @@ async fn bounce(
     let consequence = end(db, about, "bounced", now).await?;
     suppress(db, about, "hard_bounce", now).await?;
     if bounced.rows_affected() == 1 {
-        health::strike(db, about.id, Blow::HardBounce, now).await?;
+        health::strike(db, about.id, Blow::HardBounce, None, now).await?;
     }
     Ok(consequence)
 }

@@ -25,7 +25,8 @@ pub(crate) async fn settle(
     for settlement in settlements.iter().filter(|one| settled.contains(&one.message)) {
         follow_up(db, settlement).await?;
         if let Some(blow) = settlement.blow {
-            health::strike(db, settlement.message, blow, settlement.now).await?;
+            let said = row_after(settlement).why;
+            health::strike(db, settlement.message, blow, said, settlement.now).await?;
         }
     }
     Ok(settled)
