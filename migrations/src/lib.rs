@@ -59,6 +59,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0010_thresholds.sql"),
                 postgres: include_str!("../postgres/0010_thresholds.sql"),
             }),
+            Box::new(Sql {
+                name: "0011_unknown_answers",
+                sqlite: include_str!("../sqlite/0011_unknown_answers.sql"),
+                postgres: include_str!("../postgres/0011_unknown_answers.sql"),
+            }),
         ]
     }
 }

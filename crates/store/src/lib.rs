@@ -44,6 +44,7 @@ mod stage;
 mod suppressions;
 mod taking_up;
 mod trail;
+mod unknown;
 mod watermark;
 mod workers;
 
@@ -78,6 +79,7 @@ pub use self::taking_up::{Stray, StrayRow, TakenUp};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };
+pub use self::unknown::UnknownAnswer;
 pub use self::watermark::Watermark;
 pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};
