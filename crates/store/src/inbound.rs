@@ -207,7 +207,8 @@ async fn hold_the_blamed(
 ) -> Result<(), StoreError> {
     let whom = sql(
         &format!(
-            "UPDATE enrolments SET state = 'held', because = 'a report came that names no message'
+            "UPDATE enrolments SET state = 'held', because = 'a report came that names no message',
+                    blamed_at = CAST($4 AS BIGINT)
              WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
              RETURNING id"
         ),
@@ -215,6 +216,7 @@ async fn hold_the_blamed(
             texts(arrival.recipients.iter().map(Address::as_str))?.into(),
             mailbox.into(),
             (now - LATELY).into(),
+            now.into(),
         ],
     );
     hold(db, whom).await

@@ -66,7 +66,7 @@ pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
-pub use self::people::Wish;
+pub use self::people::{Blamed, Wish};
 pub use self::planning::{
     Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
