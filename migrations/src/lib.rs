@@ -59,6 +59,16 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0010_thresholds.sql"),
                 postgres: include_str!("../postgres/0010_thresholds.sql"),
             }),
+            Box::new(Sql {
+                name: "0011_unknown_answers",
+                sqlite: include_str!("../sqlite/0011_unknown_answers.sql"),
+                postgres: include_str!("../postgres/0011_unknown_answers.sql"),
+            }),
+            Box::new(Sql {
+                name: "0012_blamed",
+                sqlite: include_str!("../sqlite/0012_blamed.sql"),
+                postgres: include_str!("../postgres/0012_blamed.sql"),
+            }),
         ]
     }
 }

@@ -2,7 +2,7 @@
 //! records the answer: easing, slowing, and pauses, which `pausing` writes down.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::health::{self, Blow, Record, Thresholds};
+use warmfront_core::health::{self, Blow, PauseReason, Record, Thresholds};
 use warmfront_core::span::{DAY, Millis};
 
 use crate::StoreError;
@@ -39,11 +39,12 @@ columns!(Struck {
 });
 
 /// Lets a blow that came with a message fall on its mailbox: eases, pauses, and where it must, the
-/// domain, the tenant or the campaign with it.
+/// domain, the tenant or the campaign with it. `said`: the server's answer, if it was one.
 pub(crate) async fn strike(
     db: &impl ConnectionTrait,
     message: i64,
     blow: Blow,
+    said: Option<&str>,
     now: Millis,
 ) -> Result<(), StoreError> {
     let query = sql(
@@ -71,12 +72,22 @@ pub(crate) async fn strike(
     let at = thresholds(db).await?;
     if let Some(reason) = health::pause_for(blow, &record, &at) {
         let of = Of { mailbox_id: struck.mailbox_id, domain: struck.domain, tenant: struck.tenant };
-        pause_for_reason(db, &of, reason, &reason.to_string(), now).await?;
+        pause_for_reason(db, &of, reason, &sentence(reason, said), now).await?;
     }
     if blow == Blow::HardBounce {
         stop_a_dead_list(db, struck.campaign_id, &at, now).await?;
     }
     Ok(())
+}
+
+/// What a pause says of itself. Whoever is to mend what one answer told of needs its words.
+fn sentence(reason: PauseReason, said: Option<&str>) -> String {
+    let is_mended =
+        !reason.ends_by_itself() || matches!(reason, PauseReason::Domain | PauseReason::Tenant);
+    match said.filter(|_| is_mended) {
+        Some(said) => format!("{reason}: {said}"),
+        None => reason.to_string(),
+    }
 }
 
 /// Lets a refusal of the sender that a report tells of fall on its mailbox, once for each message: it
@@ -98,7 +109,7 @@ pub(crate) async fn strike_late(
         ))
         .await?;
     match counted.rows_affected() {
-        1 => strike(db, message, blow, now).await,
+        1 => strike(db, message, blow, None, now).await,
         _ => Ok(()),
     }
 }

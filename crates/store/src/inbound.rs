@@ -132,7 +132,7 @@ async fn consequence(
         Kind::Complaint => {
             let consequence = end(db, about, "complained", now).await?;
             suppress(db, about, "complained", now).await?;
-            health::strike(db, about.id, Blow::Complaint, now).await?;
+            health::strike(db, about.id, Blow::Complaint, None, now).await?;
             Ok(consequence)
         }
         Kind::HardBounce if arrival.effects.suppress => bounce(db, about, now).await,
@@ -207,7 +207,8 @@ async fn hold_the_blamed(
 ) -> Result<(), StoreError> {
     let whom = sql(
         &format!(
-            "UPDATE enrolments SET state = 'held', because = 'a report came that names no message'
+            "UPDATE enrolments SET state = 'held', because = 'a report came that names no message',
+                    blamed_at = CAST($4 AS BIGINT)
              WHERE state = 'active' AND prospect_id IN ({WRITTEN_TO_LATELY})
              RETURNING id"
         ),
@@ -215,6 +216,7 @@ async fn hold_the_blamed(
             texts(arrival.recipients.iter().map(Address::as_str))?.into(),
             mailbox.into(),
             (now - LATELY).into(),
+            now.into(),
         ],
     );
     hold(db, whom).await
@@ -304,7 +306,7 @@ async fn bounce(
     let consequence = end(db, about, "bounced", now).await?;
     suppress(db, about, "hard_bounce", now).await?;
     if bounced.rows_affected() == 1 {
-        health::strike(db, about.id, Blow::HardBounce, now).await?;
+        health::strike(db, about.id, Blow::HardBounce, None, now).await?;
     }
     Ok(consequence)
 }

@@ -44,6 +44,7 @@ mod stage;
 mod suppressions;
 mod taking_up;
 mod trail;
+mod unknown;
 mod watermark;
 mod workers;
 
@@ -65,7 +66,7 @@ pub use self::import::{ImportRow, ImportSummary, Imported, NewCampaign, StepText
 pub use self::inbound::Consequence;
 pub use self::lease::Lease;
 pub use self::moving::{Move, Moved, Progress, Told};
-pub use self::people::Wish;
+pub use self::people::{Blamed, Wish};
 pub use self::planning::{
     Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
@@ -78,6 +79,7 @@ pub use self::taking_up::{Stray, StrayRow, TakenUp};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };
+pub use self::unknown::UnknownAnswer;
 pub use self::watermark::Watermark;
 pub use self::workers::{LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};

@@ -172,7 +172,7 @@ pub(crate) async fn pause(
         if !outweighs(db, mailbox, reason).await? {
             return Ok(());
         }
-        worsen(db, mailbox, reason, until, pauses, now).await?;
+        worsen(db, mailbox, reason, sentence, until, pauses, now).await?;
     }
     let data = format!(
         "{{\"reason\":\"{word}\",\"until\":{}}}",
@@ -201,6 +201,7 @@ async fn worsen(
     db: &impl ConnectionTrait,
     mailbox: i64,
     reason: PauseReason,
+    sentence: &str,
     until: Option<Millis>,
     pauses: u32,
     now: Millis,
@@ -213,7 +214,7 @@ async fn worsen(
         [
             mailbox.into(),
             reason.as_str().into(),
-            reason.to_string().into(),
+            sentence.into(),
             until.into(),
             pauses.into(),
             now.into(),

@@ -1,9 +1,9 @@
 //! People whom an answer put on hold, and what the operator says of them.
 
-use sea_orm::ConnectionTrait as _;
+use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 
 use crate::db::sql;
-use crate::row::Row as _;
+use crate::row::{Row as _, columns};
 use crate::{Scope, Store, StoreError};
 
 /// What the operator wants for somebody's enrolments.
@@ -15,7 +15,34 @@ pub enum Wish {
     Stop,
 }
 
+/// Somebody who waits because a report blamed them that names no message of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blamed {
+    /// Their address.
+    pub address: String,
+    /// The campaign's slug.
+    pub campaign: String,
+    /// Since when they wait.
+    pub since: i64,
+}
+
+columns!(Blamed { address, campaign, since });
+
 impl Store {
+    /// Who waits for the operator's word on such a report, in one campaign or in all, longest first.
+    pub async fn blamed(&self, campaign: Option<&str>) -> Result<Vec<Blamed>, StoreError> {
+        let query = sql(
+            "SELECT p.address, c.slug AS campaign, e.blamed_at AS since
+             FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+             JOIN campaigns c ON c.id = e.campaign_id
+             WHERE e.blamed_at IS NOT NULL AND e.state = 'held' AND p.address IS NOT NULL
+               AND ($1 IS NULL OR c.slug = $1)
+             ORDER BY e.blamed_at, p.address, c.slug",
+            [campaign.into()],
+        );
+        Ok(Blamed::find_by_statement(query).all(&self.db.read).await?)
+    }
+
     /// Does as the operator wishes with the enrolments of one address, or of everybody at a company,
     /// in one campaign or in all; says how many changed.
     pub async fn do_with_people(
@@ -32,7 +59,9 @@ impl Store {
             Scope::Domain => "p.domain = $1 OR p.company = $1",
         };
         let change = match wish {
-            Wish::Release => "state = 'active', because = NULL WHERE state = 'held'",
+            Wish::Release => {
+                "state = 'active', because = NULL, blamed_at = NULL WHERE state = 'held'"
+            }
             Wish::Stop => {
                 "state = 'stopped', because = 'stopped by the operator', ended_at = CAST($3 AS BIGINT)
                  WHERE ended_at IS NULL"

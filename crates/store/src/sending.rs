@@ -1,6 +1,7 @@
 //! A message's life in the books: due, claimed, marked, settled.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
+use warmfront_core::answer::Answer;
 use warmfront_core::health::Blow;
 use warmfront_core::span::Span;
 
@@ -164,6 +165,8 @@ pub struct Settlement {
     pub smtp_code: Option<u16>,
     /// The server's enhanced code.
     pub enhanced_status: Option<String>,
+    /// The server's answer, where no rule knows it.
+    pub unknown: Option<Answer>,
 }
 
 impl Store {

@@ -197,17 +197,20 @@ async fn ours_by_id(
 }
 
 /// A provider may give a copy an id of its own, and the answer that told of it was lost: then it is
-/// known by whom it went to, and when.
+/// known by its subject, by whom it went to, and when. Mail by hand to the same person has another
+/// subject, but for a reply in the thread: of that one no subject is proof.
 async fn in_doubt_to(
     db: &impl ConnectionTrait,
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
+    let subject = copy.subject.as_deref().filter(|subject| !subject.starts_with("Re: "));
+    let Some(subject) = subject else { return Ok(None) };
     let row = db
         .query_one_raw(sql(
             "SELECT m.id FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
              JOIN prospects p ON p.id = e.prospect_id
-             WHERE m.mailbox_id = $1 AND m.state = 'in_doubt'
+             WHERE m.mailbox_id = $1 AND m.state = 'in_doubt' AND m.subject = $6
                AND p.address IN (SELECT value ->> 0 FROM json_each($2))
                AND $3 BETWEEN m.sending_since - $4 AND m.settled_at + $5
              ORDER BY m.id LIMIT 1",
@@ -217,6 +220,7 @@ async fn in_doubt_to(
                 copy.sent_at.into(),
                 CLOCKS_DIFFER.into(),
                 HOUR.into(),
+                subject.into(),
             ],
         ))
         .await?;

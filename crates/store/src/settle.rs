@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::claim::written_by;
 use crate::db::sql;
 use crate::row::Row as _;
-use crate::{Fate, Scope, Settlement, StoreError, health};
+use crate::{Fate, Scope, Settlement, StoreError, health, unknown};
 
 /// Settles messages, each at most once in `settlements`; says which were settled.
 pub(crate) async fn settle(
@@ -25,7 +25,11 @@ pub(crate) async fn settle(
     for settlement in settlements.iter().filter(|one| settled.contains(&one.message)) {
         follow_up(db, settlement).await?;
         if let Some(blow) = settlement.blow {
-            health::strike(db, settlement.message, blow, settlement.now).await?;
+            let said = row_after(settlement).why;
+            health::strike(db, settlement.message, blow, said, settlement.now).await?;
+        }
+        if let Some(answer) = &settlement.unknown {
+            unknown::keep(db, settlement.message, answer, settlement.now).await?;
         }
     }
     Ok(settled)
@@ -38,7 +42,7 @@ pub(crate) fn is_plain(settlements: &[&Settlement]) -> bool {
         Fate::NotSent { since, .. } => since.is_none(),
         Fate::Rejected { .. } | Fate::GivenUp { .. } => false,
     };
-    settlements.iter().all(|settlement| settlement.blow.is_none() && is_plain(&settlement.fate))
+    settlements.iter().all(|one| one.blow.is_none() && one.unknown.is_none() && is_plain(&one.fate))
 }
 
 /// Whether it moves nothing that several mailboxes share.

@@ -111,6 +111,19 @@ impl Answer {
         let (code, text) = reading::lines(written);
         Self::new(phase, code, &text)
     }
+
+    /// What answers of one kind have in common: their words, without addresses and without what
+    /// changes from one to the next.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        reading::shape(self.code, &self.text).chars().take(SHAPE_MAX).collect()
+    }
+
+    /// What may be shown and kept of it for long: the beginning of its text, without addresses.
+    #[must_use]
+    pub fn example(&self) -> String {
+        reading::without_addresses(&self.text).chars().take(EXAMPLE_MAX).collect()
+    }
 }
 
 /// Exchange's diagnostics are long; what is shown and kept in the books is their beginning.
@@ -249,3 +262,9 @@ const TEXT_MAX: usize = 32 * 1024;
 
 /// The most of it that is shown and kept.
 const SHOWN_MAX: usize = 4096;
+
+/// Longer than what most servers say; an index of PostgreSQL takes 2,700 octets.
+const SHAPE_MAX: usize = 200;
+
+/// Enough to write a rule by.
+const EXAMPLE_MAX: usize = 500;

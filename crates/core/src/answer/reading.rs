@@ -96,6 +96,28 @@ pub(super) fn words(code: u16, text: &str) -> String {
     words.join(" ")
 }
 
+/// The same with a `#` in place of numbers and ids: of what has a digit in it, or stands in quotes.
+pub(super) fn shape(code: u16, text: &str) -> String {
+    let mut shape: Vec<String> = Vec::new();
+    for word in words(code, text).split_whitespace() {
+        let bare = word.trim_end_matches(['.', ',', ':', ';']);
+        let is_quoted = |quote: &char| bare.starts_with(*quote) && bare.ends_with(*quote);
+        let changes = word.contains(|c: char| c.is_ascii_digit())
+            || bare.len() > 1 && ['"', '\''].iter().any(is_quoted);
+        let word = if changes { "#" } else { word };
+        if word != "#" || shape.last().is_none_or(|last| last != "#") {
+            shape.push(word.to_owned());
+        }
+    }
+    shape.join(" ")
+}
+
+/// A text on one line, as it was but for addresses and what no screen should be told.
+pub(super) fn without_addresses(text: &str) -> String {
+    let words = text.split_whitespace().map(without_address);
+    words.collect::<Vec<_>>().join(" ").replace(char::is_control, "")
+}
+
 /// Without the kind of diagnostic that a report names (RFC 3464, section 2.3.6): `smtp;`.
 fn without_kind(word: &str) -> &str {
     match word.split_once(';') {
@@ -181,5 +203,24 @@ mod tests {
         check("<spam.king@blocked.example>: User unknown", "<@>: user unknown");
         check("SMTP; 550 550-5.1.1 No", "smtp; no");
         check("see mail 4.16.55.1", "see mail 4.16.55.1");
+    }
+
+    #[test]
+    fn a_shape_is_what_answers_of_one_kind_have_in_common() {
+        #[track_caller]
+        fn check(text: &str, want: &str) {
+            assert_eq!(shape(554, text), want, "{text}");
+        }
+        check("5.9.9 Odd letter 4bQx1: no, ann@one.test", "odd letter # no, @");
+        check("odd letter 7Zz2: no, <bob@two.test>", "odd letter # no, <@>");
+        check("rejected by 'mx-a', \"abc\" 10.0.0.1 [7]", "rejected by #");
+        check("it's \"not wanted\" here", "it's \"not wanted\" here");
+        check("", "");
+    }
+
+    #[test]
+    fn an_example_names_nobody_and_commands_no_terminal() {
+        let text = "5.9.9 No\r\n  <Ann@one.test>:\u{1b}[2J odd";
+        assert_eq!(without_addresses(text), "5.9.9 No <@>:[2J odd");
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tracing::warn;
+use warmfront_core::answer::Answer;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_mail::submit::{Outcome, Submit, Trouble};
 use warmfront_store::{Claim, DueMessage, Fate, Settlement, StoreError};
@@ -165,7 +166,8 @@ impl<O: Submit> Lane<O> {
             Outcome::NotSent(_) | Outcome::InDoubt { .. } => None,
         };
         tell(self.lease.mailbox, due.id, &fate);
-        if let Some(code) = answer.filter(|answer| is_unknown(answer, provider)).map(|a| a.code) {
+        let unknown = answer.filter(|answer| is_unknown(answer, provider));
+        if let Some(Answer { code, .. }) = unknown {
             warn!(mailbox = self.lease.mailbox, message = due.id, code, "no rule knows an answer");
         }
         Settlement {
@@ -176,6 +178,7 @@ impl<O: Submit> Lane<O> {
             blow,
             smtp_code: answer.map(|answer| answer.code),
             enhanced_status: answer.and_then(|a| a.enhanced).map(|code| code.to_string()),
+            unknown: unknown.cloned(),
         }
     }
 }

@@ -386,6 +386,7 @@ async fn a_blow_against_a_message_nobody_claimed_is_an_error_and_writes_nothing(
             blow: Some(Blow::Spam),
             smtp_code: None,
             enhanced_status: None,
+            unknown: None,
         };
         assert!(!scene.books.store.settle(settlement).await.unwrap());
         assert_eq!(scene.pause_of(0).await.0, "active");

@@ -39,4 +39,5 @@ mod sent_copies;
 mod server;
 mod sharing;
 mod stops;
+mod unknown;
 mod workers;

@@ -199,6 +199,8 @@ pub(crate) async fn full(yard: &Yard) -> String {
         .write(&format!(
             "INSERT INTO shortfalls VALUES ({}, '{TODAY}', 1, 'allowance', 3, 'wait a day');
              INSERT INTO withdrawn_variants VALUES ({summer}, 1, 'b');
+             INSERT INTO unknown_answers VALUES (1, 'rcpt', 550, '', 'odd #', 'Odd Å', 2, 1, 2),
+                 (1, 'rcpt', 550, '', 'Odd @', 'odd @', 1, 1, 1);
              INSERT INTO strays (mailbox_id, content_key, rfc_id, address, sent_at)
                  VALUES (1, 'k', '<lost@one.test>', 'lost@far.test', {NOW});
              INSERT INTO evidence (message_id, at, kind) VALUES ({}, {}, 'operator');

@@ -1,7 +1,8 @@
 //! People on hold, and what the operator says of them.
 
+use warmfront_core::address::Address;
 use warmfront_core::inbound::{Inbound, Kind};
-use warmfront_store::{Scope, Wish};
+use warmfront_store::{Consequence, Scope, Wish};
 
 use crate::books::{HOUR, NOW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted};
@@ -67,4 +68,29 @@ fn reply() -> Inbound {
         names: vec!["<0@one.test>".to_owned()],
         ..Inbound::told("k".to_owned(), NOW + HOUR, Kind::Reply)
     }
+}
+
+#[tokio::test]
+async fn whoever_a_nameless_report_blames_is_listed_until_the_operator_has_spoken() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let recipients = vec![Address::parse(PEOPLE[0]).unwrap()];
+        let report = Inbound::told("k".to_owned(), NOW + HOUR, Kind::HardBounce);
+        let report = Inbound { recipients, ..report };
+        assert_eq!(scene.arrive(0, &[report]).await, [Consequence::None]);
+        let store = &scene.books.store;
+        let blamed = store.blamed(None).await.unwrap();
+        let all: Vec<_> =
+            blamed.iter().map(|one| (&*one.address, &*one.campaign, one.since)).collect();
+        assert_eq!(all, [(PEOPLE[0], "spring", NOW + HOUR)]);
+        assert_eq!(store.blamed(Some("spring")).await.unwrap(), blamed);
+        assert_eq!(store.blamed(Some("summer")).await.unwrap(), []);
+
+        let whom = (Scope::Address, PEOPLE[0]);
+        assert_eq!(store.do_with_people(Wish::Release, whom, None, NOW).await.unwrap(), 1);
+        scene.books.write("UPDATE enrolments SET state = 'held', because = 'another reason'").await;
+        assert_eq!(store.blamed(None).await.unwrap(), []);
+    })
+    .await;
 }

@@ -164,6 +164,7 @@ impl Scene {
             blow,
             smtp_code: None,
             enhanced_status: None,
+            unknown: None,
         };
         self.books.store.settle(settlement).await.unwrap()
     }

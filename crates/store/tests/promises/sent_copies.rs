@@ -3,6 +3,7 @@
 
 use warmfront_core::address::Address;
 use warmfront_core::reading::{Reading, Role, SentCopy};
+use warmfront_store::Claim;
 
 use crate::books::{DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::readings::{mark, place};
@@ -18,6 +19,12 @@ pub(crate) fn copy(uid: u32, ids: &[&str], to: &str) -> SentCopy {
         sent_at: NOW + MINUTE,
         to: vec![Address::parse(to).unwrap()],
     }
+}
+
+/// A copy that soon after the doubt bears neither an id nor a token of ours.
+fn renamed(subject: &str, to: &str) -> SentCopy {
+    let subject = Some(subject.to_owned());
+    SentCopy { subject, sent_at: NOW + 11 * MINUTE, ..copy(2, &["<rewritten@srv.test>"], to) }
 }
 
 pub(crate) fn sent(copies: Vec<SentCopy>) -> Reading {
@@ -92,12 +99,10 @@ async fn mail_by_hand_counts_before_there_is_a_plan() {
 }
 
 #[tokio::test]
-async fn a_copy_settles_a_doubt_by_its_id_or_by_whom_it_went_to() {
+async fn a_copy_settles_a_doubt_by_its_id_or_by_its_subject_and_whom_it_went_to() {
     let by_id = copy(2, &["<2@one.test>"], "somebody@else.test");
     let original = copy(2, &["<theirs@srv.test>", "<2@one.test>"], "somebody@else.test");
-    let by_recipient =
-        SentCopy { sent_at: NOW + 11 * MINUTE, ..copy(2, &["<rewritten@srv.test>"], PEOPLE[2]) };
-    for copy in [by_id, original, by_recipient] {
+    for copy in [by_id, original, renamed("Hello", PEOPLE[2])] {
         for_each_database(async |books| {
             let scene = Scene::begin_in_doubt(books).await;
             assert_eq!(scene.look_into_sent(vec![copy.clone()], NOW + HOUR).await, "accepted");
@@ -114,16 +119,48 @@ async fn a_copy_settles_a_doubt_by_its_id_or_by_whom_it_went_to() {
 }
 
 #[tokio::test]
-async fn a_copy_of_another_day_or_to_another_settles_nothing() {
-    let late = SentCopy { sent_at: NOW + 5 * HOUR, ..copy(2, &["<x@srv.test>"], PEOPLE[2]) };
-    let other = SentCopy { sent_at: NOW + 11 * MINUTE, ..copy(2, &["<x@srv.test>"], PEOPLE[3]) };
-    for copy in [late, other] {
+async fn a_copy_of_another_hour_to_another_or_of_another_subject_settles_nothing() {
+    let cases = [
+        ("late", SentCopy { sent_at: NOW + 5 * HOUR, ..renamed("Hello", PEOPLE[2]) }),
+        ("to another", renamed("Hello", PEOPLE[3])),
+        ("by hand to the same person", renamed("Lunch on Friday?", PEOPLE[2])),
+        ("without a subject", SentCopy { subject: None, ..renamed("", PEOPLE[2]) }),
+    ];
+    for (what, copy) in cases {
         for_each_database(async |books| {
             let scene = Scene::begin_in_doubt(books).await;
-            assert_eq!(scene.look_into_sent(vec![copy.clone()], NOW + 6 * HOUR).await, "in_doubt");
+            let state = scene.look_into_sent(vec![copy.clone()], NOW + 6 * HOUR).await;
+            assert_eq!(state, "in_doubt", "{what}");
         })
         .await;
     }
+}
+
+/// Whoever answers in a thread by hand has its subject too.
+#[tokio::test]
+async fn a_reply_in_the_thread_is_known_by_no_subject() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let claim = Claim { subject: "Re: Hello".to_owned(), ..scene.claim_of(2, NOW) };
+        assert!(scene.books.store.claim(claim).await.unwrap());
+        assert!(scene.settle(2, NOW, in_doubt(), None).await);
+        let by_hand = renamed("Re: Hello", PEOPLE[2]);
+        assert_eq!(scene.look_into_sent(vec![by_hand], NOW + HOUR).await, "in_doubt");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_without_a_subject_in_the_books_stays_in_doubt() {
+    for_each_database(async |books| {
+        let scene = Scene::begin_in_doubt(books).await;
+        scene.books.write("UPDATE messages SET subject = NULL WHERE id = 3").await;
+        for subject in [None, Some(String::new())] {
+            let copy = SentCopy { subject, ..renamed("", PEOPLE[2]) };
+            assert_eq!(scene.look_into_sent(vec![copy], NOW + HOUR).await, "in_doubt");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

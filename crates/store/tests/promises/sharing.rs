@@ -181,6 +181,7 @@ async fn daemons_that_claim_and_settle_what_they_share_never_wait_in_a_circle() 
                 blow: bounces.then_some(warmfront_core::health::Blow::HardBounce),
                 smtp_code: None,
                 enhanced_status: None,
+                unknown: None,
             };
             assert!(store.settle(settlement).await.unwrap());
         }

@@ -63,6 +63,29 @@ async fn what_waiting_does_not_mend_waits_for_a_person() {
     }
 }
 
+/// The scene's answers say "busy".
+#[tokio::test]
+async fn whoever_is_to_mend_a_mailbox_reads_what_its_server_said() {
+    for (blow, want) in [
+        (Blow::Banned, "its provider has stopped it: busy"),
+        (Blow::ConfigurationRefused, "its server cannot be used as it is set up: busy"),
+        (Blow::CredentialsRefused, "the server refused the log-in: busy"),
+        (Blow::TenantStopped, "its provider has stopped its tenant: busy"),
+        (Blow::TenantRefused, "its tenant was refused: busy"),
+        (Blow::DomainRefused, "its sending domain was refused: busy"),
+        (Blow::Spam, "a server called its mail spam"),
+        (Blow::QuotaReached, "its provider's sending limit is reached"),
+    ] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, deferred(NOW), Some(blow)).await;
+            let rows = scene.books.store.mailboxes().await.unwrap();
+            assert_eq!(rows[0].paused_because.as_deref(), Some(want));
+        })
+        .await;
+    }
+}
+
 #[tokio::test]
 async fn a_tenant_that_is_refused_at_log_in_is_stopped_whole() {
     for_each_database(async |books| {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use warmfront_core::interval::wilson;
-use warmfront_store::{Answered, Funnel, FunnelRow, People};
+use warmfront_store::{Answered, Blamed, Funnel, FunnelRow, People, UnknownAnswer};
 
 use crate::app::App;
 use crate::cli::Global;
@@ -20,10 +21,17 @@ pub(crate) async fn report(global: &Global, campaign: Option<&str>, since: Optio
     };
     let since = since.map(|day| day.to_string());
     let funnel = app.store.funnel(slug.as_deref(), since.as_deref()).await?;
+    let unknown = app.store.unknown_answers().await?;
+    let blamed = app.store.blamed(slug.as_deref()).await?;
     if app.json {
-        print::say_json(&as_json(&funnel, since.as_deref()));
+        let mut told = as_json(&funnel, since.as_deref());
+        told["unknown_answers"] = unknown.iter().map(unknown_json).collect();
+        told["held"] = blamed.iter().map(blamed_json).collect();
+        print::say_json(&told);
     } else {
         tell(&funnel, since.as_deref());
+        tell_unknown(&unknown);
+        tell_blamed(&blamed, &app.fleet.timezone);
     }
     Ok(())
 }
@@ -153,6 +161,57 @@ fn tell_answers(answers: &[Answered]) {
     };
     let header = ["count", "code", "status", "concerns", "messages are"];
     print::say(print::table(&header, &[0], answers.iter().map(row).collect()));
+}
+
+fn tell_unknown(answers: &[UnknownAnswer]) {
+    if answers.is_empty() {
+        return;
+    }
+    print::say("answers that no rule knew, and so nobody was suppressed for:");
+    let row = |answer: &UnknownAnswer| {
+        let text: String = answer.text.chars().take(TEXT_WIDTH).collect();
+        let said = format!("{} {text}", answer.code);
+        vec![answer.times.to_string(), answer.mailbox.clone(), answer.phase.clone(), said]
+    };
+    let header = ["count", "mailbox", "phase", "the first of them"];
+    print::say(print::table(&header, &[0], answers.iter().map(row).collect()));
+    print::paragraph(
+        "",
+        "`warmfront classify smtp --phase P \"…\"` explains what was done about one.",
+    );
+}
+
+/// So much of an answer is shown; JSON has more.
+const TEXT_WIDTH: usize = 80;
+
+fn unknown_json(answer: &UnknownAnswer) -> Value {
+    json!({
+        "mailbox": answer.mailbox, "phase": answer.phase, "code": answer.code,
+        "enhanced_status": (!answer.enhanced.is_empty()).then_some(&answer.enhanced),
+        "text": answer.text, "count": answer.times,
+        "first_at": print::rfc3339(answer.first_at), "last_at": print::rfc3339(answer.last_at),
+    })
+}
+
+fn tell_blamed(blamed: &[Blamed], zone: &TimeZone) {
+    if blamed.is_empty() {
+        return;
+    }
+    print::say("held for a report of failure that names no message of ours:");
+    let row = |one: &Blamed| {
+        vec![one.address.clone(), one.campaign.clone(), print::local(zone, one.since)]
+    };
+    print::say(print::table(
+        &["address", "campaign", "since"],
+        &[],
+        blamed.iter().map(row).collect(),
+    ));
+    print::paragraph("", "`warmfront person release ADDRESS` has one go on, `stop` takes one out.");
+}
+
+fn blamed_json(blamed: &Blamed) -> Value {
+    let since = print::rfc3339(blamed.since);
+    json!({ "address": blamed.address, "campaign": blamed.campaign, "since": since })
 }
 
 fn as_json(funnel: &Funnel, since: Option<&str>) -> Value {

@@ -181,6 +181,7 @@ async fn send(store: &Store, mailbox: i64) {
         blow: None,
         smtp_code: None,
         enhanced_status: None,
+        unknown: None,
     };
     assert!(store.settle(settlement).await.unwrap());
 }

@@ -156,6 +156,7 @@ async fn accepted(office: &Office, mailbox: i64, now: Millis) -> Result<Accepted
         blow: None,
         smtp_code: Some(250),
         enhanced_status: None,
+        unknown: None,
     };
     let went = store.claim(claim).await.map_err(broken)?
         && store.mark_dot(message, epoch, now).await.map_err(broken)?
