@@ -46,6 +46,11 @@ struct Seen {
     counts: BTreeMap<(Budget, String, Date), u32>,
     steps_of_a_day: BTreeMap<(String, Date), BTreeSet<Key>>,
     noes: BTreeMap<Address, (Millis, &'static str)>,
+    /// Our Message-IDs: which step for whom.
+    steps: BTreeMap<String, Key>,
+    /// What something came of, which proves that it went out: when that was told, and when it was
+    /// taken.
+    proven: BTreeMap<Key, (Millis, Millis)>,
     /// Companies of which somebody replied.
     answered: BTreeMap<String, Millis>,
     readings: BTreeMap<Address, Vec<Millis>>,
@@ -98,6 +103,9 @@ impl Oracle {
         for (mailbox, at) in &record.readings[self.readings..] {
             self.seen.readings.entry(mailbox.clone()).or_default().push(*at);
         }
+        for attempt in &record.attempts[self.attempts..] {
+            self.seen.steps.insert(attempt.letter.message_id.clone(), counts::key(attempt));
+        }
         for told in &record.told[self.told..] {
             self.hear(told);
         }
@@ -115,8 +123,12 @@ impl Oracle {
         }
     }
 
-    /// Remembers who said no, from the moment the engine was told.
+    /// Remembers what arrivals mean, from the moment the engine was told.
     fn hear(&mut self, told: &Told) {
+        let Some(about) = &told.about else { return };
+        let letter = self.world.letter(about).expect("about a held letter");
+        let key = self.seen.steps[&letter.message_id].clone();
+        self.seen.proven.entry(key).or_insert((told.at, letter.at));
         let no = match told.kind {
             Kind::Reply => "somebody who had replied",
             Kind::Unsubscribe => "somebody who had opted out",
@@ -129,9 +141,6 @@ impl Oracle {
             | Kind::Suspicious
             | Kind::Unrelated => return,
         };
-        let Some(about) = &told.about else { return };
-        let held = self.world.held();
-        let letter = held.iter().find(|held| held.final_id == *about).expect("about a held letter");
         self.seen.noes.entry(letter.to.clone()).or_insert((told.at, no));
         if let (Kind::Reply, Some(company)) = (told.kind, counts::company(&letter.to)) {
             self.seen.answered.entry(company).or_insert(told.at);
