@@ -39,7 +39,7 @@ pub async fn ledger_text(store: &Store) -> String {
 }
 
 /// Every line of the ledger.
-async fn ledger(store: &Store) -> Vec<LedgerLine> {
+pub(super) async fn ledger(store: &Store) -> Vec<LedgerLine> {
     let mut lines: Vec<LedgerLine> = Vec::new();
     loop {
         let after = lines.last().map_or(0, |line| line.id);
@@ -134,7 +134,7 @@ fn prove_attempts(lines: &[LedgerLine], attempts: &[Attempt]) {
 }
 
 /// Every row of every list is in one named state.
-async fn prove_rows(play: &Play) {
+pub async fn prove_rows(play: &Play) {
     let audit = play.store.audit().await.expect("books");
     assert!(audit.imbalances.is_empty(), "{:?}", audit.imbalances);
     for (slug, rows, accepted, rejected, duplicates, enrolments) in audit.campaigns {

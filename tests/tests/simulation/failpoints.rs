@@ -76,7 +76,7 @@ async fn stall(point: Point, nth: u64) -> u64 {
         }
         play.now += 2 * MINUTE;
         let wakes_up = play.now + HOUR;
-        play.run(wakes_up, |_| {}).await.expect("no tick fails");
+        play.run(wakes_up, async |_| {}).await.expect("no tick fails");
         clock.set(play.now);
         gate.open();
         // It lost its lease; whether it calls that an error is not the point.
@@ -85,7 +85,7 @@ async fn stall(point: Point, nth: u64) -> u64 {
     }
     drop(stalled);
     let end = play.end;
-    play.run(end, |_| {}).await.expect("no tick fails");
+    play.run(end, async |_| {}).await.expect("no tick fails");
     little::prove_all(&play).await
 }
 
