@@ -243,7 +243,9 @@ async fn put_off(
     about: &About,
     arrival: &Inbound,
 ) -> Result<(), StoreError> {
-    let back = arrival.return_on.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
+    // At noon in Greenwich a day has begun wherever they are.
+    let noon = arrival.return_on.map(|day| day.at(12, 0, 0, 0));
+    let back = noon.and_then(|noon| noon.to_zoned(TimeZone::UTC).ok());
     let Some(back) = back.map(|back| back.timestamp().as_millisecond()) else { return Ok(()) };
     db.execute_raw(sql(
         "UPDATE enrolments SET away_until = $2, away_said_at = $3,

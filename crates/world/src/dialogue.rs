@@ -110,7 +110,10 @@ impl<'a> Dialogue<'a> {
             | Fate::Replies { .. }
             | Fate::Away { .. }
             | Fate::OptsOut { .. }
-            | Fate::Complains { .. } => None,
+            | Fate::Complains { .. }
+            | Fate::SoftBounces { .. }
+            | Fate::Delayed { .. }
+            | Fate::Blocks { .. } => None,
         };
         drop(state);
         if let Some(refusal) = refusal {

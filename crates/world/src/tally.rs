@@ -55,6 +55,10 @@ pub enum Event {
     Bounced,
     /// A soft bounce was sent, or will be.
     SoftBounced,
+    /// A server reported that it still tries, or will.
+    Delayed,
+    /// A server reported that it refused the sender, or will.
+    Blocked,
     /// A person complained, or will.
     Complained,
     /// A person opted out, or will.
@@ -163,9 +167,9 @@ impl From<Kind> for Event {
             Kind::SoftBounce => Self::SoftBounced,
             Kind::Complaint => Self::Complained,
             Kind::Unsubscribe => Self::OptedOut,
-            Kind::Delayed | Kind::SenderBlock | Kind::Suspicious | Kind::Unrelated => {
-                Self::Unrelated
-            }
+            Kind::Delayed => Self::Delayed,
+            Kind::SenderBlock => Self::Blocked,
+            Kind::Suspicious | Kind::Unrelated => Self::Unrelated,
         }
     }
 }

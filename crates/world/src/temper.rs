@@ -1,6 +1,7 @@
 //! What sort of people the recipients are.
 
 use warmfront_core::address::Address;
+use warmfront_core::health::Blow;
 use warmfront_core::inbound::Kind;
 use warmfront_core::span::{DAY, HOUR, MINUTE, Millis, SECOND};
 
@@ -24,6 +25,14 @@ pub struct Temper {
     pub opts_out: u32,
     /// They call it spam.
     pub complains: u32,
+    /// Their server takes letters and gives them back for now, as a report tells later.
+    pub soft_bounces: u32,
+    /// Not there, as a report tells after one that a server still tries.
+    pub delayed: u32,
+    /// Their server takes letters and refuses the sender, as a report tells later.
+    pub blocks: u32,
+    /// Of those away, how many say when they are back.
+    pub says_when: u32,
     /// Of those who reply, how many do so seconds before the follow-up is due.
     pub last_moment: u32,
     /// When follow-ups are due, after the letter before.
@@ -56,6 +65,8 @@ pub enum Fate {
     Away {
         /// How much later.
         after: Millis,
+        /// How long after a letter they are back, if the machine says so.
+        back: Option<Millis>,
     },
     /// Opts out upon one letter.
     OptsOut {
@@ -71,6 +82,43 @@ pub enum Fate {
         /// How much later.
         after: Millis,
     },
+    /// Every letter is taken and comes back, but not because nobody is there.
+    SoftBounces {
+        /// How much later.
+        after: Millis,
+    },
+    /// Every letter is taken, reported as late, and comes back as a hard bounce in the end.
+    Delayed {
+        /// How much later it is reported as late.
+        after: Millis,
+        /// How much later than that it comes back.
+        fails: Millis,
+    },
+    /// Every letter is taken and comes back because of who sent it.
+    Blocks {
+        /// How much later.
+        after: Millis,
+        /// Whether the report calls it spam.
+        as_spam: bool,
+    },
+}
+
+/// Something that comes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sequel {
+    pub(crate) kind: Kind,
+    pub(crate) after: Millis,
+    /// How long after the letter somebody away is back, if their machine says so.
+    pub(crate) back: Option<Millis>,
+    /// What a report's words do to the mailbox.
+    pub(crate) blow: Option<Blow>,
+}
+
+impl Sequel {
+    /// One that tells no more than what it is.
+    pub(crate) fn new(kind: Kind, after: Millis) -> Self {
+        Self { kind, after, back: None, blow: None }
+    }
 }
 
 impl Temper {
@@ -85,6 +133,10 @@ impl Temper {
             away: 0,
             opts_out: 0,
             complains: 0,
+            soft_bounces: 0,
+            delayed: 0,
+            blocks: 0,
+            says_when: 0,
             last_moment: 0,
             follow_up_after: 3 * DAY,
         }
@@ -117,6 +169,10 @@ impl Temper {
             away: 1_000,
             opts_out: 1_000,
             complains: 200,
+            soft_bounces: 200,
+            delayed: 200,
+            blocks: 50,
+            says_when: 6_000,
             last_moment: 4_000,
             ..Self::none()
         }
@@ -141,11 +197,20 @@ impl Temper {
         } else if falls_under(self.replies) {
             Fate::Replies { letter, after: self.reply_after(&mut chance) }
         } else if falls_under(self.away) {
-            Fate::Away { after: chance.within(5 * SECOND, 2 * MINUTE) }
+            let after = chance.within(5 * SECOND, 2 * MINUTE);
+            let says_when = chance.hits(self.says_when);
+            Fate::Away { after, back: says_when.then(|| chance.within(DAY, 8 * DAY)) }
         } else if falls_under(self.opts_out) {
             Fate::OptsOut { letter, after: chance.within(10 * MINUTE, 2 * DAY) }
         } else if falls_under(self.complains) {
             Fate::Complains { letter, after: chance.within(MINUTE, 3 * DAY) }
+        } else if falls_under(self.soft_bounces) {
+            Fate::SoftBounces { after: chance.within(2 * MINUTE, 6 * HOUR) }
+        } else if falls_under(self.delayed) {
+            // Servers tell of a delay after four hours, and give up after some days.
+            Fate::Delayed { after: 4 * HOUR, fails: chance.within(HOUR, 4 * DAY) }
+        } else if falls_under(self.blocks) {
+            Fate::Blocks { after: chance.within(MINUTE, 6 * HOUR), as_spam: chance.hits(WHOLE / 4) }
         } else {
             Fate::Silent
         }
@@ -165,20 +230,37 @@ impl Temper {
 }
 
 impl Fate {
-    /// What comes of the nth letter to this person, and how much later.
-    pub(crate) fn answer(self, nth: u32) -> Option<(Kind, Millis)> {
+    /// What comes of the nth letter to this person.
+    pub(crate) fn sequels(self, nth: u32) -> Vec<Sequel> {
         match self {
-            Self::Bounces { after } => Some((Kind::HardBounce, after)),
-            Self::Away { after } => Some((Kind::AutoReply, after)),
-            Self::Replies { letter, after } if letter == nth => Some((Kind::Reply, after)),
-            Self::OptsOut { letter, after } if letter == nth => Some((Kind::Unsubscribe, after)),
-            Self::Complains { letter, after } if letter == nth => Some((Kind::Complaint, after)),
+            Self::Bounces { after } => vec![Sequel::new(Kind::HardBounce, after)],
+            Self::Away { after, back } => {
+                vec![Sequel { back, ..Sequel::new(Kind::AutoReply, after) }]
+            }
+            Self::Replies { letter, after } if letter == nth => {
+                vec![Sequel::new(Kind::Reply, after)]
+            }
+            Self::OptsOut { letter, after } if letter == nth => {
+                vec![Sequel::new(Kind::Unsubscribe, after)]
+            }
+            Self::Complains { letter, after } if letter == nth => {
+                vec![Sequel::new(Kind::Complaint, after)]
+            }
+            Self::SoftBounces { after } => vec![Sequel::new(Kind::SoftBounce, after)],
+            Self::Delayed { after, fails } => vec![
+                Sequel::new(Kind::Delayed, after),
+                Sequel::new(Kind::HardBounce, after + fails),
+            ],
+            Self::Blocks { after, as_spam } => {
+                let blow = Some(if as_spam { Blow::Spam } else { Blow::SenderRejected });
+                vec![Sequel { blow, ..Sequel::new(Kind::SenderBlock, after) }]
+            }
             Self::Replies { .. }
             | Self::OptsOut { .. }
             | Self::Complains { .. }
             | Self::Silent
             | Self::Unknown
-            | Self::Full => None,
+            | Self::Full => Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::inbox::WorldInbox;
 use crate::provider::Provider;
 use crate::refusal::Refusal;
 use crate::tally::{Event, Tally};
-use crate::temper::{Fate, Temper};
+use crate::temper::{Fate, Sequel, Temper};
 use crate::way_out::WayOut;
 use crate::weather::Weather;
 
@@ -105,6 +105,11 @@ impl World {
         self.state().fate(person)
     }
 
+    /// Nobody heard that somebody's server refused them for good: whoever was told is no more.
+    pub fn unsay_refusal(&self, person: &Address) {
+        self.state().person(person).refused = None;
+    }
+
     /// How close two letters to one person may be before that is a violation.
     pub fn set_person_gap(&self, gap: Millis) {
         self.state().person_gap = gap;
@@ -115,7 +120,7 @@ impl World {
     pub fn react(&self, message_id: &str, kind: Kind, at: Millis) -> bool {
         let mut state = self.state();
         let index = state.by_id.get(message_id).copied();
-        index.map(|index| state.post(index, kind, at)).is_some()
+        index.map(|index| state.post(index, Sequel::new(kind, 0), at)).is_some()
     }
 
     /// Everything recipients' servers took, in the order they did: the truth that the books are
@@ -123,6 +128,13 @@ impl World {
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         self.state().held.clone()
+    }
+
+    /// The held letter of a Message-ID, ours or the final one.
+    #[must_use]
+    pub fn letter(&self, message_id: &str) -> Option<Held> {
+        let state = self.state();
+        state.by_id.get(message_id).map(|&index| state.held[index].clone())
     }
 
     /// Everything that has arrived, or will, by mailbox and time.

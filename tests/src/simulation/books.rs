@@ -8,7 +8,7 @@ use warmfront_store::{LedgerLine, Store};
 use warmfront_world::Held;
 
 use super::play::Play;
-use super::record::{Attempt, Dot};
+use super::record::{Attempt, Dot, End};
 use super::scenario::Scenario;
 
 /// Proves that the books and the world tell the same story, or panics with what does not fit.
@@ -17,7 +17,7 @@ pub async fn prove(play: &Play) {
     let held = play.world.held();
     let record = std::mem::take(&mut play.log.open().attempts);
     prove_held(&lines, &held);
-    prove_threads(&play.scenario, &lines, &held);
+    prove_threads(&play.scenario, &lines, &held, &record);
     prove_attempts(&lines, &record);
     prove_rows(play).await;
     prove_plans(play).await;
@@ -39,7 +39,7 @@ pub async fn ledger_text(store: &Store) -> String {
 }
 
 /// Every line of the ledger.
-async fn ledger(store: &Store) -> Vec<LedgerLine> {
+pub(super) async fn ledger(store: &Store) -> Vec<LedgerLine> {
     let mut lines: Vec<LedgerLine> = Vec::new();
     loop {
         let after = lines.last().map_or(0, |line| line.id);
@@ -74,8 +74,10 @@ fn prove_held(lines: &[LedgerLine], held: &[Held]) {
     }
 }
 
-/// A follow-up answers the letter before it, by the id that one arrived with.
-fn prove_threads(scenario: &Scenario, lines: &[LedgerLine], held: &[Held]) {
+/// A follow-up answers the letter before it, by the id that one arrived with where a server told it.
+fn prove_threads(scenario: &Scenario, lines: &[LedgerLine], held: &[Held], attempts: &[Attempt]) {
+    let answered = attempts.iter().filter(|attempt| attempt.end == Some(End::Answered(250)));
+    let answered: BTreeSet<&str> = answered.map(|one| one.letter.message_id.as_str()).collect();
     let place = |line: &LedgerLine| (line.campaign.clone(), line.rcpt.clone(), line.step);
     let places: BTreeMap<&str, _> =
         lines.iter().filter_map(|line| Some((line.message_id.as_deref()?, place(line)))).collect();
@@ -90,8 +92,10 @@ fn prove_threads(scenario: &Scenario, lines: &[LedgerLine], held: &[Held]) {
                 let before = before.unwrap_or_else(|| panic!("answers nothing: {letter:?}"));
                 assert_eq!(before.from, letter.from, "another mailbox: {letter:?}");
                 thread.push(before.message_id.clone());
-                thread.push(before.final_id.clone());
-                thread.dedup();
+                if answered.contains(before.message_id.as_str()) {
+                    thread.push(before.final_id.clone());
+                    thread.dedup();
+                }
             }
         }
         assert_eq!(letter.in_reply_to.as_ref(), thread.last(), "{letter:?}");
@@ -130,7 +134,7 @@ fn prove_attempts(lines: &[LedgerLine], attempts: &[Attempt]) {
 }
 
 /// Every row of every list is in one named state.
-async fn prove_rows(play: &Play) {
+pub async fn prove_rows(play: &Play) {
     let audit = play.store.audit().await.expect("books");
     assert!(audit.imbalances.is_empty(), "{:?}", audit.imbalances);
     for (slug, rows, accepted, rejected, duplicates, enrolments) in audit.campaigns {

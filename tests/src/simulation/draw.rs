@@ -86,7 +86,10 @@ pub fn draw(seed: u64, sizes: Sizes) -> Scenario {
         temper: Temper { follow_up_after: person_gap, ..temper },
         poll: luck.one_of(&[20, 60, 60]) * MINUTE,
         events: Vec::new(),
+        in_haste: luck.one_of(&[0, 10, 30]),
+        breaks_after: Vec::new(),
     };
+    scenario.breaks_after = (0..luck.below(4)).map(|_| luck.between((1, 12))).collect();
     scenario.suppressed = (0..luck.below(5)).map(|_| refusal(&scenario, &mut luck)).collect();
     scenario.events = events(&scenario, &mut luck);
     scenario

@@ -15,8 +15,9 @@ mod play;
 mod record;
 mod scenario;
 mod seams;
+mod untimely;
 
-pub use self::books::{ledger_text, prove};
+pub use self::books::{ledger_text, prove, prove_rows};
 pub use self::draw::{Sizes, address, draw};
 pub use self::hours::{Hours, Opening};
 pub use self::oracle::Oracle;

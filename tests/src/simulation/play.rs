@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use warmfront_campaigns::folder::{self, Sender, Terms};
 use warmfront_core::health::PauseReason;
-use warmfront_core::span::{DAY, Millis};
+use warmfront_core::span::{DAY, MINUTE, Millis};
 use warmfront_engine::clock::Clock;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::fleet::Fleet;
@@ -19,6 +19,7 @@ use super::folder as files;
 use super::record::Log;
 use super::scenario::{Event, PAUSED_BECAUSE, Scenario, zone};
 use super::seams::{Gate, WatchedInbox, WatchedOut};
+use super::untimely::Untimely;
 use crate::postgres::Cluster;
 
 /// The engine as a play has it.
@@ -45,6 +46,7 @@ pub struct Play {
     fleet: Arc<Fleet>,
     engines: u32,
     events: usize,
+    pub(super) untimely: Untimely,
     folders: TempDir,
     /// The PostgreSQL database that keeps the books, where one does.
     database: Option<String>,
@@ -93,6 +95,7 @@ impl Play {
             lease_ttl: DAY,
             engines: 0,
             events: 0,
+            untimely: Untimely::default(),
             scenario: Arc::new(scenario),
             folders,
             database: None,
@@ -128,6 +131,14 @@ impl Play {
         let (mut office, clock) = self.office();
         office.failpoint = failpoint;
         (Loops::new(office, self.ways(gate)), clock)
+    }
+
+    /// An engine that breaks where the scenario has it break.
+    fn next_engine(&mut self) -> Engine {
+        let nth = self.scenario.breaks_after.get(self.engines as usize);
+        let text = nth.map(|nth| format!("before_settle:{nth}:error"));
+        let failpoint = Failpoint::parse(text.as_deref()).expect("a failpoint");
+        self.engine(failpoint, None).0
     }
 
     /// What an engine works with.
@@ -233,21 +244,33 @@ impl Play {
         next.map_or(self.end, |(after, _)| self.start + after).min(self.end)
     }
 
-    /// Plays on with a fresh engine until `until`; `watch` looks on after each tick.
+    /// Plays on with fresh engines until `until`; `watch` looks on after each tick.
     pub async fn run(
         &mut self,
         until: Millis,
-        mut watch: impl FnMut(&Self),
+        mut watch: impl AsyncFnMut(&Self),
     ) -> Result<(), EngineError> {
-        let (mut engine, _) = self.engine(Failpoint::default(), None);
+        let mut engine = self.next_engine();
         while self.now < until {
             if self.happen().await {
                 drop(engine);
                 self.bury().await;
-                engine = self.engine(Failpoint::default(), None).0;
+                engine = self.next_engine();
             }
-            let wake = engine.tick(self.now).await?;
-            watch(self);
+            let wake = match engine.tick(self.now).await {
+                Ok(wake) => wake,
+                Err(error) if error.to_string().contains(BREAKS_AT) => {
+                    drop(engine);
+                    let again_at = self.now + MINUTE;
+                    self.forget_the_unsettled(again_at).await;
+                    self.bury().await;
+                    engine = self.next_engine();
+                    again_at
+                }
+                Err(error) => return Err(error),
+            };
+            watch(self).await;
+            self.answer_in_haste().await;
             self.now = wake.max(self.now + 1).min(self.next_event().max(self.now + 1));
         }
         drop(engine);
@@ -255,6 +278,9 @@ impl Play {
         Ok(())
     }
 }
+
+/// Where engines break: a server has answered, and the books do not know.
+const BREAKS_AT: &str = "failpoint before_settle";
 
 fn outside(scenario: &Scenario) -> World {
     let world = World::new(scenario.seed, scenario.weather, scenario.temper);

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use jiff::civil::Date;
 use warmfront_core::address::Address;
 use warmfront_core::inbound::Kind;
 use warmfront_core::span::Millis;
@@ -87,6 +88,8 @@ pub struct Told {
     pub about: Option<String>,
     /// What it is.
     pub kind: Kind,
+    /// The day from which somebody away is back.
+    pub back_on: Option<Date>,
     /// When.
     pub at: Millis,
 }

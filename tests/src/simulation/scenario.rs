@@ -51,6 +51,11 @@ pub struct Scenario {
     pub poll: Millis,
     /// What happens meanwhile, by the hour counted from the beginning, in order.
     pub events: Vec<(Millis, Event)>,
+    /// Of a hundred follow-ups, how many are answered shortly before they are due.
+    pub in_haste: u32,
+    /// After how many letters each engine breaks between a server's answer and the books; those
+    /// after the last of them do not.
+    pub breaks_after: Vec<u32>,
 }
 
 /// A mailbox.

@@ -189,6 +189,7 @@ impl Inbox for WatchedInbox {
         record.told.extend(arrivals.map(|arrival| Told {
             about: arrival.names.first().cloned(),
             kind: arrival.kind,
+            back_on: arrival.return_on,
             at: now,
         }));
         drop(record);

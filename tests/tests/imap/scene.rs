@@ -64,5 +64,7 @@ pub(crate) fn scenario(mailboxes: usize, people: usize, steps: &[Step]) -> Scena
         temper: Temper::none(),
         poll: HOUR,
         events: Vec::new(),
+        in_haste: 0,
+        breaks_after: Vec::new(),
     }
 }

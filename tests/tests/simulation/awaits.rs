@@ -23,7 +23,7 @@ async fn vanish(scenario: Scenario, chosen: usize, nth: u32) -> bool {
     play.bury().await;
     play.now += 1;
     let end = play.end;
-    play.run(end, |_| {}).await.expect("no tick fails");
+    play.run(end, async |_| {}).await.expect("no tick fails");
     little::prove_all(&play).await;
     cut.is_some()
 }

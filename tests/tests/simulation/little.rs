@@ -114,6 +114,8 @@ pub(crate) fn scenario() -> Scenario {
         temper: Temper::none(),
         poll: HOUR,
         events: Vec::new(),
+        in_haste: 0,
+        breaks_after: Vec::new(),
     }
 }
 

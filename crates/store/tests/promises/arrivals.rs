@@ -348,8 +348,8 @@ async fn whoever_is_away_gets_the_next_step_when_they_are_back() {
         };
         assert_eq!(scene.arrive(0, &[away]).await, [Consequence::None]);
         let next = "SELECT e.state, e.next_at FROM enrolments e WHERE e.id = 1";
-        // Midnight of that day, UTC.
-        assert_eq!(scene.books.row(next).await, "active 1801440000000");
+        // Noon of that day in Greenwich: it has begun everywhere.
+        assert_eq!(scene.books.row(next).await, "active 1801483200000");
         let recorded = "SELECT kind, return_on FROM inbound";
         assert_eq!(scene.books.row(recorded).await, "auto_reply 2027-02-01");
         // A shorter absence told later brings nothing forward.
@@ -358,7 +358,7 @@ async fn whoever_is_away_gets_the_next_step_when_they_are_back() {
             ..arrival("l", Some("<0@one.test>"), Kind::AutoReply)
         };
         scene.arrive(0, &[back]).await;
-        assert_eq!(scene.books.row(next).await, "active 1801440000000");
+        assert_eq!(scene.books.row(next).await, "active 1801483200000");
     })
     .await;
 }

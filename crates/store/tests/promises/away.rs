@@ -8,8 +8,8 @@ use warmfront_store::{Fate, NewMessage};
 use crate::books::{DAY, HOUR, NOW, TODAY, TOMORROW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, in_doubt};
 
-/// Midnight of the day of return, in UTC.
-const BACK: i64 = 1_801_440_000_000;
+/// Noon of the day of return in Greenwich: it has begun everywhere.
+const BACK: i64 = 1_801_483_200_000;
 
 fn away() -> Inbound {
     Inbound {

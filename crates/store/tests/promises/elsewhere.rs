@@ -54,7 +54,7 @@ async fn whoever_is_away_is_known_by_their_address_or_in_another_mailbox_too() {
             let told = scene.arrive(mailbox, std::slice::from_ref(&arrival)).await;
             assert_eq!(told, [Consequence::None]);
             let next = "SELECT state, next_at FROM enrolments WHERE id = 1";
-            assert_eq!(scene.books.row(next).await, "active 1801440000000");
+            assert_eq!(scene.books.row(next).await, "active 1801483200000");
         })
         .await;
     }

@@ -1,6 +1,7 @@
 //! What people answer, and what they should never see.
 
-use warmfront_core::inbound::Kind;
+use warmfront_core::health::Blow;
+use warmfront_core::inbound::{Course, Kind};
 use warmfront_core::span::HOUR;
 
 use super::*;
@@ -32,8 +33,36 @@ fn people_answer_by_their_fate() {
     check(Fate::OptsOut { letter: 3, after }, &[(9 * DAY + HOUR, Kind::Unsubscribe)]);
     check(Fate::Complains { letter: 1, after }, &[(3 * DAY + HOUR, Kind::Complaint)]);
     let each = |kind| [3, 6, 9].map(|day| (day * DAY + HOUR, kind));
-    check(Fate::Away { after }, &each(Kind::AutoReply));
+    check(Fate::Away { after, back: None }, &each(Kind::AutoReply));
     check(Fate::Bounces { after }, &each(Kind::HardBounce));
+    check(Fate::SoftBounces { after }, &each(Kind::SoftBounce));
+    check(Fate::Blocks { after, as_spam: true }, &each(Kind::SenderBlock));
+    let late = |day| [(day * DAY + HOUR, Kind::Delayed), (day * DAY + 3 * HOUR, Kind::HardBounce)];
+    check(Fate::Delayed { after, fails: 2 * HOUR }, &[3, 6, 9].map(late).concat());
+}
+
+/// What comes back of one letter to somebody of that fate.
+fn arrival(fate: Fate) -> Inbound {
+    let world = calm();
+    world.set_fate(&bob(), fate);
+    send(&mut world.way_out(&ann()), &letter(&ann(), &bob(), 1), T0);
+    world.arrivals().remove(0).inbound
+}
+
+#[test]
+fn whoever_is_away_may_say_until_when() {
+    let told = arrival(Fate::Away { after: MINUTE, back: Some(3 * DAY) });
+    assert_eq!(told.return_on, Some(jiff::civil::date(2026, 11, 5)));
+    assert_eq!(told.effects.enrolment, Course::Hold);
+    let silent = arrival(Fate::Away { after: MINUTE, back: None });
+    assert_eq!((silent.return_on, silent.effects.enrolment), (None, Course::Go));
+}
+
+#[test]
+fn a_server_that_refuses_the_sender_later_says_why() {
+    let blow = |as_spam| arrival(Fate::Blocks { after: HOUR, as_spam }).blow;
+    assert_eq!(blow(true), Some(Blow::Spam));
+    assert_eq!(blow(false), Some(Blow::SenderRejected));
 }
 
 #[test]
@@ -67,7 +96,7 @@ fn a_reading_that_was_dropped_told_nothing() {
 #[test]
 fn in_bad_weather_arrivals_are_repeated_under_the_same_key() {
     let world = World::new(1, Weather { inbox_repeats: WHOLE, ..Weather::calm() }, Temper::none());
-    world.set_fate(&bob(), Fate::Away { after: 0 });
+    world.set_fate(&bob(), Fate::Away { after: 0, back: None });
     send(&mut world.way_out(&ann()), &letter(&ann(), &bob(), 1), T0);
     let mut inbox = world.inbox(&ann());
     let first = read(&mut inbox, T0).unwrap();
@@ -128,6 +157,20 @@ fn a_dead_address_may_be_asked_again_by_the_same_letter_only() {
     assert_eq!(world.tally().violations, []);
     send(&mut way_out, &letter(&ann(), &bob(), 2), T0 + 2);
     let noted = Violation::AfterNo { to: bob(), no: "hard_bounce", since: T0, at: T0 + 2 };
+    assert_eq!(world.tally().violations, [noted]);
+}
+
+#[test]
+fn a_dead_address_that_nobody_heard_of_may_be_asked_again_by_any_letter() {
+    let world = calm();
+    world.set_fate(&bob(), Fate::Unknown);
+    let mut way_out = world.way_out(&ann());
+    send(&mut way_out, &letter(&ann(), &bob(), 1), T0);
+    world.unsay_refusal(&bob());
+    send(&mut way_out, &letter(&ann(), &bob(), 2), T0 + 1);
+    assert_eq!(world.tally().violations, []);
+    send(&mut way_out, &letter(&ann(), &bob(), 3), T0 + 2);
+    let noted = Violation::AfterNo { to: bob(), no: "hard_bounce", since: T0 + 1, at: T0 + 2 };
     assert_eq!(world.tally().violations, [noted]);
 }
 

@@ -32,9 +32,9 @@ fn what_is_held_is_what_was_accepted_or_kept() {
 }
 
 /// Of twenty thousand people, those of each fate, in ten-thousandths.
-fn shares(temper: Temper) -> [u32; 8] {
+fn shares(temper: Temper) -> [u32; 11] {
     let world = World::new(11, Weather::calm(), temper);
-    let mut counts = [0_u32; 8];
+    let mut counts = [0_u32; 11];
     for person in 0..20_000 {
         let fate = world.fate(&address(&format!("p{person}@acme.example")));
         counts[match fate {
@@ -45,7 +45,10 @@ fn shares(temper: Temper) -> [u32; 8] {
             Fate::Away { .. } => 4,
             Fate::OptsOut { .. } => 5,
             Fate::Complains { .. } => 6,
-            Fate::Silent => 7,
+            Fate::SoftBounces { .. } => 7,
+            Fate::Delayed { .. } => 8,
+            Fate::Blocks { .. } => 9,
+            Fate::Silent => 10,
         }] += 1;
     }
     counts.map(|count| count * WHOLE / 20_000)
@@ -53,10 +56,12 @@ fn shares(temper: Temper) -> [u32; 8] {
 
 #[test]
 fn people_are_of_each_sort_as_often_as_their_temper_says() {
-    assert_eq!(shares(Temper::none()), [0, 0, 0, 0, 0, 0, 0, 10_000]);
+    assert_eq!(shares(Temper::none()), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10_000]);
     for temper in [Temper::ordinary(), Temper::lively()] {
         let Temper { unknown, full, bounces, replies, away, opts_out, complains, .. } = temper;
-        let rates = [unknown, full, bounces, replies, away, opts_out, complains];
+        let Temper { soft_bounces, delayed, blocks, .. } = temper;
+        let said = [unknown, full, bounces, replies, away, opts_out, complains];
+        let rates = said.into_iter().chain([soft_bounces, delayed, blocks]);
         for (share, rate) in shares(temper).into_iter().zip(rates) {
             // Four standard deviations of a count among twenty thousand.
             let off = 4 * (rate / 2).isqrt() + 2;

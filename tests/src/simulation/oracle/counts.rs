@@ -41,8 +41,9 @@ impl Oracle {
         };
         let wait = campaign.steps[position].wait?;
         let before = (campaign.slug.clone(), attempt.to.clone(), step - 1);
-        let before = self.seen.messages.get(&before).and_then(|message| message.accepted_at);
-        let Some(accepted_at) = before else {
+        let answered = self.seen.messages.get(&before).and_then(|message| message.accepted_at);
+        let proven = self.seen.proven.get(&before).filter(|(told_at, _)| *told_at <= attempt.at);
+        let Some(accepted_at) = answered.or(proven.map(|(_, held_at)| *held_at)) else {
             return Some("a follow-up to what nobody accepted");
         };
         let readings = self.seen.readings.get(&attempt.mailbox).into_iter().flatten();
@@ -119,7 +120,7 @@ impl Oracle {
     }
 }
 
-fn key(attempt: &Attempt) -> Key {
+pub(super) fn key(attempt: &Attempt) -> Key {
     (attempt.letter.campaign.clone(), attempt.to.clone(), attempt.letter.step)
 }
 

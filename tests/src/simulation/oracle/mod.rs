@@ -16,6 +16,7 @@ use warmfront_core::span::Millis;
 use warmfront_store::Scope;
 use warmfront_world::World;
 
+use super::hours::date;
 use super::record::{Attempt, Log, Told};
 use super::scenario::{Campaign, Event, Mailbox, Scenario, Zone, zone};
 
@@ -46,6 +47,15 @@ struct Seen {
     counts: BTreeMap<(Budget, String, Date), u32>,
     steps_of_a_day: BTreeMap<(String, Date), BTreeSet<Key>>,
     noes: BTreeMap<Address, (Millis, &'static str)>,
+    /// Our Message-IDs: which step for whom.
+    steps: BTreeMap<String, Key>,
+    /// What something came of, which proves that it went out: when that was told, and when it was
+    /// taken.
+    proven: BTreeMap<Key, (Millis, Millis)>,
+    /// Who is away until when, as they said upon which step: by campaign and address.
+    away: BTreeMap<(String, Address), (Millis, u32, Date)>,
+    /// Who waits for the operator, as a report came that a letter was refused for our sake.
+    held: BTreeMap<(String, Address), Millis>,
     /// Companies of which somebody replied.
     answered: BTreeMap<String, Millis>,
     readings: BTreeMap<Address, Vec<Millis>>,
@@ -98,6 +108,9 @@ impl Oracle {
         for (mailbox, at) in &record.readings[self.readings..] {
             self.seen.readings.entry(mailbox.clone()).or_default().push(*at);
         }
+        for attempt in &record.attempts[self.attempts..] {
+            self.seen.steps.insert(attempt.letter.message_id.clone(), counts::key(attempt));
+        }
         for told in &record.told[self.told..] {
             self.hear(told);
         }
@@ -115,23 +128,32 @@ impl Oracle {
         }
     }
 
-    /// Remembers who said no, from the moment the engine was told.
+    /// Remembers what arrivals mean, from the moment the engine was told.
     fn hear(&mut self, told: &Told) {
+        let Some(about) = &told.about else { return };
+        let letter = self.world.letter(about).expect("about a held letter");
+        let (campaign, person, step) = self.seen.steps[&letter.message_id].clone();
+        let key = (campaign.clone(), person.clone(), step);
+        self.seen.proven.entry(key).or_insert((told.at, letter.at));
         let no = match told.kind {
             Kind::Reply => "somebody who had replied",
             Kind::Unsubscribe => "somebody who had opted out",
             Kind::Complaint => "somebody who had complained",
             Kind::HardBounce => "somebody whose mail had bounced",
-            Kind::AutoReply
-            | Kind::SoftBounce
-            | Kind::Delayed
-            | Kind::SenderBlock
-            | Kind::Suspicious
-            | Kind::Unrelated => return,
+            Kind::SenderBlock => {
+                self.seen.held.entry((campaign, person)).or_insert(told.at);
+                return;
+            }
+            Kind::AutoReply => {
+                let enrolment = (campaign, person);
+                if let Some(back_on) = told.back_on {
+                    let away = self.seen.away.entry(enrolment).or_insert((told.at, step, back_on));
+                    away.2 = away.2.max(back_on);
+                }
+                return;
+            }
+            Kind::SoftBounce | Kind::Delayed | Kind::Suspicious | Kind::Unrelated => return,
         };
-        let Some(about) = &told.about else { return };
-        let held = self.world.held();
-        let letter = held.iter().find(|held| held.final_id == *about).expect("about a held letter");
         self.seen.noes.entry(letter.to.clone()).or_insert((told.at, no));
         if let (Kind::Reply, Some(company)) = (told.kind, counts::company(&letter.to)) {
             self.seen.answered.entry(company).or_insert(told.at);
@@ -154,6 +176,7 @@ impl Oracle {
             self.outside_hours(campaign, mailbox, attempt),
             self.paused(attempt),
             self.after_no(attempt),
+            self.while_away(campaign, attempt),
             self.twice(attempt),
             self.too_soon_for_the_person(attempt),
             self.before_its_time(campaign, attempt),
@@ -245,8 +268,22 @@ impl Oracle {
         if let Some((_, kind)) = no.filter(|(since, _)| *since <= attempt.at) {
             return Some(kind);
         }
+        let enrolment = (attempt.letter.campaign.clone(), attempt.to.clone());
+        if self.seen.held.get(&enrolment).is_some_and(|since| *since <= attempt.at) {
+            return Some("somebody whose server had refused us");
+        }
         let answered = self.seen.answered.get(&counts::company(&attempt.to)?)?;
         (*answered <= attempt.at).then_some("a colleague of somebody who had replied")
+    }
+
+    /// Nobody is reminded of a letter before the day on which they are back.
+    fn while_away(&self, campaign: &Campaign, attempt: &Attempt) -> Option<&'static str> {
+        let enrolment = (campaign.slug.clone(), attempt.to.clone());
+        let (since, step, back_on) = self.seen.away.get(&enrolment)?;
+        let (zones, fallback) = self.home(campaign, &attempt.to);
+        let today = date(zones.first().unwrap_or(&fallback), attempt.at);
+        (*since <= attempt.at && *step < attempt.letter.step && today < *back_on)
+            .then_some("a reminder to somebody who is away")
     }
 }
 
