@@ -50,6 +50,11 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("../postgres/0008_restored.sql"),
             }),
             Box::new(Sql {
+                name: "0009_what_came_back",
+                sqlite: include_str!("../sqlite/0009_what_came_back.sql"),
+                postgres: include_str!("../postgres/0009_what_came_back.sql"),
+            }),
+            Box::new(Sql {
                 name: "0010_thresholds",
                 sqlite: include_str!("../sqlite/0010_thresholds.sql"),
                 postgres: include_str!("../postgres/0010_thresholds.sql"),

@@ -10,7 +10,7 @@ use warmfront_campaigns::prospects::{self, Row};
 use warmfront_campaigns::templates::{Footer, Mailbox, OPT_OUT, Renderer, StepSource};
 use warmfront_core::address::Address;
 use warmfront_core::answer::{self, Answer, Phase};
-use warmfront_core::inbound::{self, Known};
+use warmfront_core::inbound::{self, Arrival, Known};
 use warmfront_mail::arrival;
 
 /// One way in.
@@ -23,12 +23,28 @@ pub const TARGETS: [(&str, Target); 4] =
 /// A mail that came in: read, classified, judged.
 pub fn inbound(octets: &[u8]) {
     let arrival = arrival::read(octets, 0);
+    assert!(controls(&arrival).is_empty(), "{:?} in {arrival:?}", controls(&arrival));
     let told = inbound::classify(&arrival);
     assert!(told.recipients.len() <= inbound::RECIPIENTS_MAX, "{told:?}");
     for known in [Known::Lately, Known::Own, Known::Nothing] {
         let judged = told.clone().judged(&known);
         assert!(!judged.kind.is_report() || !judged.effects.suppress, "{judged:?}");
     }
+}
+
+/// The control characters anywhere in what was read of a mail, but those that part lines and columns:
+/// PostgreSQL takes no text with a NUL. Printed, each is escaped in its own way.
+fn controls(arrival: &Arrival) -> Vec<String> {
+    let printed = format!("{arrival:?}").replace("\\\\", "");
+    let escapes = printed.split('\\').skip(1);
+    let is_one = |rest: &&str| match rest.strip_prefix("u{").and_then(|rest| rest.split_once('}')) {
+        Some((code, _)) => {
+            let c = u32::from_str_radix(code, 16).ok().and_then(char::from_u32);
+            c.is_some_and(char::is_control)
+        }
+        None => rest.starts_with(['0', 'r']),
+    };
+    escapes.filter(is_one).map(|rest| rest.chars().take(8).collect()).collect()
 }
 
 /// A server's answer, as it stands in a log.

@@ -13,9 +13,10 @@ mod phrases;
 
 use jiff::civil::Date;
 
-pub use self::arrival::{Action, Arrival, Failure, Feedback, Marks, Returned};
+pub use self::arrival::{Action, Arrival, Failure, Feedback, Marks, NAMES_MAX, Returned};
 use crate::address::Address;
 use crate::answer::Enhanced;
+use crate::health::Blow;
 use crate::span::Millis;
 
 /// One arrival in a mailbox.
@@ -34,6 +35,9 @@ pub struct Inbound {
     pub tokens: Vec<String>,
     /// What it is.
     pub kind: Kind,
+    /// What it is instead if it comes from somebody we wrote to: a list's mail and that of an
+    /// address which takes no answer are none of our business, unless they are theirs.
+    pub kind_from_a_prospect: Option<Kind>,
     /// The status that a report gives (RFC 3463).
     pub status: Option<Enhanced>,
     /// Whom it is about: for a report whom it blames, as we wrote the address and as the last
@@ -43,6 +47,8 @@ pub struct Inbound {
     pub return_on: Option<Date>,
     /// What it does.
     pub effects: Effects,
+    /// What a report that blames us does to the mailbox, where the last server's words tell.
+    pub blow: Option<Blow>,
 }
 
 /// What an arrival is.
@@ -196,11 +202,20 @@ impl Inbound {
             names: Vec::new(),
             tokens: Vec::new(),
             kind,
+            kind_from_a_prospect: None,
             status: None,
             recipients: Vec::new(),
             return_on: None,
             effects: Effects::of(kind),
+            blow: None,
         }
+    }
+
+    /// Whether one that names no message of ours is about the last one to whom it comes from: what a
+    /// person or their machine writes, but no report, which speaks of others.
+    #[must_use]
+    pub fn counts_by_its_sender(&self) -> bool {
+        self.kind.is_no() || self.kind == Kind::AutoReply || self.kind_from_a_prospect.is_some()
     }
 
     /// The same in the light of what we sent: whoever can write to a mailbox can write a report.
@@ -225,14 +240,18 @@ impl Inbound {
     }
 
     fn about_ours(&mut self, to: &Address) {
-        if !self.kind.is_report() || self.recipients.contains(to) {
+        if let Some(kind) = self.kind_from_a_prospect.take() {
+            self.becomes(kind);
+        }
+        if self.kind == Kind::Complaint {
+            // Providers black the recipient out, or name the address that it was forwarded to: the
+            // message's own id, which nobody else knows, stands for it.
+            self.recipients = vec![to.clone()];
+            self.effects = Effects::of(Kind::Complaint);
+        } else if !self.kind.is_report() || self.recipients.contains(to) {
             self.recipients = vec![to.clone()];
         } else if !self.recipients.is_empty() {
             self.becomes(Kind::Suspicious);
-        } else if self.kind == Kind::Complaint {
-            // Blacked out: the message's own id stands for it.
-            self.recipients = vec![to.clone()];
-            self.effects = Effects::of(Kind::Complaint);
         }
     }
 
@@ -274,7 +293,18 @@ pub fn classify(arrival: &Arrival) -> Inbound {
         inbound.recipients.extend(arrival.from.clone());
         return inbound;
     }
-    told(if machine::writes_to_many(arrival) { Kind::Unrelated } else { Kind::Reply })
+    if !machine::writes_to_many(arrival) {
+        return told(Kind::Reply);
+    }
+    // Nobody sends by hand what nobody can answer.
+    let theirs = if arrival.marks.is_from_nobody { Kind::AutoReply } else { Kind::Reply };
+    Inbound { kind_from_a_prospect: Some(theirs), ..told(Kind::Unrelated) }
+}
+
+/// Whether a subject is the beginning of an absence note.
+#[must_use]
+pub fn is_absence(subject: &str) -> bool {
+    machine::is_absence(subject)
 }
 
 /// Whether words say why something failed, and not just that it did.
@@ -287,7 +317,10 @@ fn reported(failure: &Failure, mut inbound: Inbound) -> Inbound {
     inbound.status = failure::status(failure);
     inbound.recipients = failure.recipients.iter().take(RECIPIENTS_MAX).cloned().collect();
     match inbound.kind {
-        Kind::SenderBlock => inbound.effects.mailbox = failure::blame(failure),
+        Kind::SenderBlock => {
+            inbound.effects.mailbox = failure::blame(failure);
+            inbound.blow = failure::blow(failure);
+        }
         Kind::HardBounce if inbound.names.is_empty() || inbound.recipients.is_empty() => {
             inbound.effects = Effects { enrolment: Course::Hold, ..Effects::NONE };
         }

@@ -11,8 +11,9 @@ use crate::EngineError;
 use crate::office::Office;
 use crate::roster::Campaign;
 
-/// Settles what a Sent folder has spoken of.
+/// Settles whatever there is evidence for, what came in while its message was on its way included.
 pub(crate) async fn settle_doubts(office: &Office, now: Millis) -> Result<(), EngineError> {
+    office.store.look_again(now).await?;
     for doubt in office.store.doubts_with_evidence().await? {
         let campaign = match campaign(office, doubt.campaign_id).await {
             Ok(campaign) => campaign,

@@ -16,7 +16,7 @@ use warmfront_core::calendar;
 use warmfront_core::reading::{Bookmarks, Reading};
 use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
-use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Today};
+use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Recorded, RefusedArrival, Today};
 
 use crate::EngineError;
 use crate::doubts::settle_doubts;
@@ -247,14 +247,17 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         let since = calendar::day_span(&self.office.fleet.timezone, day).start();
         let today = Today { day: day.to_string(), since };
         let recorded = match reads.is_empty() {
-            true => Ok((BTreeSet::new(), Vec::new())),
+            true => Ok(Recorded::default()),
             false => self.office.store.record_readings(&reads, &today, now, LEASE_TTL).await,
         };
-        let (taken, led_to) = match &recorded {
-            Ok((taken, led_to)) => (taken.clone(), led_to.as_slice()),
-            // Nothing was written: everything is read again.
-            Err(_) => (BTreeSet::new(), [].as_slice()),
-        };
+        // Where nothing was written, everything is read again.
+        let nothing = Recorded::default();
+        let Recorded { taken, led_to, refused } = recorded.as_ref().unwrap_or(&nothing);
+        for RefusedArrival { mailbox, place, why } in refused {
+            let place = place.as_ref().map(|place| (place.folder.as_str(), place.uid));
+            let (folder, uid) = place.unwrap_or_default();
+            warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
+        }
         for Back { mailbox, inbox, with } in back {
             self.put_back(mailbox, inbox, &with);
             if let Brought::Reading { lease, begun_at, read } = with {

@@ -13,7 +13,7 @@ mod own_text;
 mod report;
 
 use sha2::{Digest as _, Sha256};
-use warmfront_core::inbound::{Arrival, Feedback, Marks, Returned, tells_why};
+use warmfront_core::inbound::{Arrival, Feedback, Marks, NAMES_MAX, Returned, tells_why};
 use warmfront_core::span::Millis;
 
 use self::entity::Entity;
@@ -77,7 +77,7 @@ fn refers_to(header: &Header<'_>, entities: &[Entity]) -> Vec<String> {
     // Gmail names what its report is about inside the report.
     let reports = entities.iter().filter(|entity| entity.is_delivery_status());
     ids.extend(reports.flat_map(|entity| report::original_ids(&entity.text())));
-    ids.truncate(header::IDS_MAX);
+    ids.truncate(NAMES_MAX);
     ids
 }
 
@@ -90,7 +90,7 @@ fn returned(entities: &[Entity]) -> Returned {
 fn returned_of(octets: &[u8]) -> Returned {
     let (head, _) = entity::split(octets);
     let header = Header::read(head);
-    let names = OUR_IDS.iter().flat_map(|name| header.ids(name)).collect();
+    let names = OUR_IDS.iter().flat_map(|name| header.ids(name)).take(NAMES_MAX).collect();
     Returned { names, to: header.addresses("To") }
 }
 

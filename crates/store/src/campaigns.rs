@@ -235,10 +235,11 @@ pub(crate) async fn tell(
     Ok(())
 }
 
+/// A doubt about somebody who is out keeps nothing: where nobody is left, it leads to no message.
 const FINISHED: &str = "
     SELECT c.id FROM campaigns c WHERE c.state = 'running'
       AND EXISTS (SELECT 1 FROM enrolments e WHERE e.campaign_id = c.id)
       AND NOT EXISTS (SELECT 1 FROM enrolments e
                       WHERE e.campaign_id = c.id AND e.state IN ('active', 'held', 'blocked'))
       AND NOT EXISTS (SELECT 1 FROM messages m
-                      WHERE m.campaign_id = c.id AND m.state IN ('planned', 'sending', 'in_doubt'))";
+                      WHERE m.campaign_id = c.id AND m.state IN ('planned', 'sending'))";

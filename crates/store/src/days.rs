@@ -129,8 +129,8 @@ async fn day_record(
     day: &str,
 ) -> Result<DayRecord, StoreError> {
     let query = sql(
-        "SELECT allowance, accepted, deferred, sender_rejections FROM mailbox_days
-         WHERE mailbox_id = $1 AND day = $2",
+        "SELECT allowance, accepted, deferred, sender_rejections + blocks AS sender_rejections
+         FROM mailbox_days WHERE mailbox_id = $1 AND day = $2",
         [mailbox.into(), day.into()],
     );
     let row = DayRow::find_by_statement(query).one(db).await?;

@@ -99,10 +99,21 @@ impl Db {
     }
 }
 
-/// Any number of rows as one bound value, which `json_each` takes apart.
+/// Any number of rows as one bound value, which `json_each` takes apart. Without any NUL: PostgreSQL
+/// refuses it, also where JSON writes it as `\u0000`.
 pub(crate) fn json_array(rows: &impl serde::Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|error| StoreError::Inconsistent(error.to_string()))
+    let json = serde_json::to_string(rows);
+    let json = json.map_err(|error| StoreError::Inconsistent(error.to_string()))?;
+    if !json.contains(NUL) {
+        return Ok(json);
+    }
+    // Behind a backslash that is itself escaped it is plain text.
+    let parts: Vec<_> = json.split(r"\\").map(|part| part.replace(NUL, "")).collect();
+    Ok(parts.join(r"\\"))
 }
+
+/// How JSON writes the character that no text of PostgreSQL holds.
+const NUL: &str = r"\u0000";
 
 /// Rows of one such value; more are no faster.
 pub(crate) const BATCH: usize = 500;
@@ -115,8 +126,13 @@ pub(crate) fn json(db: &impl ConnectionTrait, column: &str) -> String {
     }
 }
 
-/// A statement with its values, for either database: what it is called here, neither looks at.
+/// A statement with its values, for either database: what it is called here, neither looks at. A NUL in
+/// a text from outside is left out.
 pub(crate) fn sql(text: &str, values: impl IntoIterator<Item = Value>) -> Statement {
+    let values = values.into_iter().map(|value| match value {
+        Value::String(Some(text)) if text.contains('\0') => text.replace('\0', "").into(),
+        value => value,
+    });
     Statement::from_sql_and_values(DbBackend::Sqlite, text, values)
 }
 

@@ -207,6 +207,14 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// Whether it speaks of what was to be written, so that something else may be written all the
+    /// same.
+    pub(crate) fn speaks_of_the_entry(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Inconsistent(_) | Self::Database(_))
+    }
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match &error {

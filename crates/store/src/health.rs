@@ -49,7 +49,7 @@ pub(crate) async fn strike(
     let query = sql(
         "SELECT b.id AS mailbox_id, m.campaign_id, b.domain, b.tenant, b.ease_percent, b.eased_at,
                 coalesce(m.sending_since, $2) AS sent_at, l.day AS today, d.allotted,
-                d.sender_rejections
+                d.sender_rejections + d.blocks AS sender_rejections
          FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
          JOIN mailbox_days l ON l.mailbox_id = b.id
           AND l.day = (SELECT max(day) FROM mailbox_days WHERE mailbox_id = b.id)
@@ -77,6 +77,30 @@ pub(crate) async fn strike(
         stop_a_dead_list(db, struck.campaign_id, &at, now).await?;
     }
     Ok(())
+}
+
+/// Lets a refusal of the sender that a report tells of fall on its mailbox, once for each message: it
+/// counts on the day on which the message was sent.
+pub(crate) async fn strike_late(
+    db: &impl ConnectionTrait,
+    message: i64,
+    blow: Blow,
+    now: Millis,
+) -> Result<(), StoreError> {
+    let counted = db
+        .execute_raw(sql(
+            "UPDATE mailbox_days SET blocks = blocks + 1
+             FROM (SELECT mailbox_id, sending_on FROM messages WHERE id = $1) AS m
+             WHERE mailbox_days.mailbox_id = m.mailbox_id AND day = m.sending_on
+               AND (SELECT count(*) FROM inbound
+                    WHERE message_id = $1 AND kind = 'sender_block') = 1",
+            [message.into()],
+        ))
+        .await?;
+    match counted.rows_affected() {
+        1 => strike(db, message, blow, now).await,
+        _ => Ok(()),
+    }
 }
 
 /// Has a mailbox go at half its rate for a while, from now on if it does so already. The planner

@@ -1,6 +1,7 @@
 //! What came in, recorded once, and what it does to enrolments and mailboxes.
 
 mod known;
+mod proof;
 
 use jiff::tz::TimeZone;
 use sea_orm::{ConnectionTrait, Statement};
@@ -12,6 +13,7 @@ pub(crate) use self::known::texts;
 use self::known::{
     About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, wrote_lately,
 };
+use self::proof::{Proof, prove};
 use crate::db::sql;
 use crate::row::Row as _;
 use crate::{Scope, Store, StoreError, health, suppressions};
@@ -57,25 +59,26 @@ pub(crate) async fn record(
     arrival: &Inbound,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    let named = message_of(db, mailbox, arrival).await?;
-    let is_named = named.is_some();
-    let about = match named {
+    let about = match message_of(db, mailbox, arrival).await? {
         Some(about) => Some(about),
         None => message_to_the_sender(db, mailbox, arrival).await?,
     };
     let to = about.as_ref().and_then(|about| Address::parse(about.address.as_ref()?).ok());
     let known = match to {
-        _ if is_own(db, mailbox, arrival).await? => Known::Own,
+        _ if is_own(db, mailbox, arrival, about.as_ref()).await? => Known::Own,
         Some(address) => Known::Message(address),
         None if wrote_lately(db, mailbox, arrival, now).await? => Known::Lately,
         None => Known::Nothing,
     };
     let arrival = arrival.clone().judged(&known);
+    let surely = about.as_ref().filter(|about| about.is_sure);
+    let proof = surely.and_then(|_| Proof::of(&arrival));
+    let early = proof.filter(|_| surely.is_some_and(|about| about.state == "sending"));
     let recorded = db
         .execute_raw(sql(
             "INSERT INTO inbound
-                 (mailbox_id, content_key, kind, status, return_on, message_id, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                 (mailbox_id, content_key, kind, status, return_on, message_id, received_at, early)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             [
                 mailbox.into(),
                 arrival.key.as_str().into(),
@@ -84,6 +87,7 @@ pub(crate) async fn record(
                 arrival.return_on.map(|day| day.to_string()).into(),
                 about.as_ref().map(|about| about.id).into(),
                 arrival.received_at.into(),
+                early.map(Proof::as_str).into(),
             ],
         ))
         .await?;
@@ -96,8 +100,9 @@ pub(crate) async fn record(
         }
         return Ok(Consequence::None);
     };
-    if is_named {
-        settle_doubt(db, &mut about, &arrival, now).await?;
+    if let Some(proof) = proof {
+        let is_over = arrival.kind.is_no() || proof == Proof::Bounce;
+        prove(db, &mut about, proof, is_over, now).await?;
     }
     consequence(db, &about, &arrival, now).await
 }
@@ -118,6 +123,10 @@ async fn consequence(
         Kind::Unsubscribe => {
             let consequence = end(db, about, "unsubscribed", now).await?;
             suppress(db, about, "unsubscribed", now).await?;
+            if let Some(colleague) = colleague(about, arrival) {
+                suppressions::add(db, Scope::Address, colleague, "unsubscribed", now).await?;
+                hold_colleagues(db, about).await?;
+            }
             Ok(consequence)
         }
         Kind::Complaint => {
@@ -129,10 +138,13 @@ async fn consequence(
         Kind::HardBounce if arrival.effects.suppress => bounce(db, about, now).await,
         Kind::HardBounce | Kind::SenderBlock => {
             hold_one(db, about, "a report came that it was not delivered").await?;
-            match arrival.effects.mailbox {
-                Blame::Block => health::strike(db, about.id, Blow::SenderRejected, now).await?,
-                Blame::Limit => health::strike(db, about.id, Blow::QuotaReached, now).await?,
-                Blame::None | Blame::Complaint => {}
+            let blow = match arrival.effects.mailbox {
+                Blame::Block => arrival.blow.or(Some(Blow::SenderRejected)),
+                Blame::Limit => arrival.blow.or(Some(Blow::QuotaReached)),
+                Blame::None | Blame::Complaint => None,
+            };
+            if let Some(blow) = blow {
+                health::strike_late(db, about.id, blow, now).await?;
             }
             Ok(Consequence::None)
         }
@@ -144,43 +156,6 @@ async fn consequence(
             Ok(Consequence::None)
         }
     }
-}
-
-/// What a person answers, or a server reports of, went out after all.
-async fn settle_doubt(
-    db: &impl ConnectionTrait,
-    about: &mut About,
-    arrival: &Inbound,
-    now: i64,
-) -> Result<(), StoreError> {
-    let evidence = match arrival.kind {
-        Kind::Reply | Kind::Unsubscribe | Kind::Complaint => "reply",
-        Kind::HardBounce if arrival.effects.suppress => "bounce",
-        // These end no enrolment, so the next step is for whoever reconciles to say.
-        Kind::HardBounce
-        | Kind::SoftBounce
-        | Kind::SenderBlock
-        | Kind::Delayed
-        | Kind::AutoReply
-        | Kind::Suspicious
-        | Kind::Unrelated => return Ok(()),
-    };
-    if about.state != "in_doubt" {
-        return Ok(());
-    }
-    db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
-        [about.id.into(), now.into(), evidence.into()],
-    ))
-    .await?;
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
-                settled_at = $2, why = 'an answer to it came in' WHERE id = $1",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
-    about.state = "accepted".to_owned();
-    Ok(())
 }
 
 async fn end(
@@ -197,6 +172,14 @@ async fn end(
         ))
         .await?;
     Ok(if ended.rows_affected() == 1 { Consequence::Ended } else { Consequence::None })
+}
+
+/// Who asks for somebody else of their company: they mean all of it.
+fn colleague<'a>(about: &About, arrival: &'a Inbound) -> Option<&'a str> {
+    let from =
+        arrival.from.as_ref().filter(|from| about.address.as_deref() != Some(from.as_str()))?;
+    let to = Address::parse(about.address.as_ref()?).ok()?;
+    (from.company()? == to.company()?).then_some(from.as_str())
 }
 
 /// Whoever answered is talking to a person now: in every other campaign they, and the people of
@@ -251,19 +234,27 @@ async fn hold_one(
     hold(db, whom).await
 }
 
-/// Nobody is reminded of what they have not seen: the next step waits until they are back. What is
-/// planned for today leaves today.
+/// Nobody is reminded of what they have not seen: every later step waits until they are back, one that
+/// is planned too. A first step that is planned leaves.
 async fn put_off(
     db: &impl ConnectionTrait,
     about: &About,
     arrival: &Inbound,
 ) -> Result<(), StoreError> {
     let back = arrival.return_on.and_then(|day| day.to_zoned(TimeZone::UTC).ok());
-    let Some(back) = back else { return Ok(()) };
+    let Some(back) = back.map(|back| back.timestamp().as_millisecond()) else { return Ok(()) };
     db.execute_raw(sql(
-        "UPDATE enrolments SET next_at = $2
-         WHERE id = $1 AND state = 'active' AND next_at > 0 AND next_at < $2",
-        [about.enrolment_id.into(), back.timestamp().as_millisecond().into()],
+        "UPDATE enrolments SET away_until = $2, away_said_at = $3,
+                next_at = CASE WHEN next_at > 0 THEN max(next_at, $2) ELSE next_at END
+         WHERE id = $1 AND ended_at IS NULL AND coalesce(away_until, 0) < $2",
+        [about.enrolment_id.into(), back.into(), arrival.received_at.into()],
+    ))
+    .await?;
+    db.execute_raw(sql(
+        "UPDATE messages SET plan_day = NULL, due_at = $2,
+                why = CASE WHEN plan_day IS NULL THEN why ELSE 'recipient_away' END
+         WHERE enrolment_id = $1 AND state = 'planned' AND position > 1 AND due_at < $2",
+        [about.enrolment_id.into(), back.into()],
     ))
     .await?;
     Ok(())
@@ -296,22 +287,24 @@ async fn suppress(
     Ok(())
 }
 
+/// Nobody writes to a dead address again, whatever has become of the message. It counts where the
+/// message was accepted; one still on its way is looked at again.
 async fn bounce(
     db: &impl ConnectionTrait,
     about: &About,
     now: i64,
 ) -> Result<Consequence, StoreError> {
-    if about.state != "accepted" {
-        return Ok(Consequence::None);
-    }
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = $2,
-                why = 'a delivery report came back' WHERE id = $1",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
+    let bounced = db
+        .execute_raw(sql(
+            "UPDATE messages SET state = 'bounced', verdict = 'hard_bounce', changed_at = $2,
+                    why = 'a delivery report came back' WHERE id = $1 AND state = 'accepted'",
+            [about.id.into(), now.into()],
+        ))
+        .await?;
     let consequence = end(db, about, "bounced", now).await?;
     suppress(db, about, "hard_bounce", now).await?;
-    health::strike(db, about.id, Blow::HardBounce, now).await?;
+    if bounced.rows_affected() == 1 {
+        health::strike(db, about.id, Blow::HardBounce, now).await?;
+    }
     Ok(consequence)
 }

@@ -69,7 +69,7 @@ pub use self::people::Wish;
 pub use self::planning::{
     Candidate, CompanyUse, DayUse, NewMessage, PlanEntry, SavedMailboxDay, SavedPlan,
 };
-pub use self::reading::{FolderRow, Found, Read, ReadingLease};
+pub use self::reading::{FolderRow, Found, Read, ReadingLease, Recorded, RefusedArrival};
 pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::sent::{SettledDoubt, Today};

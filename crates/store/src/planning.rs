@@ -202,10 +202,10 @@ impl Store {
         })
     }
 
-    /// What is bound to come before anything new: messages of earlier plans that did not leave, and
-    /// follow-ups ready before `until`.
+    /// What is bound to come before anything new, if it is ready before `until`: messages of earlier
+    /// plans that did not leave, and follow-ups.
     pub async fn work_begun(&self, day: &str, until: i64) -> Result<Vec<Candidate>, StoreError> {
-        let query = sql(LEFT_OVER, [day.into()]);
+        let query = sql(LEFT_OVER, [day.into(), until.into()]);
         let mut work = Candidate::find_by_statement(query).all(&self.db.read).await?;
         let query = sql(FOLLOW_UPS, [until.into()]);
         work.extend(Candidate::find_by_statement(query).all(&self.db.read).await?);
@@ -339,7 +339,7 @@ const LEFT_OVER: &str = "
     FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
     JOIN prospects p ON p.id = e.prospect_id JOIN campaigns c ON c.id = m.campaign_id
     WHERE m.state = 'planned' AND (m.plan_day IS NULL OR m.plan_day < $1)
-      AND e.state = 'active' AND c.state = 'running'
+      AND m.due_at < $2 AND e.state = 'active' AND c.state = 'running'
     ORDER BY m.due_at, m.id";
 
 /// CROSS JOIN: few campaigns first, then the index on their enrolments. SQLite keeps that order,

@@ -2,7 +2,8 @@
 //!
 //! Who reads is leased, apart from who sends: a mailbox that sends nothing is read all the same, and
 //! never by two daemons at once. What a reading found and the marks that pass it are one transaction:
-//! a crash before it reads again, a crash behind it goes on.
+//! a crash before it reads again, a crash behind it goes on. An arrival that the books refuse, whoever
+//! made it so, is passed and counted, and keeps nothing else from being written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,28 @@ pub struct Read {
     pub begun_at: i64,
     /// What it found.
     pub reading: Reading,
+}
+
+/// What readings led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The mailboxes whose reading was taken.
+    pub taken: BTreeSet<i64>,
+    /// What each arrival led to.
+    pub led_to: Vec<Consequence>,
+    /// What could not be written.
+    pub refused: Vec<RefusedArrival>,
+}
+
+/// What the books refused of a reading. It is passed: read again, it would be refused again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedArrival {
+    /// The mailbox.
+    pub mailbox: i64,
+    /// Where it lies; nowhere, where the whole reading was refused.
+    pub place: Option<Place>,
+    /// What the books said.
+    pub why: String,
 }
 
 /// What of a reading the books did not have.
@@ -114,15 +137,15 @@ impl Store {
         Ok(bookmarks)
     }
 
-    /// Writes readings down: one commit for all of them. Says whose were taken, and what they led to:
-    /// of one that was made by a lease that is over nothing is written.
+    /// Writes readings down: one commit for all of them. Of one that was made by a lease that is over
+    /// nothing is written.
     pub async fn record_readings(
         &self,
         readings: &[Read],
         today: &Today,
         now: i64,
         ttl: i64,
-    ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
+    ) -> Result<Recorded, StoreError> {
         match self.write_readings(readings, today, now, ttl).await {
             Err(StoreError::Unknown { mailbox }) => {
                 let because = self.why_outdated(mailbox).await?;
@@ -146,20 +169,32 @@ impl Store {
         today: &Today,
         now: i64,
         ttl: i64,
-    ) -> Result<(BTreeSet<i64>, Vec<Consequence>), StoreError> {
+    ) -> Result<Recorded, StoreError> {
         let transaction = self.db.begin().await?;
-        let (mut taken, mut consequences) = (BTreeSet::new(), Vec::new());
+        let mut recorded = Recorded::default();
         let signet = restored::signet(&transaction).await?;
         for read in readings {
-            if is_leased(&transaction, read, now + ttl).await? {
-                let mailbox = read.lease.mailbox;
-                taken.insert(mailbox);
-                let reader = Reader { mailbox, signet: &signet, today, strays: Strays::Alarm };
-                consequences.extend(record(&transaction, read, &reader, now).await?);
+            let (db, mailbox) = (&transaction, read.lease.mailbox);
+            let reader = Reader { mailbox, signet: &signet, today, strays: Strays::Alarm };
+            let one = by_itself(db, async || match is_leased(db, read, now + ttl).await? {
+                true => Ok(Some(record(db, read, &reader, now).await?)),
+                false => Ok(None),
+            });
+            match one.await? {
+                Ok(None) => {}
+                Ok(Some((led_to, refused))) => {
+                    recorded.taken.insert(mailbox);
+                    recorded.led_to.extend(led_to);
+                    recorded.refused.extend(refused);
+                }
+                Err(error) => {
+                    let why = error.to_string();
+                    recorded.refused.push(RefusedArrival { mailbox, place: None, why });
+                }
             }
         }
         transaction.commit().await?;
-        Ok((taken, consequences))
+        Ok(recorded)
     }
 
     /// Writes a part of a reading down that brings outdated books up to date: first what is taken up
@@ -240,40 +275,77 @@ async fn is_leased(db: &impl ConnectionTrait, read: &Read, until: i64) -> Result
     Ok(written.rows_affected() == 1)
 }
 
+/// Does a part of a transaction; where the books refuse it, that part alone is undone. Any other
+/// failure is one of the whole.
+async fn by_itself<T>(
+    db: &impl ConnectionTrait,
+    part: impl AsyncFnOnce() -> Result<T, StoreError>,
+) -> Result<Result<T, StoreError>, StoreError> {
+    db.execute_unprepared("SAVEPOINT part").await?;
+    let done = match part().await {
+        Ok(done) => Ok(done),
+        Err(error) if error.speaks_of_the_entry() => {
+            db.execute_unprepared("ROLLBACK TO SAVEPOINT part").await?;
+            Err(error)
+        }
+        Err(error) => return Err(error),
+    };
+    db.execute_unprepared("RELEASE SAVEPOINT part").await?;
+    Ok(done)
+}
+
 async fn record(
     db: &impl ConnectionTrait,
     read: &Read,
     reader: &Reader<'_>,
     now: i64,
-) -> Result<Vec<Consequence>, StoreError> {
+) -> Result<(Vec<Consequence>, Vec<RefusedArrival>), StoreError> {
     let Read { lease, reading, .. } = read;
+    let mailbox = lease.mailbox;
     let mut folders = BTreeMap::new();
     for mark in &reading.marks {
         let passed = reading.passed.iter().filter(|place| place.folder == mark.folder).count();
         folders.insert(mark.folder.as_str(), advance(db, lease.mailbox, mark, passed).await?);
     }
+    let (mut led_to, mut refused) = (Vec::new(), Vec::new());
+    let mut refuse = |place: Option<&Place>, error: StoreError| {
+        refused.push(RefusedArrival { mailbox, place: place.cloned(), why: error.to_string() });
+    };
     // First by what other ids our messages are known: an answer may name one.
     for copy in &reading.sent {
-        if let Some(folder) = folders.get(copy.place.folder.as_str()) {
-            sent::record(db, reader, *folder, copy, now).await?;
+        let Some(folder) = folders.get(copy.place.folder.as_str()) else { continue };
+        let one = by_itself(db, async || sent::record(db, reader, *folder, copy, now).await);
+        if let Err(error) = one.await? {
+            refuse(Some(&copy.place), error);
         }
     }
-    let mut consequences = Vec::new();
     for arrived in &reading.arrivals {
-        let consequence = inbound::record(db, lease.mailbox, &arrived.inbound, now).await?;
-        if consequence != Consequence::Known
-            && let Some(place) = &arrived.place
-            && let Some(folder) = folders.get(place.folder.as_str())
-        {
-            locate(db, lease.mailbox, &arrived.inbound.key, *folder, place).await?;
+        let place = arrived.place.as_ref();
+        let folder = place.and_then(|place| folders.get(place.folder.as_str()));
+        let one = by_itself(db, async || {
+            let consequence = inbound::record(db, mailbox, &arrived.inbound, now).await?;
+            if consequence != Consequence::Known
+                && let (Some(place), Some(folder)) = (place, folder)
+            {
+                locate(db, mailbox, &arrived.inbound.key, *folder, place).await?;
+            }
+            Ok(consequence)
+        });
+        match one.await? {
+            Ok(consequence) => led_to.push(consequence),
+            Err(error) => refuse(place, error),
         }
-        consequences.push(consequence);
+    }
+    for place in refused.iter().filter_map(|one| one.place.as_ref()) {
+        let values = [mailbox.into(), place.folder.as_str().into()];
+        let text = "UPDATE folders SET passed = passed + 1 WHERE mailbox_id = $1 AND name = $2";
+        db.execute_raw(sql(text, values)).await?;
     }
     let is_sent_read = reading.marks.iter().any(|mark| mark.role == Role::Sent);
     if is_sent_read && !reading.has_more && reading.trouble.is_none() {
         sent::prove_absences(db, lease.mailbox, read.begun_at, now).await?;
     }
-    Ok(consequences)
+    Ok((led_to, refused))
 }
 
 /// Moves a folder's mark; gives its row.

@@ -58,7 +58,8 @@ pub(crate) enum Strays {
 }
 
 impl Store {
-    /// The messages in doubt for which a Sent folder speaks: for their having been sent, or against.
+    /// The messages in doubt for which there is evidence: that they were sent, or that they were not.
+    /// A copy may have been read before the doubt arose, while its message was still on its way.
     pub async fn doubts_with_evidence(&self) -> Result<Vec<SettledDoubt>, StoreError> {
         let rows = self.db.read.query_all_raw(sql(WITH_EVIDENCE, [])).await?;
         let doubt = |row: &sea_orm::QueryResult| {
@@ -83,9 +84,12 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
+        let values = || [doubt.message.into(), now.into()];
+        if doubt.was_sent {
+            transaction.execute_raw(sql(COPY_TESTIFIES, values())).await?;
+        }
         let text = if doubt.was_sent { WAS_SENT } else { WAS_NOT_SENT };
-        let values = [doubt.message.into(), now.into()];
-        let settled = transaction.execute_raw(sql(text, values)).await?;
+        let settled = transaction.execute_raw(sql(text, values())).await?;
         if settled.rows_affected() == 1 && doubt.was_sent {
             go_on(&transaction, doubt.message, next, now).await?;
         }
@@ -278,9 +282,10 @@ pub(crate) async fn count(
     Ok(())
 }
 
-/// What is proven not to have been sent. The Sent folder was read to its end; in it lie, each under
-/// the id that we gave it, a message that went before and one that went behind; and no number between
-/// the two is missing, so that nobody can have deleted what is not there.
+/// What is proven not to have been sent. The Sent folder was read to its end; no copy of it was ever
+/// seen; in the folder lie, each under the id that we gave it, a message that went before and one that
+/// went behind; and no number between the two is missing, so that nobody can have deleted what is not
+/// there.
 pub(crate) async fn prove_absences(
     db: &impl ConnectionTrait,
     mailbox: i64,
@@ -312,18 +317,34 @@ const OURS_BY_ID: &str = "
         SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
     ORDER BY m.id LIMIT 1";
 
+/// A copy of an earlier attempt speaks too: whoever got that one is to get no other.
 const WITH_EVIDENCE: &str = "
-    SELECT m.id, m.campaign_id, m.position, e.zone, m.sending_since,
-           EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-                   AND v.at >= m.settled_at AND v.kind = 'sent_copy') AS was_sent
-    FROM messages m JOIN enrolments e ON e.id = m.enrolment_id
-    WHERE m.state = 'in_doubt' AND EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-          AND v.at >= m.settled_at AND v.kind IN ('sent_copy', 'absence'))
+    SELECT m.id, m.campaign_id, m.position, e.zone, m.sending_since, m.was_sent
+    FROM (SELECT m.id, m.campaign_id, m.position, m.sending_since, m.enrolment_id,
+                 EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
+                         AND v.at >= m.settled_at AND v.kind IN ('sent_copy', 'reply', 'bounce'))
+                 OR EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id) AS was_sent,
+                 EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
+                         AND v.at >= m.settled_at AND v.kind = 'absence') AS is_absent
+          FROM messages m WHERE m.state = 'in_doubt') m
+    JOIN enrolments e ON e.id = m.enrolment_id
+    WHERE m.was_sent OR m.is_absent
     ORDER BY m.id";
+
+const COPY_TESTIFIES: &str = "
+    INSERT INTO evidence (message_id, at, kind)
+    SELECT m.id, $2, 'sent_copy' FROM messages m
+    WHERE m.id = $1 AND m.state = 'in_doubt'
+      AND EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id)
+      AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
+                      AND v.at >= m.settled_at AND v.kind = 'sent_copy')";
 
 const WAS_SENT: &str = "
     UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2, settled_at = $2,
-           why = 'its copy lies in the Sent folder' WHERE id = $1 AND state = 'in_doubt'";
+           why = CASE WHEN EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = messages.id
+                                   AND v.at >= messages.settled_at AND v.kind = 'sent_copy')
+                      THEN 'its copy lies in the Sent folder' ELSE 'an answer to it came in' END
+    WHERE id = $1 AND state = 'in_doubt'";
 
 const WAS_NOT_SENT: &str = "
     UPDATE messages SET state = 'planned', plan_day = NULL, verdict = NULL, settled_at = NULL,
@@ -331,7 +352,7 @@ const WAS_NOT_SENT: &str = "
     WHERE id = $1 AND state = 'in_doubt'";
 
 const GOES_ON: &str = "
-    UPDATE enrolments SET next_step = $3, next_at = $2
+    UPDATE enrolments SET next_step = $3, next_at = max($2, coalesce(away_until, 0))
     WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL";
 
 const HAS_HAD_ALL: &str = "
@@ -352,6 +373,7 @@ const ABSENT: &str = "
         ORDER BY o.sending_since LIMIT 1)
     WHERE m.mailbox_id = $1 AND m.state = 'in_doubt' AND m.settled_at < $2
       AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id AND v.at >= m.settled_at)
+      AND NOT EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id)
       AND a.folder_id = b.folder_id AND a.uidvalidity = b.uidvalidity AND a.uid < b.uid
       AND b.uid - a.uid = (SELECT count(*) FROM sent_copies c
           WHERE c.folder_id = a.folder_id AND c.uidvalidity = a.uidvalidity

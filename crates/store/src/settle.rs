@@ -258,7 +258,8 @@ pub(crate) const SETTLE: &str = "
     RETURNING id";
 
 pub(crate) const ADVANCE: &str = "
-    UPDATE enrolments SET next_step = a.next_step, next_at = a.next_at
+    UPDATE enrolments SET next_step = a.next_step,
+                          next_at = max(a.next_at, coalesce(enrolments.away_until, 0))
     FROM (SELECT m.enrolment_id, CAST(value ->> 'next_step' AS BIGINT) AS next_step,
                  CAST(value ->> 'next_at' AS BIGINT) AS next_at
           FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value ->> 'message' AS BIGINT)

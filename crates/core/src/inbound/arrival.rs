@@ -92,12 +92,12 @@ pub struct Returned {
 }
 
 impl Arrival {
-    /// Every Message-ID it names, the likeliest to be ours first.
+    /// Every Message-ID it names, the likeliest to be ours first; at most [`NAMES_MAX`].
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for name in self.returned.names.iter().chain(&self.refers_to) {
-            if !names.contains(name) {
+            if names.len() < NAMES_MAX && !names.contains(name) {
                 names.push(name.clone());
             }
         }
@@ -119,3 +119,6 @@ impl Arrival {
             .or_else(|| failures.next())
     }
 }
+
+/// How many of the Message-IDs that an arrival names are looked up.
+pub const NAMES_MAX: usize = 64;

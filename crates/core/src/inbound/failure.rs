@@ -9,6 +9,7 @@ use super::phrases::{
 };
 use super::{Action, Blame, Failure, Kind};
 use crate::answer::{self, Answer, Enhanced, Mark, Phase, Scope};
+use crate::health::Blow;
 use crate::text;
 
 /// What the report is.
@@ -29,6 +30,28 @@ pub(super) fn blame(failure: &Failure) -> Blame {
     match cause(failure) {
         Cause::Limit => Blame::Limit,
         Cause::Address | Cause::Moment | Cause::Block => Blame::Block,
+    }
+}
+
+/// What the same words would do to the mailbox in a session, where that is more than a refusal among
+/// others. A log-in that another server asks for is not ours.
+pub(super) fn blow(failure: &Failure) -> Option<Blow> {
+    let words = text::folded(&failure.diagnostic);
+    let answer = as_answered(failure, &words, status(failure));
+    match answer::consequence(&answer, &answer::classify(&answer, None)).blow? {
+        blow @ (Blow::Spam
+        | Blow::Banned
+        | Blow::DomainRefused
+        | Blow::TenantRefused
+        | Blow::TenantStopped
+        | Blow::QuotaReached) => Some(blow),
+        Blow::Deferred
+        | Blow::TooFast
+        | Blow::SenderRejected
+        | Blow::Complaint
+        | Blow::HardBounce
+        | Blow::CredentialsRefused
+        | Blow::ConfigurationRefused => None,
     }
 }
 
@@ -150,10 +173,7 @@ fn by_status(status: Enhanced) -> Option<Cause> {
 
 /// What the rules for answers say of the last server's words.
 fn in_a_session(failure: &Failure, words: &str, status: Option<Enhanced>) -> Cause {
-    let is_final = status.is_none_or(|status| status.class == 5);
-    let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
-    let answer =
-        Answer { enhanced: status, ..Answer::new(phase(words), code, &failure.diagnostic) };
+    let answer = as_answered(failure, words, status);
     let verdict = answer::classify(&answer, None);
     match verdict.action {
         answer::Action::SuppressRecipient | answer::Action::SuppressRecipientDomain => {
@@ -181,6 +201,13 @@ fn in_a_session(failure: &Failure, words: &str, status: Option<Enhanced>) -> Cau
             Scope::Mailbox | Scope::Domain | Scope::Tenant | Scope::Ip => Cause::Block,
         },
     }
+}
+
+/// The last server's words as its answer in a session.
+fn as_answered(failure: &Failure, words: &str, status: Option<Enhanced>) -> Answer {
+    let is_final = status.is_none_or(|status| status.class == 5);
+    let code = code_in(&failure.diagnostic).unwrap_or(if is_final { 550 } else { 450 });
+    Answer { enhanced: status, ..Answer::new(phase(words), code, &failure.diagnostic) }
 }
 
 /// The first enhanced status code of class 4 or 5 anywhere in a text that is one to look for:
@@ -248,6 +275,26 @@ mod tests {
         check("5.7.1", "smtp; 521-5.7.1 client 192.0.2.3 refused", Block);
         check("5.3.2", "smtp; 521 5.3.2 takes no mail", Address);
         check("", "it is said to be snowing", Moment);
+    }
+
+    #[test]
+    fn what_is_worse_than_a_refusal_does_what_it_does_in_a_session() {
+        #[track_caller]
+        fn check(status: &str, diagnostic: &str, want: Option<Blow>) {
+            let failure = Failure {
+                status: Enhanced::parse(status),
+                diagnostic: diagnostic.to_owned(),
+                ..Failure::default()
+            };
+            assert_eq!(blow(&failure), want, "{status} {diagnostic}");
+        }
+        check("5.7.1", "smtp; 550 5.7.1 blocked as spam", Some(Blow::Spam));
+        check("5.7.26", "smtp; 550 5.7.26 unauthenticated, no DMARC", Some(Blow::DomainRefused));
+        check("5.7.233", "550 5.7.233 tenant limit", Some(Blow::TenantRefused));
+        check("5.4.5", "550 5.4.5 Daily sending quota", Some(Blow::QuotaReached));
+        check("5.2.0", "554 5.2.0 OutboundSpamException", Some(Blow::Banned));
+        check("5.7.1", "smtp; 550 5.7.1 message refused", None);
+        check("5.7.8", "smtp; 535 5.7.8 authentication failed", None);
     }
 
     #[test]

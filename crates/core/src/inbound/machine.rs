@@ -14,7 +14,8 @@ pub(super) fn answers(arrival: &Arrival) -> bool {
         || is_absence(&arrival.subject)
 }
 
-/// Whether it was written to many, or by an address that takes no answer: none of ours.
+/// Whether it was written to many, or by an address that takes no answer: none of ours, unless it
+/// is the very address that we wrote to.
 pub(super) fn writes_to_many(arrival: &Arrival) -> bool {
     let is_answer = !arrival.refers_to.is_empty();
     let is_nobody = arrival.from.as_ref().is_none_or(|from| {
@@ -24,15 +25,23 @@ pub(super) fn writes_to_many(arrival: &Arrival) -> bool {
     !is_answer && (arrival.marks.is_bulk || arrival.marks.is_from_nobody || is_nobody)
 }
 
-/// Subjects with which the machines of the large providers begin an absence note, in the language
-/// of the account. One with `Re:` before it is a person's.
-fn is_absence(subject: &str) -> bool {
+/// Whether a subject begins an absence note: with the words of the machines of the large providers,
+/// in the language of the account, and then with nothing that makes another sentence of them ("Out
+/// of office hours support"). One with `Re:` before it is a person's.
+pub(super) fn is_absence(subject: &str) -> bool {
     let subject = text::folded(subject);
     ABSENCES.iter().any(|start| {
-        subject
-            .strip_prefix(start)
-            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
+        subject.strip_prefix(start).is_some_and(|rest| {
+            let word = rest.trim_start().split(|c: char| !c.is_alphanumeric()).next();
+            let is_parted = !rest.starts_with(|c: char| c.is_alphanumeric());
+            is_parted && word.is_none_or(|word| word.is_empty() || goes_on(word))
+        })
     })
+}
+
+/// Whether a word goes on an absence note's beginning: "Out of office reply", "On vacation 20.11.".
+fn goes_on(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) || GOES_ON.contains(&word)
 }
 
 /// What stands before the @ where nobody reads, without dots and dashes.
@@ -93,4 +102,48 @@ const ABSENCES: [&str; 44] = [
     "autosvar",
     "fravær",
     "自動応答",
+];
+
+/// What may stand behind one of them: of whom, about what, from when, until when.
+const GOES_ON: [&str; 40] = [
+    "re",
+    "aw",
+    "reply",
+    "autoreply",
+    "auto",
+    "automatic",
+    "response",
+    "message",
+    "notice",
+    "notification",
+    "alert",
+    "assistant",
+    "from",
+    "for",
+    "to",
+    "until",
+    "till",
+    "through",
+    "today",
+    "this",
+    "and",
+    "i",
+    "we",
+    "von",
+    "vom",
+    "bis",
+    "auf",
+    "ab",
+    "du",
+    "de",
+    "à",
+    "jusqu",
+    "hasta",
+    "a",
+    "fino",
+    "dal",
+    "tot",
+    "van",
+    "do",
+    "na",
 ];

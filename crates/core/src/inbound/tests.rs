@@ -98,7 +98,8 @@ fn a_report_counts_only_for_the_message_and_the_person_it_names() {
     let block = report(Action::Failed, "5.7.1", "");
     check(&block, Some(&Known::Lately), "sender_block: Hold None");
     check(&block, Some(&Known::Nothing), "suspicious: Go None");
-    check(&complaint(&[bob()]), Some(&to_eve), "suspicious: Go None");
+    check(&complaint(&[bob()]), Some(&to_eve), "complaint: suppress Stop Complaint");
+    check(&complaint(&[bob()]), Some(&Known::Nothing), "suspicious: Go None");
     check(&complaint(&[]), Some(&to_bob), "complaint: suppress Stop Complaint");
     let redacted = address("redacted@provider.example");
     check(&complaint(&[redacted]), Some(&to_bob), "complaint: suppress Stop Complaint");
@@ -138,6 +139,68 @@ fn who_writes_and_is_not_known_is_none_of_our_business() {
     let news = Marks { is_bulk: true, ..Marks::default() };
     let news = Arrival { marks: news, refers_to: Vec::new(), ..answer("News", "Buy!") };
     check(&news, None, "unrelated: Go None");
+    check(&news, Some(&Known::Nothing), "unrelated: Go None");
+}
+
+#[test]
+fn whoever_we_wrote_to_answers_however_their_mail_is_marked() {
+    let to_bob = Known::Message(bob());
+    let fresh = Arrival { refers_to: Vec::new(), ..answer("Your offer", "Gladly.") };
+    let crm = Marks { is_bulk: true, ..Marks::default() };
+    let crm = Arrival { marks: crm, ..fresh.clone() };
+    let desk = Arrival { from: Some(address("postmaster@prospect.example")), ..fresh.clone() };
+    for arrival in [crm, desk] {
+        check(&arrival, Some(&to_bob), "reply: Stop None");
+        check(&arrival, Some(&Known::Own), "unrelated: Go None");
+        assert!(classify(&arrival).counts_by_its_sender());
+    }
+    let marks = Marks { is_from_nobody: true, ..Marks::default() };
+    check(&Arrival { marks, ..fresh.clone() }, Some(&to_bob), "auto_reply: Go None");
+    let marks = Marks { auto_submitted: Some("auto-generated".into()), ..Marks::default() };
+    check(&Arrival { marks, ..fresh }, Some(&to_bob), "auto_reply: Go None");
+    let kind_word = Feedback { kind: "not-spam".to_owned(), recipients: vec![bob()] };
+    let kind_word = Arrival { feedback: Some(kind_word), ..complaint(&[]) };
+    check(&kind_word, Some(&to_bob), "unrelated: Go None");
+}
+
+#[test]
+fn what_names_no_message_is_about_its_sender_unless_it_is_a_report() {
+    let counts = |arrival: &Arrival| classify(arrival).counts_by_its_sender();
+    assert!(counts(&answer("Re: x", "Gladly.")));
+    assert!(counts(&answer("Automatic reply: x", "I am away.")));
+    assert!(counts(&answer("Re: x", "unsubscribe")));
+    assert!(!counts(&report(Action::Failed, "5.1.1", "")));
+    assert!(!counts(&report(Action::Done, "2.0.0", "")));
+}
+
+#[test]
+fn an_absence_is_a_subject_that_says_nothing_else() {
+    let kind = |subject: &str| classify(&answer(subject, "Thanks for your message.")).kind;
+    for subject in [
+        "Out of office",
+        "Out of Office AutoReply: Hello",
+        "Out of office Re: Hello",
+        "Out of the office until 30 November",
+        "Out of office - back on Monday",
+        "Automatic reply: Out of office hours support",
+        "Automatische Antwort: Hallo",
+        "Réponse automatique : Bonjour",
+        "Abwesenheit vom 20.11. bis 30.11.",
+        "On vacation!",
+        "自動応答: Hello",
+    ] {
+        assert_eq!(kind(subject), Kind::AutoReply, "{subject}");
+    }
+    for subject in [
+        "Out of office hours support",
+        "Out-of-office furniture for your team",
+        "Re: Out of office",
+        "On vacation rentals and your offer",
+        "Automatic reply rules in your product",
+        "Afwezigheidsregistratie",
+    ] {
+        assert_eq!(kind(subject), Kind::Reply, "{subject}");
+    }
 }
 
 #[test]
@@ -145,7 +208,7 @@ fn somebody_away_is_written_to_when_they_are_back() {
     let text = "I am away until 1 December 2026.";
     let away = Arrival { received_at: 1_795_219_200_000, ..answer("Out of office", text) };
     let inbound = classify(&away);
-    assert_eq!(inbound.return_on.map(|day| day.to_string()).as_deref(), Some("2026-12-01"));
+    assert_eq!(inbound.return_on.map(|day| day.to_string()).as_deref(), Some("2026-12-02"));
     check(&away, None, "auto_reply: Hold None");
     check(&away, Some(&Known::Message(bob())), "auto_reply: Hold None");
     check(&away, Some(&Known::Nothing), "auto_reply: Go None");

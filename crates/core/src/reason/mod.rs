@@ -10,7 +10,7 @@ mod unplanned;
 
 pub use self::bound::Bound;
 pub use self::hold::{Clears, Hold};
-pub use self::unplanned::{Turn, Unplanned, unplanned};
+pub use self::unplanned::{Absence, Turn, Unplanned, unplanned};
 use crate::span::Millis;
 
 /// Everything a claim depends on, as the books have it.

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::{
     Campaign, Clears, Hold, Mailbox, Person, Used, campaign_stands, company_full, full_days,
     inbox_stale, mailbox_stands, person_gap, whom,
@@ -19,6 +22,8 @@ pub struct Turn {
     pub step: u32,
     /// The first moment it may go.
     pub next_at: Millis,
+    /// Until when the person said to be away, if they did.
+    pub away: Option<Absence>,
     /// Whom it goes to.
     pub person: Person,
     /// Its campaign.
@@ -40,6 +45,15 @@ pub struct Turn {
     pub short: Option<Vec<(Limit, u32)>>,
 }
 
+/// What somebody's machine said of their absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// The day on which they are back, as its beginning in UTC.
+    pub until: Millis,
+    /// When it said so.
+    pub said_at: Millis,
+}
+
 /// Why nothing is planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unplanned {
@@ -47,6 +61,8 @@ pub enum Unplanned {
     Held(Hold),
     /// The step waits for its time after the one before.
     Waits(Millis),
+    /// The person is away, and the step's own time would be over.
+    Away(Absence),
     /// The hours are not open.
     Closed {
         /// When they open next, if they do within the days looked at.
@@ -115,7 +131,10 @@ fn not_yet(turn: &Turn, now: Millis) -> Vec<Unplanned> {
     let is_open = turn.open.iter().any(|span| span.contains(now));
     let opens_at = turn.open.iter().map(|span| span.start()).find(|&at| at > now);
     let reasons = [
-        (turn.next_at > now).then_some(Unplanned::Waits(turn.next_at)),
+        (turn.next_at > now).then_some(match turn.away {
+            Some(absence) if absence.until == turn.next_at => Unplanned::Away(absence),
+            _ => Unplanned::Waits(turn.next_at),
+        }),
         (!is_open).then_some(Unplanned::Closed { opens_at, holiday: turn.is_holiday }),
         turn.target.is_full().then_some(Unplanned::Target(turn.target)),
         (turn.before > 0 && turn.before >= left).then(|| Unplanned::Behind {
@@ -149,6 +168,7 @@ impl Unplanned {
         match self {
             Self::Held(hold) => hold.as_str(),
             Self::Waits(_) => "waits",
+            Self::Away(_) => "away",
             Self::Closed { holiday: true, .. } => "holiday",
             Self::Closed { holiday: false, .. } => "closed",
             Self::Target(_) => "daily_target",
@@ -164,7 +184,9 @@ impl Unplanned {
     pub fn clears(&self) -> Clears {
         match self {
             Self::Held(hold) => hold.clears(),
-            Self::Waits(at) | Self::Closed { opens_at: Some(at), .. } => Clears::At(*at),
+            Self::Away(Absence { until: at, .. })
+            | Self::Waits(at)
+            | Self::Closed { opens_at: Some(at), .. } => Clears::At(*at),
             Self::Closed { opens_at: None, .. } => Clears::Operator,
             Self::Target(_) | Self::Short { .. } => Clears::NextDay,
             Self::Behind { days, .. } => Clears::Days(*days),
@@ -185,7 +207,10 @@ impl Unplanned {
             }
             Self::Short { .. } => Some("`warmfront plan` says what would help"),
             Self::NoPlan => Some("`warmfront run`"),
-            Self::Waits(_) | Self::Closed { opens_at: Some(_), .. } | Self::NextPlan => None,
+            Self::Waits(_)
+            | Self::Away(_)
+            | Self::Closed { opens_at: Some(_), .. }
+            | Self::NextPlan => None,
         }
     }
 }
@@ -195,6 +220,12 @@ impl fmt::Display for Unplanned {
         match self {
             Self::Held(hold) => hold.fmt(f),
             Self::Waits(_) => f.write_str("its wait after the step before is not over"),
+            Self::Away(Absence { until, said_at }) => write!(
+                f,
+                "away until {}, says their out-of-office of {}",
+                day(*until),
+                day(*said_at)
+            ),
             Self::Closed { holiday: true, .. } => f.write_str("today is a holiday of the campaign"),
             Self::Closed { holiday: false, .. } => {
                 f.write_str("the person may not be written to at this hour")
@@ -211,4 +242,10 @@ impl fmt::Display for Unplanned {
             Self::NextPlan => f.write_str("nothing is in the way: the next plan takes it in"),
         }
     }
+}
+
+/// The day of a moment in UTC, in which days of return are kept.
+fn day(at: Millis) -> String {
+    let at = Timestamp::from_millisecond(at).unwrap_or_default();
+    at.to_zoned(TimeZone::UTC).date().to_string()
 }

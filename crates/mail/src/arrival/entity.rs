@@ -5,9 +5,10 @@
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::html::html_to_text;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 
-use super::header::Header;
+use super::header::{Header, without_controls};
 
 /// One part that has no parts of its own.
 #[derive(Debug)]
@@ -20,14 +21,15 @@ pub(super) struct Entity {
 }
 
 impl Entity {
-    /// As text, whatever its character set; not more than a person writes.
+    /// As text, whatever its character set; not more than a person writes, and nothing that nobody
+    /// types.
     pub(super) fn text(&self) -> String {
         let octets = &self.octets[..self.octets.len().min(TEXT_MAX)];
         let decoder = self.charset.as_deref().and_then(|name| charset_decoder(name.as_bytes()));
-        match decoder {
+        without_controls(&match decoder {
             Some(decode) => decode(octets),
             None => String::from_utf8_lossy(octets).into_owned(),
-        }
+        })
     }
 
     /// RFC 3464, and its internationalised twin, RFC 6533.
@@ -59,6 +61,11 @@ impl Entity {
             "message/feedback-report" | "message/disposition-notification"
         )
     }
+}
+
+/// HTML as text; entities name control characters too (`&#0;`).
+pub(super) fn html_as_text(html: &str) -> String {
+    without_controls(&html_to_text(html))
 }
 
 /// Lines that end in a line feed, whatever they ended in; without empty lines before the header,

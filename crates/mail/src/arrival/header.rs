@@ -6,6 +6,7 @@
 use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, HeaderValue};
 use warmfront_core::address::Address;
+use warmfront_core::inbound::NAMES_MAX;
 use warmfront_core::span::Millis;
 
 /// A header, its fields found by their names. The first of several of a name counts.
@@ -42,10 +43,10 @@ impl<'a> Header<'a> {
         self.raw(name).is_some()
     }
 
-    /// A field as text, its encoded words decoded (RFC 2047).
+    /// A field as text of one line, its encoded words decoded (RFC 2047), which can hold anything.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         match MessageStream::new(self.raw(name)?).parse_unstructured() {
-            HeaderValue::Text(text) => Some(text.into_owned()),
+            HeaderValue::Text(text) => Some(without_controls(&text).replace(['\n', '\t'], " ")),
             _ => None,
         }
     }
@@ -102,9 +103,16 @@ fn field(lines: &[u8]) -> Option<(&[u8], &[u8])> {
     (!name.is_empty() && !name.contains(&b'\n')).then_some((name, &lines[colon + 1..]))
 }
 
+/// A text without control characters but those that part lines and columns: nobody types them, and
+/// some databases take no text that holds them.
+pub(super) fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
 /// Every `<…@…>` in a text, without the blanks that folding put into it; or the text itself, where
 /// it is a bare id.
 pub(super) fn ids_in(text: &str) -> Vec<String> {
+    let text = without_controls(text);
     let bracketed: Vec<String> = text
         .split('<')
         .skip(1)
@@ -112,7 +120,7 @@ pub(super) fn ids_in(text: &str) -> Vec<String> {
         .map(|id| id.split_whitespace().collect::<String>())
         .filter(|id| is_id(id))
         .map(|id| format!("<{id}>"))
-        .take(IDS_MAX)
+        .take(NAMES_MAX)
         .collect();
     let bare = text.trim();
     if bracketed.is_empty() && is_id(bare) && !bare.contains(['<', '>']) {
@@ -128,6 +136,4 @@ fn is_id(id: &str) -> bool {
 
 /// No server takes more header than this (Postfix: 100 KiB by default).
 const HEADER_MAX: usize = 128 * 1024;
-/// How many of the ids an arrival names are looked up.
-pub(super) const IDS_MAX: usize = 64;
 const ADDRESSES_MAX: usize = 64;

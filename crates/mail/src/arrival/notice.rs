@@ -4,12 +4,11 @@
 //! part of the text is the report: whom it names is the recipient, and what stands behind the name
 //! is the last server's answer. Where the returned message begins, the report ends.
 
-use mail_parser::decoders::html::html_to_text;
 use warmfront_core::address::Address;
-use warmfront_core::inbound::{Action, Failure, Returned, tells_why};
+use warmfront_core::inbound::{Action, Failure, Returned, is_absence, tells_why};
 use warmfront_core::text::folded;
 
-use super::entity::Entity;
+use super::entity::{Entity, html_as_text};
 use super::header::Header;
 use super::report::{self, shortened};
 
@@ -35,11 +34,31 @@ pub(super) fn is_one(header: &Header<'_>, entities: &[Entity], subject: &str) ->
     if header.has("X-Failed-Recipients") {
         return true;
     }
-    let encloses = entities.iter().any(|e| e.is_delivery_status() || e.is_enclosed_message());
+    let has_status = entities.iter().any(Entity::is_delivery_status);
+    let is_answer = answers(header, subject);
+    // What a person answers has a way back, brings no part for machines and quotes no session.
+    let is_a_persons = || !has_status && !is_nobodys(header) && !quotes_a_session(entities);
+    if is_answer && is_a_persons() {
+        return false;
+    }
+    let encloses = has_status || entities.iter().any(Entity::is_enclosed_message);
     let subject = folded(subject);
-    let speaks_of_failure = SUBJECTS.iter().any(|phrase| subject.contains(phrase));
+    // The subject of an answer is ours.
+    let speaks_of_failure = !is_answer && SUBJECTS.iter().any(|phrase| subject.contains(phrase));
     is_from_a_system(header) && (speaks_of_failure || encloses || quotes_an_answer(entities))
         || is_from_nobody(header) && encloses && folded(&text_of(entities)).contains(NOT_DELIVERED)
+}
+
+/// Whether it answers a message, as people and their machines do.
+fn answers(header: &Header<'_>, subject: &str) -> bool {
+    let subject = folded(subject);
+    let begins = |prefix: &&str| {
+        let rest = subject.strip_prefix(*prefix).unwrap_or_default().trim_start();
+        // `Re[2]:`, `回复：`
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '[' | ']'));
+        rest.starts_with([':', '：'])
+    };
+    ANSWERS.iter().any(begins) || is_absence(&subject) || !header.ids("In-Reply-To").is_empty()
 }
 
 /// Whether it comes from an address that takes no answers, as some providers' reports do.
@@ -56,13 +75,31 @@ fn quotes_an_answer(entities: &[Entity]) -> bool {
     words.any(|word| is_code(word) && word.parse::<u16>().is_ok()) && tells_why(&text)
 }
 
+/// Whether a command of SMTP stands in the text, which people do not write to one another.
+fn quotes_a_session(entities: &[Entity]) -> bool {
+    folded(&text_of(entities)).contains("rcpt to:")
+}
+
+/// Whether nobody is to answer (RFC 5321, section 4.5.5), or a mail system is named: before the @, or
+/// by whole words of its name. Not by its return path, which forwarders and CRMs make up of such words.
 fn is_from_a_system(header: &Header<'_>) -> bool {
-    let from = ["From", "Return-Path"].map(|name| header.text(name).unwrap_or_default());
-    let from = from.join(" ").to_lowercase();
-    let is_nobodys = |name| header.raw(name).is_some_and(|path| path.trim_ascii() == b"<>");
-    is_nobodys("Return-Path")
-        || is_nobodys("From")
-        || SYSTEMS.iter().any(|word| from.contains(word))
+    let from = header.text("From").unwrap_or_default().to_lowercase();
+    let from = from.split_whitespace().map(|word| word.split('@').next().unwrap_or_default());
+    let from = from.collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> =
+        from.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let from = format!(" {} ", words.join(" "));
+    let is_empty = header.raw("From").is_some_and(|from| from.trim_ascii() == b"<>");
+    is_empty
+        || is_nobodys(header)
+        || SYSTEMS.iter().any(|system| from.contains(&format!(" {system} ")))
+}
+
+/// Whether it came by the null return path, which some servers deliver under a name of their own.
+fn is_nobodys(header: &Header<'_>) -> bool {
+    let path = header.raw("Return-Path").map(String::from_utf8_lossy).unwrap_or_default();
+    let path = path.trim().to_ascii_lowercase();
+    path == "<>" || path == "<mailer-daemon>" || path.starts_with("<mailer-daemon@")
 }
 
 /// Reads the report, and the header of what it quotes.
@@ -137,7 +174,7 @@ fn text_of(entities: &[Entity]) -> String {
         return plain;
     }
     let rich: Vec<String> =
-        is("text/html").take(PARTS).map(|entity| html_to_text(&entity.text())).collect();
+        is("text/html").take(PARTS).map(|entity| html_as_text(&entity.text())).collect();
     rich.join("\n")
 }
 
@@ -185,7 +222,8 @@ fn addresses(text: &str, mine: &[Address]) -> Vec<Address> {
         for word in line.split(|c| !is_within(c)).filter(|word| word.contains('@')).take(8) {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '_' && c != '+');
             let Ok(address) = Address::parse(word) else { continue };
-            let is_system = SYSTEMS.contains(&address.local());
+            let local = address.local().replace(['-', '_', '.'], " ");
+            let is_system = SYSTEMS.contains(&local.as_str());
             if !is_system && !mine.contains(&address) && !found.contains(&address) {
                 found.push(address);
             }
@@ -197,32 +235,58 @@ fn addresses(text: &str, mine: &[Address]) -> Vec<Address> {
     found
 }
 
-/// Words in the `From` of mail systems.
-const SYSTEMS: [&str; 16] = [
-    "mailer-daemon",
+/// Words in the `From` of mail systems, and the beginning of their addresses.
+const SYSTEMS: [&str; 14] = [
+    "mailer daemon",
     "mailerdaemon",
-    "mail-daemon",
+    "mail daemon",
     "maildaemon",
-    "mailer_daemon",
     "postmaster",
     "mail delivery",
-    "post_master",
+    "post master",
     "system administrator",
-    "mail_service",
+    "mail service",
     "mailadmin",
     "mail system",
     "mail administrator",
     "mdaemon",
     "delivery subsystem",
-    "bounce",
+];
+
+/// What stands before the colon of an answer's subject, in the language of the program that wrote it.
+const ANSWERS: [&str; 16] = [
+    "re", "aw", "sv", "vs", "antw", "antwort", "res", "rv", "rif", "r", "odp", "ynt", "ref",
+    "回复", "答复", "返信",
 ];
 
 /// What a report in any language says somewhere.
 const NOT_DELIVERED: &str = "could not be delivered to";
 
-/// Subjects of reports, folded.
-const SUBJECTS: [&str; 27] = [
-    "deliver",
+/// Subjects of reports, folded. Not "delivery" alone: people write of theirs.
+const SUBJECTS: [&str; 49] = [
+    "undeliver",
+    "non-deliver",
+    "nondeliver",
+    "not deliver",
+    "not be deliver",
+    "unable to deliver",
+    "been delivered",
+    "during delivery",
+    "delivery attempt",
+    "delivery delay",
+    "delivery error",
+    "delivery fail",
+    "delivery has",
+    "delivery notif",
+    "delivery problem",
+    "delivery report",
+    "delivery status",
+    "delivery warning",
+    "failed deliver",
+    "failure deliver",
+    "mail delivery",
+    "message delivery",
+    "deliver mail",
     "failure notice",
     "failure notification",
     "mail failure",

@@ -1,16 +1,15 @@
 //! What a person wrote themselves: without what they quote, and without their signature.
 
-use mail_parser::decoders::html::html_to_text;
 use warmfront_core::text::folded;
 
-use super::entity::Entity;
+use super::entity::{Entity, html_as_text};
 
 /// The writer's own words, at most so many as a person types.
 pub(super) fn of(entities: &[Entity]) -> String {
     let first = |kind: &str| entities.iter().find(|entity| entity.content_type == kind);
     let text = match (first("text/plain").map(Entity::text), first("text/html")) {
         (Some(text), _) if !text.trim().is_empty() => text,
-        (_, Some(html)) => html_to_text(unquoted_html(&html.text())),
+        (_, Some(html)) => html_as_text(unquoted_html(&html.text())),
         (plain, None) => plain.unwrap_or_default(),
     };
     own(&text)

@@ -90,7 +90,7 @@ fn endless_headers_lines_and_names_are_cut() {
     assert!(arrival.text.is_empty());
     let ids: String = (0..50_000).map(|n| format!(" <{n}@x.example>\n")).collect();
     let arrival = endures(format!("References:{ids}\n\nx").as_bytes());
-    assert!(arrival.refers_to.len() <= header::IDS_MAX);
+    assert!(arrival.refers_to.len() <= NAMES_MAX);
     let to: String = (0..50_000).map(|n| format!("a{n}@x.example,\n ")).collect();
     assert!(endures(format!("To: {to}\n\nx").as_bytes()).to.len() <= 64);
     let comment = format!("From: {}x{} <b@b.example>\n\nx", "(".repeat(60_000), ")".repeat(60_000));
@@ -124,6 +124,35 @@ fn what_stands_behind_the_first_mebibyte_is_not_read() {
     raw.resize(300 * 1024 * 1024, b'x');
     let whole = endures(&raw);
     assert_eq!(whole.key, read(&raw[..OCTETS_MAX], 0).key);
+}
+
+#[test]
+fn a_report_names_no_more_messages_than_are_looked_up() {
+    let ids: String = (0..100).map(|n| format!(" <{n}@x.example>\n")).collect();
+    let fields: String = OUR_IDS.iter().map(|name| format!("{name}:{ids}")).collect();
+    let head = "References: <a@x.example> <b@x.example>\nContent-Type: message/rfc822\n\n";
+    let arrival = endures(format!("{head}{fields}\nx").as_bytes());
+    assert_eq!(arrival.returned.names.len(), NAMES_MAX);
+    assert_eq!(arrival.names().len(), NAMES_MAX);
+}
+
+#[test]
+fn no_field_holds_a_control_character() {
+    let raw = b"Subject: =?utf-8?q?aaaaaaaa=00=1b=0A?=\nIn-Reply-To: <a\0@b>\nMessage-ID: c\0@d\n\
+                Auto-Submitted: =?utf-8?q?auto=00?=\nFrom: mailer-daemon@x.example\n\
+                Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: text/html\n\n\
+                one&#0;&#27;\0two\n--b\nContent-Type: message/feedback-report\n\nFeedback-Type: x\0y\n\
+                --b\nContent-Type: message/delivery-status\n\nFinal-Recipient: rfc822; b@b.example\n\
+                Action: failed\nDiagnostic-Code: smtp; 550\x01 no\0\n\
+                X-Original-Message-ID: <e\x02@f>\n--b--\n";
+    let arrival = read(raw, 0);
+    assert_eq!(arrival.subject, "aaaaaaaa ");
+    assert_eq!(arrival.refers_to, ["<a@b>", "<e@f>"]);
+    assert_eq!(arrival.message_id.as_deref(), Some("<c@d>"));
+    assert_eq!(arrival.marks.auto_submitted.as_deref(), Some("auto"));
+    assert_eq!(arrival.text, "onetwo");
+    assert_eq!(arrival.feedback.unwrap().kind, "xy");
+    assert_eq!(arrival.failures[0].diagnostic, "smtp; 550 no");
 }
 
 #[test]

@@ -16,10 +16,13 @@ pub(super) struct About {
     pub(super) enrolment_id: i64,
     pub(super) state: String,
     pub(super) address: Option<String>,
+    /// Whether it can be about no other message.
+    pub(super) is_sure: bool,
 }
 
-/// Our message that an arrival names, sent from this very mailbox: by its Message-ID, by the one it
-/// was given on the way, by its opt-out token. Of several the last of the thread.
+/// Our message that an arrival names: by its Message-ID, by the one it was given on the way, by its
+/// opt-out token. Of several the last of the thread. A person may answer to another of our mailboxes,
+/// or be forwarded there; a server reports to the one that sent.
 pub(super) async fn message_of(
     db: &impl ConnectionTrait,
     mailbox: i64,
@@ -30,33 +33,42 @@ pub(super) async fn message_of(
     }
     // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM messages m
+        "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
          JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE +m.mailbox_id = $1 AND m.id IN (
+         WHERE (+m.mailbox_id = $1 OR $4 = 0) AND m.id IN (
              SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
              SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
              UNION ALL
              SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), texts(arrival.names.iter().map(String::as_str))?.into(), texts(arrival.tokens.iter().map(String::as_str))?.into()],
+        [
+            mailbox.into(),
+            texts(arrival.names.iter().map(String::as_str))?.into(),
+            texts(arrival.tokens.iter().map(String::as_str))?.into(),
+            i64::from(arrival.kind.is_report()).into(),
+        ],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }
 
-/// What this very mailbox last wrote to whoever sent a no that names no message of ours: the answer
-/// that told the message's id may have been lost, and doubt counts as a no.
+/// What this very mailbox last wrote to whoever sent a no that names no message of ours, whose
+/// machine answers, or who seems to write to many: the answer that told the message's id may have
+/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, they
+/// answer nothing else.
 pub(super) async fn message_to_the_sender(
     db: &impl ConnectionTrait,
     mailbox: i64,
     arrival: &Inbound,
 ) -> Result<Option<About>, StoreError> {
-    let Some(from) = arrival.from.as_ref().filter(|_| arrival.kind.is_no()) else {
-        return Ok(None);
-    };
+    let sender = arrival.from.as_ref().filter(|_| arrival.counts_by_its_sender());
+    let Some(from) = sender else { return Ok(None) };
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address FROM prospects p
-         JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
+        "SELECT m.id, m.enrolment_id, m.state, p.address, NOT EXISTS (
+             SELECT 1 FROM messages o JOIN enrolments x ON x.id = o.enrolment_id
+             WHERE x.prospect_id = p.id AND +o.mailbox_id = $1 AND o.attempts > 0 AND o.id <> m.id
+         ) AS is_sure
+         FROM prospects p JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
          WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
         [mailbox.into(), from.as_str().into()],
@@ -64,16 +76,19 @@ pub(super) async fn message_to_the_sender(
     Ok(About::find_by_statement(query).one(db).await?)
 }
 
-/// Whether it is a copy of what the mailbox itself wrote, which names its own thread.
+/// Whether it is a copy of what the mailbox itself wrote, or the one that wrote the message, which
+/// names its own thread.
 pub(super) async fn is_own(
     db: &impl ConnectionTrait,
     mailbox: i64,
     arrival: &Inbound,
+    about: Option<&About>,
 ) -> Result<bool, StoreError> {
     let Some(from) = &arrival.from else { return Ok(false) };
     let query = sql(
-        "SELECT 1 AS own FROM mailboxes WHERE id = $1 AND address = $2",
-        [mailbox.into(), from.as_str().into()],
+        "SELECT 1 AS own FROM mailboxes WHERE address = $2 AND (id = $1
+             OR id = (SELECT mailbox_id FROM messages WHERE id = $3))",
+        [mailbox.into(), from.as_str().into(), about.map(|about| about.id).into()],
     );
     Ok(db.query_one_raw(query).await?.is_some())
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use warmfront_core::plan::Limit;
-use warmfront_core::reason::{Campaign, Person, Turn, Used};
+use warmfront_core::reason::{Absence, Campaign, Person, Turn, Used};
 
 use super::{Day, EnrolmentTrail, MessageTrail, all, count, fleet};
 use crate::campaigns::COLUMNS as CAMPAIGN;
@@ -91,6 +91,8 @@ struct EnrolmentRow {
     mailbox: Option<String>,
     next_step: u32,
     next_at: i64,
+    away_until: Option<i64>,
+    away_said_at: Option<i64>,
     wait: Option<String>,
     company: Option<String>,
     company_per_day: u32,
@@ -114,6 +116,8 @@ columns!(EnrolmentRow {
     mailbox,
     next_step,
     next_at,
+    away_until,
+    away_said_at,
     wait,
     company,
     company_per_day,
@@ -126,7 +130,7 @@ fn enrolment_rows(which: &str) -> String {
     format!(
         "SELECT e.id, e.campaign_id, p.address, e.state, e.because, e.ended_at, i.file, r.line,
                 i.at AS imported_at, e.zone, e.mailbox_id, b.address AS mailbox, e.next_step,
-                e.next_at, s.wait, p.company, k.company_per_day, k.person_gap_ms AS gap_ms,
+                e.next_at, e.away_until, e.away_said_at, s.wait, p.company, k.company_per_day, k.person_gap_ms AS gap_ms,
                 EXISTS (SELECT 1 FROM suppressions x
                         WHERE x.scope = 'address' AND x.value = p.address)
                 OR EXISTS (SELECT 1 FROM suppressions x
@@ -201,6 +205,10 @@ async fn turn(
     Ok(Turn {
         step: row.next_step,
         next_at: row.next_at,
+        away: row
+            .away_until
+            .zip(row.away_said_at)
+            .map(|(until, said_at)| Absence { until, said_at }),
         person: Person {
             state: row.state.clone(),
             because: row.because.clone(),

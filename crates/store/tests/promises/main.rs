@@ -5,11 +5,16 @@
 
 mod answers;
 mod arrivals;
+mod away;
 mod blocked;
+mod blocks;
 mod books;
 mod claims;
 mod days;
+mod early;
 mod edges;
+mod elsewhere;
+mod forged;
 mod groups;
 mod health;
 mod imports;

@@ -6,7 +6,7 @@ use warmfront_core::reading::{Arrived, Mark, Place, Reading, Role};
 use warmfront_store::{Consequence, Read, ReadingLease, Today};
 
 use crate::books::{HOUR, MINUTE, NOW, TODAY, for_each_database};
-use crate::scene::{Scene, accepted};
+use crate::scene::{PEOPLE, Scene, accepted};
 
 /// How long the right to read lasts.
 const TTL: i64 = 10 * MINUTE;
@@ -46,9 +46,8 @@ impl Scene {
     ) -> Option<Vec<Consequence>> {
         let read = Read { lease, begun_at: now, reading };
         let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
-        let (taken, led_to) =
-            self.books.store.record_readings(&[read], &today, now, TTL).await.unwrap();
-        taken.contains(&lease.mailbox).then_some(led_to)
+        let recorded = self.books.store.record_readings(&[read], &today, now, TTL).await.unwrap();
+        recorded.taken.contains(&lease.mailbox).then_some(recorded.led_to)
     }
 
     /// The same from the lease on.
@@ -134,6 +133,69 @@ async fn only_a_whole_reading_proves_that_the_inbox_was_read() {
         };
         scene.read(passed, NOW + 3 * HOUR).await;
         assert_eq!(scene.books.store.folders().await.unwrap()[0].passed, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_nul_in_what_came_in_is_no_more_than_a_character_too_many() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let mut hostile = reply("k", place("INBOX", 7, 3));
+        hostile.inbound.names = vec!["<0@\0one.test>".to_owned()];
+        hostile.inbound.tokens = vec!["a\0".to_owned(), r"\u0000".to_owned()];
+        let mut reading = whole(vec![hostile], vec![mark("INBOX", Role::Inbox, 7, 3)]);
+        reading.trouble = Some("BAD \0".to_owned());
+        reading.sent = vec![crate::sent_copies::copy(1, &["<\0>"], PEOPLE[0])];
+        reading.marks.push(mark("Sent", Role::Sent, 7, 1));
+        assert_eq!(scene.read(reading, NOW + HOUR).await, [Consequence::Ended]);
+        assert_eq!(scene.books.number("SELECT count(*) FROM sent_copies").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_books_refuse_is_passed_and_keeps_nobody_else_from_being_read() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let poison = match scene.books.is_postgres() {
+            true => "FOR EACH ROW WHEN (NEW.content_key = 'p') EXECUTE FUNCTION refuse('poison')",
+            false => "WHEN NEW.content_key = 'p' BEGIN SELECT RAISE(ABORT, 'poison'); END",
+        };
+        scene
+            .books
+            .write(&format!("CREATE TRIGGER poison BEFORE INSERT ON inbound {poison}"))
+            .await;
+        let store = &scene.books.store;
+        let leases = store.lease_readings(&scene.mailboxes, "here", NOW, TTL).await.unwrap();
+        let marks = || vec![mark("INBOX", Role::Inbox, 7, 4)];
+        let found = [
+            vec![reply("p", place("INBOX", 7, 3)), reply("k", place("INBOX", 7, 4))],
+            vec![reply("l", place("INBOX", 7, 4))],
+        ];
+        let reads = leases.iter().zip(found).map(|(&lease, arrivals)| Read {
+            lease,
+            begun_at: NOW,
+            reading: whole(arrivals, marks()),
+        });
+        let reads: Vec<Read> = reads.collect();
+        let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
+        let recorded = store.record_readings(&reads, &today, NOW + HOUR, TTL).await.unwrap();
+        assert_eq!(recorded.taken.into_iter().collect::<Vec<_>>(), scene.mailboxes);
+        assert_eq!(recorded.led_to[0], Consequence::Ended);
+        assert_eq!(recorded.led_to.len(), 2);
+        let [refused] = recorded.refused.as_slice() else { panic!("{:?}", recorded.refused) };
+        assert_eq!(refused.mailbox, scene.mailboxes[0]);
+        assert_eq!(refused.place, Some(place("INBOX", 7, 3)));
+        assert!(refused.why.contains("poison"), "{}", refused.why);
+        let folders = store.folders().await.unwrap();
+        let figures: Vec<_> = folders.iter().map(|folder| folder.passed).collect();
+        assert_eq!(figures, [1, 0]);
+        let keys = "SELECT content_key FROM inbound ORDER BY mailbox_id";
+        assert_eq!(scene.books.rows(keys).await, ["k", "l"]);
+        scene.books.add_up().await;
     })
     .await;
 }

@@ -177,3 +177,37 @@ async fn a_part_of_a_reading_proves_no_absence() {
     })
     .await;
 }
+
+/// The provider files the copy at once, and its 250 is lost: a crash leaves an orphan, a silent
+/// connection is given up after minutes.
+#[tokio::test]
+async fn a_copy_read_while_its_message_was_on_its_way_settles_the_doubt_that_comes_later() {
+    for is_orphan in [false, true] {
+        for_each_database(async |books| {
+            let mut scene = Scene::begin(books).await;
+            scene.send(0, NOW, accepted(), None).await;
+            assert!(scene.claim(2, NOW + 10 * MINUTE).await);
+            let lost = scene.leases[0];
+            let store = scene.books.store.clone();
+            let message = scene.messages[2];
+            assert!(store.mark_dot(message, lost.epoch, NOW + 10 * MINUTE).await.unwrap());
+            let early = [(1, "<0@one.test>", PEOPLE[0]), (2, "<2@one.test>", PEOPLE[2])];
+            let early = early.map(|(uid, id, to)| copy(uid, &[id], to)).to_vec();
+            assert_eq!(scene.look_into_sent(early, NOW + 11 * MINUTE).await, "sending");
+
+            let later = NOW + 20 * MINUTE;
+            if is_orphan {
+                store.release(lost).await.unwrap();
+                scene.leases[0] = scene.books.lease(lost.mailbox, later).await;
+            } else {
+                assert!(scene.settle(2, later, in_doubt(), None).await);
+            }
+            assert_eq!(scene.state(2).await, "in_doubt");
+            scene.send(4, NOW + 30 * MINUTE, accepted(), None).await;
+            let behind = vec![copy(3, &["<4@one.test>"], PEOPLE[4])];
+            assert_eq!(scene.look_into_sent(behind, NOW + 2 * HOUR).await, "accepted");
+            assert_eq!(scene.books.rows("SELECT kind FROM evidence").await, ["sent_copy"]);
+        })
+        .await;
+    }
+}

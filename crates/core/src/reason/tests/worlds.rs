@@ -244,6 +244,7 @@ fn turn(rng: &mut ChaCha12Rng) -> Turn {
     Turn {
         step,
         next_at: if step == 1 { 0 } else { moment(rng, -DAY, 3 * DAY) },
+        away: None,
         person: person(rng),
         campaign: campaign(rng),
         mailbox: (step > 1).then(|| mailbox(rng)),

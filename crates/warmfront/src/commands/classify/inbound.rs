@@ -92,7 +92,7 @@ impl Sent {
         let from = inbound.from.clone();
         let to_sender =
             || self.sent.iter().rev().find(|message| Some(&message.rcpt) == from.as_ref());
-        let about = named.or_else(|| inbound.kind.is_no().then(to_sender).flatten());
+        let about = named.or_else(|| inbound.counts_by_its_sender().then(to_sender).flatten());
         let is_lately = self.sent.iter().any(|sent| inbound.recipients.contains(&sent.rcpt));
         let known = match about {
             _ if from.as_ref() == Some(&self.mailbox) => Known::Own,

@@ -1,0 +1,93 @@
+//! Whoever is away is reminded when they are back, however early their machine said so.
+
+use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::reason::{self, Turn};
+use warmfront_core::span::Span;
+use warmfront_store::{Fate, NewMessage};
+
+use crate::books::{DAY, HOUR, NOW, TODAY, TOMORROW, for_each_database};
+use crate::scene::{PEOPLE, Scene, accepted, in_doubt};
+
+/// Midnight of the day of return, in UTC.
+const BACK: i64 = 1_801_440_000_000;
+
+fn away() -> Inbound {
+    Inbound {
+        names: vec!["<0@one.test>".to_owned()],
+        return_on: Some("2027-02-01".parse().unwrap()),
+        ..Inbound::told("k".to_owned(), NOW, Kind::AutoReply)
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_while_the_step_is_on_its_way_moves_the_next_one() {
+    for fate in [accepted(), in_doubt()] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            let store = &scene.books.store;
+            assert!(scene.claim(0, NOW).await);
+            scene.arrive(0, &[away()]).await;
+            assert!(scene.settle(0, NOW + HOUR, fate.clone(), None).await);
+            store.look_again(NOW + 2 * HOUR).await.unwrap();
+            for doubt in store.doubts_with_evidence().await.unwrap() {
+                let next = Some((2, NOW + 3 * DAY));
+                store.settle_doubt(&doubt, next, NOW + 2 * HOUR).await.unwrap();
+            }
+            let next = "SELECT state, next_step, next_at FROM enrolments WHERE id = 1";
+            assert_eq!(scene.books.row(next).await, format!("active 2 {BACK}"));
+
+            let today = Span::new(NOW - 9 * HOUR, NOW + 15 * HOUR).unwrap();
+            let trails = store.trails(PEOPLE[0], TODAY, today).await.unwrap();
+            let turn = trails.enrolments[0].turn.clone().expect("nothing is planned");
+            let turn = Turn { open: vec![Span::new(NOW, BACK).unwrap()], ..turn };
+            let why = reason::unplanned(&turn, NOW + HOUR).swap_remove(0);
+            let want = "away until 2027-02-01, says their out-of-office of 2027-01-15";
+            assert_eq!((why.as_str(), why.to_string().as_str()), ("away", want));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_is_longer_than_the_absence_stays() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        assert!(scene.claim(0, NOW).await);
+        scene.arrive(0, &[away()]).await;
+        let next = Some((2, BACK + DAY));
+        let fate = Fate::Accepted { final_message_id: None, next };
+        assert!(scene.settle(0, NOW + HOUR, fate, None).await);
+        let next = "SELECT next_at FROM enrolments WHERE id = 1";
+        assert_eq!(scene.books.number(next).await, BACK + DAY);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_follow_up_that_is_planned_waits_too() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        scene.send(0, NOW, accepted(), None).await;
+        let follow_up = NewMessage {
+            message_id: None,
+            enrolment_id: scene.enrolment(PEOPLE[0]).await,
+            campaign_id: scene.campaign,
+            step: 2,
+            mailbox_id: scene.mailboxes[0],
+            due_at: NOW + DAY,
+            closes_at: NOW + DAY + 8 * HOUR,
+        };
+        assert!(store.save_plan(scene.plan(TOMORROW, vec![follow_up])).await.unwrap());
+        scene.arrive(0, &[away()]).await;
+        let row = "SELECT plan_day, due_at, why FROM messages WHERE position = 2";
+        assert_eq!(scene.books.row(row).await, format!("- {BACK} recipient_away"));
+        let of_step_2 = async |until| {
+            let work = store.work_begun("2027-03-01", until).await.unwrap();
+            work.iter().filter(|one| one.step == 2).count()
+        };
+        assert_eq!((of_step_2(BACK).await, of_step_2(BACK + 1).await), (0, 1));
+        scene.books.add_up().await;
+    })
+    .await;
+}
