@@ -80,6 +80,11 @@ async fn a_thousand_replies_are_counted_once_each_whatever_happens_to_the_server
         play.now += 2 * HOUR;
         clock.set(play.now);
         watcher.tick(play.now).await.expect("books");
+        // On a machine that is busy otherwise a reading outlasts a tick, and a leap of the clock its
+        // lease.
+        while watcher.is_reading() {
+            watcher.tick(play.now).await.expect("books");
+        }
     }
     prove(&play, folder.path(), &dovecot).await;
 }
