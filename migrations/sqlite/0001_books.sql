@@ -492,31 +492,24 @@ BEGIN SELECT RAISE(ABORT, 'messages are never deleted'); END;
 CREATE TRIGGER claims_count AFTER UPDATE OF state ON messages
 WHEN OLD.state = 'planned' AND NEW.state = 'sending'
 BEGIN
-    SELECT RAISE(ABORT, 'the mailbox has no day') WHERE NOT EXISTS (
-        SELECT 1 FROM mailbox_days d WHERE d.mailbox_id = NEW.mailbox_id AND d.day = NEW.sending_on);
     UPDATE mailbox_days SET attempted = attempted + 1
         WHERE mailbox_id = NEW.mailbox_id AND day = NEW.sending_on;
-    SELECT RAISE(ABORT, 'the sending domain or tenant has no day') FROM mailboxes b
-        WHERE b.id = NEW.mailbox_id AND (
-            NOT EXISTS (SELECT 1 FROM budget_days x WHERE x.scope = 'domain'
-                        AND x.name = b.domain AND x.day = NEW.sending_on)
-            OR (b.tenant IS NOT NULL AND NOT EXISTS (SELECT 1 FROM budget_days x
-                WHERE x.scope = 'tenant' AND x.name = b.tenant AND x.day = NEW.sending_on)));
+    SELECT RAISE(ABORT, 'the mailbox has no day') WHERE changes() = 0;
     UPDATE budget_days SET attempted = attempted + 1
         WHERE day = NEW.sending_on AND scope = 'domain'
           AND name = (SELECT domain FROM mailboxes WHERE id = NEW.mailbox_id);
+    SELECT RAISE(ABORT, 'the sending domain or tenant has no day') WHERE changes() = 0;
     UPDATE budget_days SET attempted = attempted + 1
         WHERE day = NEW.sending_on AND scope = 'tenant'
           AND name = (SELECT tenant FROM mailboxes WHERE id = NEW.mailbox_id);
+    SELECT RAISE(ABORT, 'the sending domain or tenant has no day') FROM mailboxes b
+        WHERE b.id = NEW.mailbox_id AND b.tenant IS NOT NULL AND changes() = 0;
     INSERT INTO budget_days (scope, name, day, ceiling, attempted)
-        SELECT 'company', p.company, NEW.sending_on, s.company_per_day, 0
+        SELECT 'company', p.company, NEW.sending_on, s.company_per_day, 1
         FROM enrolments e JOIN prospects p ON p.id = e.prospect_id, settings s
         WHERE e.id = NEW.enrolment_id AND p.company IS NOT NULL
-        ON CONFLICT (scope, name, day) DO UPDATE SET ceiling = excluded.ceiling;
-    UPDATE budget_days SET attempted = attempted + 1
-        WHERE day = NEW.sending_on AND scope = 'company'
-          AND name = (SELECT p.company FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
-                      WHERE e.id = NEW.enrolment_id);
+        ON CONFLICT (scope, name, day)
+        DO UPDATE SET ceiling = excluded.ceiling, attempted = attempted + 1;
     UPDATE prospects SET last_attempt_at = NEW.sending_since, last_message_id = NEW.id
         WHERE id = (SELECT prospect_id FROM enrolments WHERE id = NEW.enrolment_id);
     UPDATE mailboxes SET last_attempt_at = NEW.sending_since WHERE id = NEW.mailbox_id;
@@ -574,11 +567,17 @@ BEGIN
         VALUES (NEW.campaign_id, NEW.mailbox_id, NEW.state <> 'planned', NEW.verdict = 'hard_bounce')
         ON CONFLICT (campaign_id, mailbox_id) DO UPDATE SET
             settled = settled + excluded.settled, hard_bounces = hard_bounces + excluded.hard_bounces;
+END;
+
+-- Apart, and behind a WHEN: there is seldom a probe, and whatever a trigger might insert by SELECT
+-- SQLite keeps a table of its own for, each time.
+CREATE TRIGGER probes_end AFTER UPDATE OF state ON messages
+WHEN OLD.state IN ('sending', 'in_doubt') AND NEW.state = 'accepted' AND NEW.verdict = 'accepted'
+ AND (SELECT probe FROM mailboxes WHERE id = NEW.mailbox_id) = 1
+BEGIN
     INSERT INTO events (at, kind, mailbox_id)
-        SELECT NEW.changed_at, 'mailbox_probed', b.id FROM mailboxes b
-        WHERE b.id = NEW.mailbox_id AND b.probe = 1 AND NEW.verdict = 'accepted';
-    UPDATE mailboxes SET probe = 0
-        WHERE id = NEW.mailbox_id AND probe = 1 AND NEW.verdict = 'accepted';
+        VALUES (NEW.changed_at, 'mailbox_probed', NEW.mailbox_id);
+    UPDATE mailboxes SET probe = 0 WHERE id = NEW.mailbox_id;
 END;
 
 CREATE TRIGGER bounces_count AFTER UPDATE OF state ON messages

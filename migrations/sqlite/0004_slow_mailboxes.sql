@@ -2,6 +2,7 @@
 -- and is never nothing. The planner ends it.
 ALTER TABLE mailboxes ADD COLUMN slow_until INTEGER;
 
+-- Twice EXISTS, and not IN: for a list of columns SQLite makes a table each time it looks.
 DROP VIEW message_facts;
 CREATE VIEW message_facts AS
 SELECT m.id, m.state, m.plan_day, m.due_at, m.closes_at, m.position, m.mailbox_id, m.attempts,
@@ -14,8 +15,9 @@ SELECT m.id, m.state, m.plan_day, m.due_at, m.closes_at, m.position, m.mailbox_i
        b.inbox_read_at, b.last_attempt_at AS mailbox_attempt_at,
        p.address IS NULL AS erased,
        EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'address' AND s.value = p.address)
-       OR EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'domain'
-                  AND s.value IN (p.domain, p.company)) AS suppressed,
+       OR EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'domain' AND s.value = p.domain)
+       OR EXISTS (SELECT 1 FROM suppressions s WHERE s.scope = 'domain' AND s.value = p.company)
+           AS suppressed,
        CASE WHEN p.last_message_id = m.id THEN NULL ELSE p.last_attempt_at END AS person_attempt_at,
        s.person_gap_ms, s.fresh_ms,
        coalesce(d.attempted, 0) AS mailbox_attempted, coalesce(d.ceiling, 0) AS mailbox_ceiling,

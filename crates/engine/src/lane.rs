@@ -3,6 +3,8 @@
 //! Render and compose first; then connect; then claim, submit, settle. Whatever ends a lane in
 //! between, the books know how far it got, and whoever leases the mailbox next goes on from there.
 
+mod claimed;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -11,16 +13,14 @@ use warmfront_core::calendar;
 use warmfront_core::health::{self, PauseReason, Record, Thresholds};
 use warmfront_core::reason::{self, Hold};
 use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
-use warmfront_mail::submit::{Outcome, Submit, Trouble};
-use warmfront_store::{Claim, DueMessage, Fate, Lease, Settlement, StoreError};
+use warmfront_mail::submit::{Submit, Trouble};
+use warmfront_store::{DueMessage, Lease};
 
+use self::claimed::Claimed;
 use crate::EngineError;
-use crate::attempt::{Marking, settle, tell};
 use crate::fleet::Mailbox;
-use crate::judge::{
-    Attempt, Judgement, follows_from, is_redone, is_unknown, jitter, judge, redone_at_most, spread,
-};
-use crate::letter::{Composed, LetterProblem, write_letter};
+use crate::judge::{follows_from, jitter, spread};
+use crate::letter::{LetterProblem, write_letter};
 use crate::office::Office;
 use crate::roster::Campaign;
 
@@ -40,6 +40,8 @@ pub struct Lane<O> {
     held: BTreeMap<i64, Millis>,
     /// Connection failures in a row.
     failures: u32,
+    /// Claimed beside the settlement of the one before it, and not handed over yet.
+    claimed: Option<Claimed>,
 }
 
 /// When a lane wants to be called again.
@@ -58,7 +60,18 @@ impl<O: Submit> Lane<O> {
     #[must_use]
     pub fn new(office: Office, mailbox: Mailbox, lease: Lease, out: O) -> Self {
         let (queue, day, held) = (VecDeque::new(), String::new(), BTreeMap::new());
-        Self { office, mailbox, lease, out, queue, next_due: None, day, held, failures: 0 }
+        Self {
+            office,
+            mailbox,
+            lease,
+            out,
+            queue,
+            next_due: None,
+            day,
+            held,
+            failures: 0,
+            claimed: None,
+        }
     }
 
     /// The lease it works under.
@@ -75,6 +88,7 @@ impl<O: Submit> Lane<O> {
 
     /// Takes leave of the server and gives the lease back.
     pub async fn close(mut self) {
+        self.give_back().await;
         self.out.close().await;
         if let Err(error) = self.office.store.release(self.lease).await {
             warn!(mailbox = self.lease.mailbox, %error, "a lease was not given back");
@@ -83,6 +97,9 @@ impl<O: Submit> Lane<O> {
 
     /// Sends at most one message that is due by `now`.
     pub async fn tick(&mut self, now: Millis) -> Result<Next, EngineError> {
+        if let Some(claimed) = self.claimed.take() {
+            return self.hand_over_and_settle(claimed).await;
+        }
         let day = self.office.day(now).to_string();
         if self.day != day {
             self.queue.clear();
@@ -147,124 +164,13 @@ impl<O: Submit> Lane<O> {
         }
         self.failures = 0;
         let now = self.office.clock.now().max(now);
-        let claim = Claim {
-            message: due.id,
-            epoch: self.lease.epoch,
-            now,
-            day: self.day.clone(),
-            rfc_message_id: composed.rfc_message_id.clone(),
-            unsubscribe_token: composed.unsubscribe_token.clone(),
-            revision: composed.revision,
-            subject: composed.subject.clone(),
-        };
-        if !self.office.store.claim(claim).await? {
-            let next = self.hold(campaign, &due, now).await?;
+        let claimed = Claimed { campaign: Arc::clone(campaign), due, composed, at: now };
+        if !self.office.store.claim(self.claim(&claimed)).await? {
+            let next = self.hold(campaign, &claimed.due, now).await?;
             // The lease is what is left: whoever has it now goes on.
             return Ok(next.unwrap_or(Next::Done));
         }
-        self.submit_and_settle(campaign, &due, &composed, now).await?;
-        let rested = now + self.mailbox.spacing();
-        let next = if self.queue.is_empty() && self.held.is_empty() { self.next_due } else { None };
-        Ok(Next::At(next.map_or(rested, |due| due.max(rested))))
-    }
-
-    async fn submit_and_settle(
-        &mut self,
-        campaign: &Arc<Campaign>,
-        due: &DueMessage,
-        composed: &Composed,
-        now: Millis,
-    ) -> Result<(), EngineError> {
-        let failpoint = self.office.failpoint.clone();
-        let outcome = match failpoint.pass("after_claim").await {
-            Ok(()) => self.hand_over(due, composed, now).await,
-            Err(halt) => Outcome::NotSent(Trouble::Halted(halt.0)),
-        };
-        let outcome = match outcome {
-            Outcome::Answered(answer) if answer.code / 100 == 2 => {
-                let passed = failpoint.pass("after_250").await;
-                passed.map_or_else(
-                    |halt| Outcome::InDoubt { why: halt.0 },
-                    |()| Outcome::Answered(answer),
-                )
-            }
-            other => other,
-        };
-        let settlement = self.settlement(campaign, due, now, &outcome);
-        if let Err(halt) = failpoint.pass("before_settle").await {
-            // As after a crash: the row stays as it is, and the next lease settles it.
-            return Err(StoreError::Inconsistent(halt.0).into());
-        }
-        settle(&self.office, settlement).await?;
-        let _ = failpoint.pass("after_settle").await;
-        Ok(())
-    }
-
-    /// Hands a letter over, again on a new connection where the answer was about the old one.
-    async fn hand_over(
-        &mut self,
-        due: &DueMessage,
-        composed: &Composed,
-        claimed_at: Millis,
-    ) -> Outcome {
-        let mut again = redone_at_most(due.first_attempt_at, claimed_at);
-        let mut now = claimed_at;
-        loop {
-            let mut marking =
-                Marking { office: &self.office, message: due.id, epoch: self.lease.epoch };
-            let outcome = self.out.submit(&composed.letter, now, &mut marking).await;
-            now = self.office.clock.now().max(claimed_at);
-            // Whoever slept meanwhile may have lost the lease, and another has sent the letter.
-            let is_soon = now - claimed_at < REDO_SOON;
-            if again == 0 || !is_soon || !is_redone(&outcome, &self.mailbox.provider) {
-                return outcome;
-            }
-            again -= 1;
-            self.out.close().await;
-        }
-    }
-
-    fn settlement(
-        &self,
-        campaign: &Campaign,
-        due: &DueMessage,
-        claimed_at: Millis,
-        outcome: &Outcome,
-    ) -> Settlement {
-        let now = self.office.clock.now().max(claimed_at);
-        let provider = &self.mailbox.provider;
-        let attempt = Attempt {
-            provider,
-            earlier: due.attempts,
-            first_at: due.first_attempt_at.unwrap_or(claimed_at),
-            now,
-            jitter: jitter(due.id, due.attempts),
-            next: campaign.next_step(due.position, now, &due.zone),
-        };
-        let Judgement { mut fate, blow } = judge(outcome, &attempt);
-        if let Fate::Deferred { retry_at, closes_at, .. }
-        | Fate::NotSent { retry_at, closes_at, .. } = &mut fate
-            && let Some(hours) = self.next_open(campaign, due, *retry_at)
-        {
-            (*retry_at, *closes_at) = (hours.start(), Some(hours.end()));
-        }
-        let answer = match outcome {
-            Outcome::Answered(answer) => Some(answer),
-            Outcome::NotSent(_) | Outcome::InDoubt { .. } => None,
-        };
-        tell(self.lease.mailbox, due.id, &fate);
-        if let Some(code) = answer.filter(|answer| is_unknown(answer, provider)).map(|a| a.code) {
-            warn!(mailbox = self.lease.mailbox, message = due.id, code, "no rule knows an answer");
-        }
-        Settlement {
-            message: due.id,
-            epoch: self.lease.epoch,
-            now,
-            fate,
-            blow,
-            smtp_code: answer.map(|answer| answer.code),
-            enhanced_status: answer.and_then(|a| a.enhanced).map(|code| code.to_string()),
-        }
+        self.hand_over_and_settle(claimed).await
     }
 
     /// What to do when the server cannot be reached or does not let us in. No attempt is counted.
@@ -378,9 +284,6 @@ const AHEAD: u32 = 50;
 
 /// How often a message that is held is looked at again.
 const HELD_FOR: Millis = MINUTE;
-
-/// So soon after its claim a letter may be done again: well within what a lease lasts.
-const REDO_SOON: Millis = 20 * SECOND;
 
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;

@@ -124,12 +124,12 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
     }
 
     async fn look_for_new_mailboxes(&mut self) -> Result<(), EngineError> {
-        for row in self.office.store.mailboxes().await? {
-            let Some(config) = self.office.fleet.mailboxes.get(row.address.as_str()) else {
+        for (id, address, read_at) in self.office.store.inboxes().await? {
+            let Some(config) = self.office.fleet.mailboxes.get(address.as_str()) else {
                 continue;
             };
             let ways = &self.ways;
-            let watched = self.mailboxes.entry(row.id).or_insert_with(|| Watched {
+            let watched = self.mailboxes.entry(id).or_insert_with(|| Watched {
                 reader: (ways.inbox)(config).map_or(Reader::Nobody, Reader::Here),
                 read_at: None,
                 lease: None,
@@ -140,7 +140,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
                 told: None,
             });
             // Another daemon may have read it.
-            watched.read_at = watched.read_at.max(row.inbox_read_at);
+            watched.read_at = watched.read_at.max(read_at);
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(crate) async fn mark_dots(
     written_by(db, MARK_DOT, dots).await
 }
 
-/// Runs a statement over rows given as a JSON array; says which messages it wrote.
+/// Runs a statement over rows given as a JSON array; says which it wrote.
 pub(crate) async fn written_by(
     db: &impl ConnectionTrait,
     text: &str,

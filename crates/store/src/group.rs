@@ -31,7 +31,8 @@ impl Entry {
 }
 
 /// Writes entries of different messages by one commit, all of them or none; gives the messages that
-/// were in the state that their entry supposes.
+/// were in the state that their entry supposes. What ends comes before what begins: a mailbox may
+/// have one message settled and the next one claimed.
 pub(crate) async fn write(db: &Db, entries: &[&Entry]) -> Result<BTreeSet<i64>, StoreError> {
     let group = Group::of(entries);
     if let Some(pool) = db.sqlite().filter(|_| settle::is_plain(&group.settlements)) {
@@ -46,10 +47,11 @@ pub(crate) async fn write(db: &Db, entries: &[&Entry]) -> Result<BTreeSet<i64>, 
             false => postgres::wait_beside(&transaction, &group.counting()).await?,
         }
     }
-    let mut written = group.begin(&transaction).await?;
+    let mut written = BTreeSet::new();
     if !group.settlements.is_empty() {
         written.extend(settle::settle(&transaction, &group.settlements).await?);
     }
+    written.extend(group.begin(&transaction).await?);
     transaction.commit().await?;
     Ok(written)
 }
@@ -80,11 +82,11 @@ impl<'a> Group<'a> {
     async fn write_at_once(&self, pool: &SqlitePool) -> Result<BTreeSet<i64>, StoreError> {
         let (advanced, finished) = settle::advances(&self.settlements);
         let rows = [
-            json_array(&self.claims)?,
-            json_array(&self.dots)?,
             json_array(&settle::rows_after(&self.settlements))?,
             json_array(&advanced)?,
             json_array(&finished)?,
+            json_array(&self.claims)?,
+            json_array(&self.dots)?,
         ];
         let wanted = rows.each_ref().map(|rows| rows != "[]");
         let text = AT_ONCE.get(&wanted).map(String::as_str).unwrap_or_default();
@@ -130,7 +132,7 @@ static AT_ONCE: LazyLock<BTreeMap<[bool; 5], String>> = LazyLock::new(|| {
 });
 
 fn transaction(wanted: [bool; 5]) -> ([bool; 5], String) {
-    let texts = [CLAIM, MARK_DOT, SETTLE, ADVANCE, FINISH];
+    let texts = [SETTLE, ADVANCE, FINISH, CLAIM, MARK_DOT];
     let numbered = (1..).zip(texts).map(|(n, text)| text.replace("$1", &format!("${n}")) + ";");
     let chosen = numbered.zip(wanted).filter(|(_, wanted)| *wanted).map(|(text, _)| text);
     (wanted, format!("BEGIN IMMEDIATE; {} COMMIT", chosen.collect::<String>()))

@@ -5,16 +5,22 @@
 //! a crash before it reads again, a crash behind it goes on. An arrival that the books refuse, whoever
 //! made it so, is passed and counted, and keeps nothing else from being written.
 
+mod contents;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use sea_orm::ConnectionTrait;
+use serde::Serialize;
 use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
 
+use self::contents::record;
+use crate::claim::written_by;
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
-use crate::sent::{self, Reader, Strays, Today};
+use crate::sent::{Reader, Strays, Today};
 use crate::taking_up::{Stray, TakenUp, keep_stray, take_up};
-use crate::{Consequence, Store, StoreError, inbound, restored};
+use crate::{Consequence, Store, StoreError, restored};
 
 /// The right to read one mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +118,16 @@ impl Store {
         Ok(leases)
     }
 
+    /// Every mailbox, its address, and by what moment it was read.
+    pub async fn inboxes(&self) -> Result<Vec<(i64, String, Option<i64>)>, StoreError> {
+        let query = sql("SELECT id, address, inbox_read_at FROM mailboxes ORDER BY id", []);
+        let rows = self.db.read.query_all_raw(query).await?;
+        let inbox = |row: &sea_orm::QueryResult| {
+            Ok((row.read("id")?, row.read("address")?, row.read("inbox_read_at")?))
+        };
+        rows.iter().map(inbox).collect()
+    }
+
     /// How far these mailboxes were read.
     pub async fn bookmarks(
         &self,
@@ -163,6 +179,8 @@ impl Store {
         Ok(format!("the Sent folder of {address} holds mail of ours that they do not have"))
     }
 
+    /// All in one transaction; where one of them is refused as a whole, each by itself, so that it
+    /// keeps from no other.
     async fn write_readings(
         &self,
         readings: &[Read],
@@ -170,28 +188,46 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<Recorded, StoreError> {
-        let transaction = self.db.begin().await?;
+        match self.write_together(readings, today, now, ttl).await {
+            Err(error) if error.speaks_of_the_entry() => {}
+            written => return written,
+        }
         let mut recorded = Recorded::default();
-        let signet = restored::signet(&transaction).await?;
         for read in readings {
-            let (db, mailbox) = (&transaction, read.lease.mailbox);
-            let reader = Reader { mailbox, signet: &signet, today, strays: Strays::Alarm };
-            let one = by_itself(db, async || match is_leased(db, read, now + ttl).await? {
-                true => Ok(Some(record(db, read, &reader, now).await?)),
-                false => Ok(None),
-            });
-            match one.await? {
-                Ok(None) => {}
-                Ok(Some((led_to, refused))) => {
-                    recorded.taken.insert(mailbox);
-                    recorded.led_to.extend(led_to);
-                    recorded.refused.extend(refused);
+            match self.write_together(slice::from_ref(read), today, now, ttl).await {
+                Ok(one) => {
+                    recorded.taken.extend(one.taken);
+                    recorded.led_to.extend(one.led_to);
+                    recorded.refused.extend(one.refused);
                 }
-                Err(error) => {
-                    let why = error.to_string();
+                Err(error) if error.speaks_of_the_entry() => {
+                    let (mailbox, why) = (read.lease.mailbox, error.to_string());
                     recorded.refused.push(RefusedArrival { mailbox, place: None, why });
                 }
+                Err(error) => return Err(error),
             }
+        }
+        Ok(recorded)
+    }
+
+    async fn write_together(
+        &self,
+        readings: &[Read],
+        today: &Today,
+        now: i64,
+        ttl: i64,
+    ) -> Result<Recorded, StoreError> {
+        let transaction = self.db.begin().await?;
+        let rows: Vec<RowAfter> = readings.iter().map(|read| row_after(read, now + ttl)).collect();
+        let mut recorded =
+            Recorded { taken: written_by(&transaction, TAKE, &rows).await?, ..Recorded::default() };
+        let signet = restored::signet(&transaction).await?;
+        for read in readings.iter().filter(|read| recorded.taken.contains(&read.lease.mailbox)) {
+            let (mailbox, strays) = (read.lease.mailbox, Strays::Alarm);
+            let reader = Reader { mailbox, signet: &signet, today, strays };
+            let (led_to, refused) = record(&transaction, read, &reader, now).await?;
+            recorded.led_to.extend(led_to);
+            recorded.refused.extend(refused);
         }
         transaction.commit().await?;
         Ok(recorded)
@@ -209,7 +245,7 @@ impl Store {
         ttl: i64,
     ) -> Result<Option<u32>, StoreError> {
         let transaction = self.db.begin().await?;
-        if !is_leased(&transaction, read, now + ttl).await? {
+        if written_by(&transaction, TAKE, &[row_after(read, now + ttl)]).await?.is_empty() {
             return Ok(None);
         }
         let mut taken_up = 0;
@@ -250,163 +286,45 @@ impl Store {
     }
 }
 
-/// Takes the lease along to the next part of a reading, or gives it back; says what kept the mailbox
-/// from being read, and by what moment it was read.
-async fn is_leased(db: &impl ConnectionTrait, read: &Read, until: i64) -> Result<bool, StoreError> {
+/// How the mailbox's row looks after a reading: the lease goes along to the next part of it, or is
+/// given back; and what kept the mailbox from being read, and by what moment it was read.
+#[derive(Serialize)]
+struct RowAfter<'a> {
+    mailbox: i64,
+    epoch: i64,
+    until: Option<i64>,
+    trouble: Option<&'a str>,
+    read_at: Option<i64>,
+}
+
+fn row_after(read: &Read, until: i64) -> RowAfter<'_> {
     let Read { lease, begun_at, reading } = read;
-    let until = reading.has_more.then_some(until);
-    let read_at = reading.is_whole.then_some(*begun_at);
-    let written = db
-        .execute_raw(sql(
-            "UPDATE mailboxes SET reader_until = $3,
-                    reader = CASE WHEN CAST($3 AS BIGINT) IS NULL THEN NULL ELSE reader END,
-                    unread_because = $4,
-                    inbox_read_at = max(coalesce(inbox_read_at, $5), coalesce($5, inbox_read_at))
-             WHERE id = $1 AND reader_epoch = $2",
-            [
-                lease.mailbox.into(),
-                lease.epoch.into(),
-                until.into(),
-                reading.trouble.clone().into(),
-                read_at.into(),
-            ],
-        ))
-        .await?;
-    Ok(written.rows_affected() == 1)
-}
-
-/// Does a part of a transaction; where the books refuse it, that part alone is undone. Any other
-/// failure is one of the whole.
-async fn by_itself<T>(
-    db: &impl ConnectionTrait,
-    part: impl AsyncFnOnce() -> Result<T, StoreError>,
-) -> Result<Result<T, StoreError>, StoreError> {
-    db.execute_unprepared("SAVEPOINT part").await?;
-    let done = match part().await {
-        Ok(done) => Ok(done),
-        Err(error) if error.speaks_of_the_entry() => {
-            db.execute_unprepared("ROLLBACK TO SAVEPOINT part").await?;
-            Err(error)
-        }
-        Err(error) => return Err(error),
-    };
-    db.execute_unprepared("RELEASE SAVEPOINT part").await?;
-    Ok(done)
-}
-
-async fn record(
-    db: &impl ConnectionTrait,
-    read: &Read,
-    reader: &Reader<'_>,
-    now: i64,
-) -> Result<(Vec<Consequence>, Vec<RefusedArrival>), StoreError> {
-    let Read { lease, reading, .. } = read;
-    let mailbox = lease.mailbox;
-    let mut folders = BTreeMap::new();
-    for mark in &reading.marks {
-        let passed = reading.passed.iter().filter(|place| place.folder == mark.folder).count();
-        folders.insert(mark.folder.as_str(), advance(db, lease.mailbox, mark, passed).await?);
+    RowAfter {
+        mailbox: lease.mailbox,
+        epoch: lease.epoch,
+        until: reading.has_more.then_some(until),
+        trouble: reading.trouble.as_deref(),
+        read_at: reading.is_whole.then_some(*begun_at),
     }
-    let (mut led_to, mut refused) = (Vec::new(), Vec::new());
-    let mut refuse = |place: Option<&Place>, error: StoreError| {
-        refused.push(RefusedArrival { mailbox, place: place.cloned(), why: error.to_string() });
-    };
-    // First by what other ids our messages are known: an answer may name one.
-    for copy in &reading.sent {
-        let Some(folder) = folders.get(copy.place.folder.as_str()) else { continue };
-        let one = by_itself(db, async || sent::record(db, reader, *folder, copy, now).await);
-        if let Err(error) = one.await? {
-            refuse(Some(&copy.place), error);
-        }
-    }
-    for arrived in &reading.arrivals {
-        let place = arrived.place.as_ref();
-        let folder = place.and_then(|place| folders.get(place.folder.as_str()));
-        let one = by_itself(db, async || {
-            let consequence = inbound::record(db, mailbox, &arrived.inbound, now).await?;
-            if consequence != Consequence::Known
-                && let (Some(place), Some(folder)) = (place, folder)
-            {
-                locate(db, mailbox, &arrived.inbound.key, *folder, place).await?;
-            }
-            Ok(consequence)
-        });
-        match one.await? {
-            Ok(consequence) => led_to.push(consequence),
-            Err(error) => refuse(place, error),
-        }
-    }
-    for place in refused.iter().filter_map(|one| one.place.as_ref()) {
-        let values = [mailbox.into(), place.folder.as_str().into()];
-        let text = "UPDATE folders SET passed = passed + 1 WHERE mailbox_id = $1 AND name = $2";
-        db.execute_raw(sql(text, values)).await?;
-    }
-    let is_sent_read = reading.marks.iter().any(|mark| mark.role == Role::Sent);
-    if is_sent_read && !reading.has_more && reading.trouble.is_none() {
-        sent::prove_absences(db, lease.mailbox, read.begun_at, now).await?;
-    }
-    Ok((led_to, refused))
-}
-
-/// Moves a folder's mark; gives its row.
-async fn advance(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    mark: &Mark,
-    passed: usize,
-) -> Result<i64, StoreError> {
-    let row = db
-        .query_one_raw(sql(
-            "INSERT INTO folders (mailbox_id, name, role, uidvalidity, last_uid, read_at, passed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (mailbox_id, name) DO UPDATE SET
-                 role = excluded.role, uidvalidity = excluded.uidvalidity,
-                 last_uid = excluded.last_uid, read_at = excluded.read_at,
-                 passed = folders.passed + excluded.passed
-             RETURNING id",
-            [
-                mailbox.into(),
-                mark.folder.as_str().into(),
-                mark.role.as_str().into(),
-                i64::from(mark.uidvalidity).into(),
-                i64::from(mark.last_uid).into(),
-                mark.read_at.into(),
-                i64::try_from(passed).unwrap_or(i64::MAX).into(),
-            ],
-        ))
-        .await?;
-    let row = row.ok_or_else(|| StoreError::Inconsistent("a mark was not written".to_owned()))?;
-    Ok(row.read("id")?)
-}
-
-/// Notes where an arrival lay. Not, should another have lain there: a server may do anything.
-async fn locate(
-    db: &impl ConnectionTrait,
-    mailbox: i64,
-    key: &str,
-    folder: i64,
-    place: &Place,
-) -> Result<(), StoreError> {
-    db.execute_raw(sql(
-        "UPDATE inbound SET folder_id = $3, uidvalidity = $4, uid = $5
-         WHERE mailbox_id = $1 AND content_key = $2 AND NOT EXISTS (
-             SELECT 1 FROM inbound WHERE folder_id = $3 AND uidvalidity = $4 AND uid = $5)",
-        [
-            mailbox.into(),
-            key.into(),
-            folder.into(),
-            i64::from(place.uidvalidity).into(),
-            i64::from(place.uid).into(),
-        ],
-    ))
-    .await?;
-    Ok(())
 }
 
 fn role(word: &str) -> Result<Role, StoreError> {
     let known = [Role::Inbox, Role::Junk, Role::Sent].into_iter().find(|one| one.as_str() == word);
     known.ok_or_else(|| StoreError::Inconsistent(format!("`{word}` is no folder's role")))
 }
+
+const TAKE: &str = "
+    UPDATE mailboxes SET
+        reader_until = r.until, reader = CASE WHEN r.until IS NULL THEN NULL ELSE reader END,
+        unread_because = r.trouble,
+        inbox_read_at = max(coalesce(inbox_read_at, r.read_at), coalesce(r.read_at, inbox_read_at))
+    FROM (SELECT CAST(value ->> 'mailbox' AS BIGINT) AS mailbox,
+                 CAST(value ->> 'epoch' AS BIGINT) AS epoch,
+                 CAST(value ->> 'until' AS BIGINT) AS until, value ->> 'trouble' AS trouble,
+                 CAST(value ->> 'read_at' AS BIGINT) AS read_at
+          FROM json_each($1)) AS r
+    WHERE mailboxes.id = r.mailbox AND reader_epoch = r.epoch
+    RETURNING id";
 
 const MARKS: &str = "
     SELECT mailbox_id, name, role, uidvalidity, last_uid, read_at FROM folders

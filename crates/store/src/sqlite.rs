@@ -49,6 +49,9 @@ fn options(url: &str, connections: u32, durability: Durability, access: Access) 
     options
         .max_connections(connections)
         .min_connections(1)
+        // Books in memory end with their connection, and a file's grows no worse with age.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .sqlx_logging(false)
         .acquire_timeout(ACQUIRE_MAX)
         .map_sqlx_sqlite_opts(move |sqlite| {

@@ -5,15 +5,15 @@ use std::pin::pin;
 use std::task::Poll;
 
 use warmfront_engine::failpoint::Failpoint;
-use warmfront_tests::simulation::{Engine, Play};
+use warmfront_tests::simulation::{Engine, Play, Scenario};
 
 use crate::{block_on, little, on_every_core};
 
 /// Plays to the chosen tick, drops the engine at its nth await, and plays on with another. Says
 /// whether the tick was over before.
-async fn vanish(chosen: usize, nth: u32) -> bool {
+async fn vanish(scenario: Scenario, chosen: usize, nth: u32) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut play = little::begin_on_disk(folder.path()).await;
+    let mut play = little::begin_on_disk(scenario, folder.path()).await;
     let (mut engine, _) = play.engine(Failpoint::default(), None);
     for _ in 0..chosen {
         step(&mut play, &mut engine).await;
@@ -57,8 +57,8 @@ enum Did {
 }
 
 /// The first tick that does something of that sort, in a play that nothing disturbs.
-async fn first_that(wanted: Did) -> usize {
-    let mut play = little::begin().await;
+async fn first_that(scenario: Scenario, wanted: Did) -> usize {
+    let mut play = little::at_nine(Play::begin(scenario).await);
     let (mut engine, _) = play.engine(Failpoint::default(), None);
     for number in 0.. {
         let before = {
@@ -84,29 +84,34 @@ async fn first_that(wanted: Did) -> usize {
 }
 
 #[track_caller]
-fn check(did: Did, awaits_at_least: usize) {
-    let chosen = block_on(first_that(did));
+fn check(scenario: fn() -> Scenario, did: Did, awaits_at_least: usize) {
+    let chosen = block_on(first_that(scenario(), did));
     let all = 1..2_000;
-    let reached = on_every_core(all, |&nth| !block_on(vanish(chosen, nth)));
+    let reached = on_every_core(all, |&nth| !block_on(vanish(scenario(), chosen, nth)));
     assert!(reached >= awaits_at_least, "{did:?}: a tick of {reached} awaits only");
 }
 
 #[test]
 fn a_crash_at_any_await_of_the_morning_s_plan_and_first_sends_loses_nothing() {
-    check(Did::Plan, 8);
+    check(little::scenario, Did::Plan, 8);
 }
 
 #[test]
 fn a_crash_at_any_await_of_a_first_send_loses_nothing() {
-    check(Did::SendFirst, 8);
+    check(little::scenario, Did::SendFirst, 8);
 }
 
 #[test]
 fn a_crash_at_any_await_of_reading_an_answer_loses_nothing() {
-    check(Did::Answer, 8);
+    check(little::scenario, Did::Answer, 8);
 }
 
 #[test]
 fn a_crash_at_any_await_of_a_follow_up_loses_nothing() {
-    check(Did::SendFollowUp, 8);
+    check(little::scenario, Did::SendFollowUp, 8);
+}
+
+#[test]
+fn a_crash_at_any_await_of_follow_ups_without_a_rest_between_them_loses_nothing() {
+    check(little::hurried, Did::SendFollowUp, 8);
 }

@@ -8,13 +8,12 @@ use tokio::select;
 use warmfront_core::span::{HOUR, MINUTE};
 use warmfront_engine::failpoint::{Failpoint, NAMES};
 use warmfront_mail::submit::Stage;
-use warmfront_tests::simulation::{Gate, POINTS, Point};
+use warmfront_tests::simulation::{Gate, POINTS, Play, Point};
 
 use crate::{block_on, little, on_every_core};
 
 /// The failpoint fails once; an engine that breaks is followed by another.
-async fn fail(name: &str, nth: u64) -> u64 {
-    let mut play = little::begin().await;
+async fn fail(mut play: Play, name: &str, nth: u64) -> u64 {
     let failpoint = Failpoint::parse(Some(&format!("{name}:{nth}:error"))).expect("a failpoint");
     let (mut engine, _) = play.engine(failpoint, None);
     while play.now < play.end {
@@ -35,11 +34,24 @@ async fn fail(name: &str, nth: u64) -> u64 {
 fn a_failure_at_any_point_loses_nothing_and_doubts_only_what_is_doubtful() {
     let cases: Vec<(&str, u64)> = NAMES.iter().flat_map(|name| [(*name, 1), (*name, 3)]).collect();
     on_every_core(cases, |&(name, nth)| {
-        let in_doubt = block_on(fail(name, nth));
-        let doubtful = ["after_dot", "after_250", "before_settle"].contains(&name);
-        assert_eq!(in_doubt, u64::from(doubtful), "{name}:{nth}");
+        let in_doubt = block_on(async { fail(little::begin().await, name, nth).await });
+        assert_eq!(in_doubt, u64::from(is_doubtful(name)), "{name}:{nth}");
         true
     });
+}
+
+#[test]
+fn nor_does_one_where_the_next_letter_is_claimed_as_the_last_is_settled() {
+    let cases: Vec<(&str, u64)> = NAMES.iter().flat_map(|name| [(*name, 1), (*name, 3)]).collect();
+    on_every_core(cases, |&(name, nth)| {
+        let in_doubt = block_on(async { fail(little::begin_hurried().await, name, nth).await });
+        assert_eq!(in_doubt, u64::from(is_doubtful(name)), "{name}:{nth}");
+        true
+    });
+}
+
+fn is_doubtful(name: &str) -> bool {
+    ["after_dot", "after_250", "before_settle"].contains(&name)
 }
 
 /// One engine stalls with a letter in hand; its lease ends, another engine goes on; then the first

@@ -19,9 +19,14 @@ pub(crate) async fn begin() -> Play {
     at_nine(Play::begin(scenario()).await)
 }
 
-/// The same with books on disk.
-pub(crate) async fn begin_on_disk(folder: &Path) -> Play {
-    at_nine(Play::begin_on_disk(scenario(), folder).await)
+/// The same of mailboxes that need not rest between two letters.
+pub(crate) async fn begin_hurried() -> Play {
+    at_nine(Play::begin(hurried()).await)
+}
+
+/// Any such play with books on disk.
+pub(crate) async fn begin_on_disk(scenario: Scenario, folder: &Path) -> Play {
+    at_nine(Play::begin_on_disk(scenario, folder).await)
 }
 
 /// From nine in the morning on.
@@ -110,6 +115,13 @@ pub(crate) fn scenario() -> Scenario {
         poll: HOUR,
         events: Vec::new(),
     }
+}
+
+/// The same, but a mailbox's next letter is claimed by the commit that settles its last.
+pub(crate) fn hurried() -> Scenario {
+    let mut scenario = scenario();
+    scenario.mailboxes.iter_mut().for_each(|mailbox| mailbox.gap = 0);
+    scenario
 }
 
 /// Long enough for both letters, with a message or two set back an hour.

@@ -23,7 +23,7 @@ struct Morning {
 impl Morning {
     async fn begin() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut play = little::begin_on_disk(folder.path()).await;
+        let mut play = little::begin_on_disk(little::scenario(), folder.path()).await;
         play.lease_ttl = MINUTE;
         let (office, _) = play.office();
         Planner::new(office.clone()).tick(play.now).await.expect("a plan");

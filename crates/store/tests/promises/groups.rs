@@ -136,3 +136,22 @@ async fn a_caller_that_goes_away_leaves_its_claim_to_stand() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_mailbox_has_its_next_message_claimed_as_the_last_is_settled_and_not_without() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.books.write("UPDATE mailboxes SET gap_ms = 0").await;
+        assert!(scene.claim(0, NOW).await);
+        let settled = scene.settle(0, NOW + 1, accepted(), None);
+        assert_eq!(tokio::join!(biased; settled, scene.claim(2, NOW + 1)), (true, true));
+        // What is settled already is nobody's to settle, and the one in flight stays in flight.
+        let settled = scene.settle(0, NOW + 2, accepted(), None);
+        assert_eq!(tokio::join!(biased; settled, scene.claim(4, NOW + 2)), (false, false));
+        assert_eq!(
+            (scene.state(2).await, scene.state(4).await),
+            ("sending".into(), "planned".into())
+        );
+    })
+    .await;
+}
