@@ -1,6 +1,7 @@
 //! What tests of several crates share.
 
 pub mod binary;
+pub mod cable;
 pub mod dovecot;
 pub mod endure;
 mod instance;

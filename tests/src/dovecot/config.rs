@@ -10,20 +10,29 @@ pub(super) const JUNK_IN_UTF7: &str = "Unerw&APw-nscht";
 /// `Envoyés`.
 pub(super) const SENT_IN_UTF7: &str = "Envoy&AOk-s";
 
+/// What somebody wants done with their mail (RFC 5228), in their home.
+pub(super) const RULES: &str = "rules.sieve";
+
+/// Files away what Postfix says is a copy of sent mail.
+pub(super) const COPIES_TO_SENT: &str = "\
+require [\"envelope\", \"subaddress\", \"fileinto\", \"imap4flags\"];
+if envelope :detail \"to\" \"sent\" { fileinto :flags \"\\\\Seen\" \"Envoy\u{e9}s\"; }
+";
+
 /// Each refused log-in would slow down all that follow from the same address, and here all come from
 /// one: so there is no penalty.
 pub(super) fn text(folder: &Path, ports: &[u16]) -> String {
     let folder = folder.display();
     let owner = instance::owner();
     let (user, group) = owner.split_once(':').expect("both of them");
-    let [plain, implicit] = ports else { panic!("two doors") };
+    let [plain, implicit, outgoing] = ports else { panic!("two doors in and one out") };
     format!(
         "base_dir = {folder}/run
 state_dir = {folder}/state
 instance_name = warmfront-{plain}
 log_path = {folder}/log
 listen = 127.0.0.1
-protocols = imap
+protocols = imap lmtp
 ssl = yes
 ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
@@ -72,6 +81,33 @@ service stats {{
 service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0
+  }}
+}}
+{}",
+        delivery(*outgoing)
+    )
+}
+
+/// Mail comes in by a socket, and what is written here leaves by a port. Whoever takes passwords for
+/// others may ask whether they are right.
+fn delivery(outgoing: u16) -> String {
+    format!(
+        "recipient_delimiter = +
+submission_host = 127.0.0.1:{outgoing}
+protocol lmtp {{
+  mail_plugins = sieve
+}}
+plugin {{
+  sieve = file:~/{RULES}
+}}
+service lmtp {{
+  unix_listener lmtp {{
+    mode = 0666
+  }}
+}}
+service auth {{
+  unix_listener auth-submission {{
+    mode = 0666
   }}
 }}
 "

@@ -2,8 +2,8 @@
 //! machine only, and it ends with the process.
 //!
 //! Its folders are called as people call them elsewhere, and only their uses say what they are for.
-//! Mail is put into them as files. Installs Dovecot where it is missing and it may; names the line to
-//! type where it may not.
+//! Mail is put into them as files, or comes from a Postfix. Installs Dovecot where it is missing and it
+//! may; names the line to type where it may not.
 
 mod config;
 
@@ -54,7 +54,7 @@ impl Dovecot {
         provide(&DOVECOT, find, install).unwrap_or_else(|why| panic!("{why}"));
         let (folder, watchdog) =
             instance::begin("imap", "doveadm -c \"$1/dovecot.conf\" stop; sleep 0.2");
-        let ports = free_ports(2);
+        let ports = free_ports(3);
         let papers = certificate::papers();
         let write =
             |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
@@ -108,6 +108,22 @@ impl Dovecot {
         run(as_root("chown").args(["-R", &instance::owner()]).arg(home));
     }
 
+    /// Files copies of what somebody submits in their Sent folder, as large providers do.
+    pub fn files_copies(&self, user: &str) {
+        self.set_rules(user, config::COPIES_TO_SENT);
+    }
+
+    /// Answers what comes to somebody with this text, once for each who writes (RFC 5230).
+    pub fn answers_for(&self, user: &str, text: &str) {
+        let rules = format!("require \"vacation\";\nvacation :subject \"I am away\" \"{text}\";\n");
+        self.set_rules(user, &rules);
+    }
+
+    fn set_rules(&self, user: &str, rules: &str) {
+        let file = self.folder.join("mail").join(user).join(config::RULES);
+        std::fs::write(file, rules).expect("a file");
+    }
+
     /// Takes this for somebody's password, a second from now at the latest.
     pub fn set_password(&self, user: &str, password: &str) {
         let file = self.folder.join("passwords").join(user);
@@ -159,6 +175,13 @@ impl Dovecot {
             .collect()
     }
 
+    /// The messages of a folder, in no particular order.
+    #[must_use]
+    pub fn messages(&self, user: &str, folder: Folder) -> Vec<String> {
+        let read = |file| String::from_utf8(std::fs::read(file).expect("a message"));
+        self.files(user, folder).into_iter().map(|file| read(file).expect("in UTF-8")).collect()
+    }
+
     /// How many messages a folder holds.
     #[must_use]
     pub fn count(&self, user: &str, folder: Folder) -> usize {
@@ -183,6 +206,24 @@ impl Dovecot {
     #[must_use]
     pub fn port(&self, tls: Tls) -> u16 {
         self.ports[usize::from(tls == Tls::Implicit)]
+    }
+
+    /// Where mail is handed to it, by LMTP (RFC 2033).
+    #[must_use]
+    pub fn lmtp(&self) -> PathBuf {
+        self.folder.join("run/lmtp")
+    }
+
+    /// Where it is asked whether a password is right.
+    #[must_use]
+    pub fn auth(&self) -> PathBuf {
+        self.folder.join("run/auth-submission")
+    }
+
+    /// Where it hands on what it writes itself. Who takes it is for others to say.
+    #[must_use]
+    pub fn outgoing_port(&self) -> u16 {
+        self.ports[2]
     }
 
     /// The CA that vouches for it.
@@ -221,13 +262,14 @@ impl Dovecot {
 }
 
 fn find() -> Option<()> {
-    Path::new("/usr/lib/dovecot/imap").exists().then_some(())
+    let parts = ["imap", "lmtp", "modules/lib90_sieve_plugin.so"];
+    parts.iter().all(|part| Path::new("/usr/lib/dovecot").join(part).exists()).then_some(())
 }
 
 /// A policy forbids that Debian's package starts a server, unless the machine has a policy already.
 const DOVECOT: Software = Software {
     name: "Dovecot",
-    packages: "dovecot-core dovecot-imapd",
+    packages: "dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sieve",
     before: "policy=/usr/sbin/policy-rc.d
         if [ ! -e $policy ]; then
             trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -236,5 +278,5 @@ const DOVECOT: Software = Software {
             chmod 755 $policy
         fi",
     by_hand: "sudo DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        --no-remove dovecot-core dovecot-imapd",
+        --no-remove dovecot-core dovecot-imapd dovecot-lmtpd dovecot-sieve",
 };

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::dovecot::Dovecot;
 use crate::instance;
 
 /// A way in: a port with habits of its own.
@@ -20,16 +21,22 @@ pub enum Door {
     SmallUnsaid,
     /// No STARTTLS, and so no log-in either.
     Plain,
+    /// No STARTTLS, and log-in all the same: for whoever listens in between.
+    Clear,
+    /// Where other servers hand in mail, as at port 25: nobody logs in.
+    Exchange,
 }
 
 impl Door {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Starttls,
         Self::Implicit,
         Self::LoginOnly,
         Self::Small,
         Self::SmallUnsaid,
         Self::Plain,
+        Self::Clear,
+        Self::Exchange,
     ];
 
     /// What it does other than the rest.
@@ -44,7 +51,18 @@ impl Door {
             Self::SmallUnsaid => {
                 vec![must(), small(), "smtpd_discard_ehlo_keywords=size".to_owned()]
             }
-            Self::Plain => vec!["smtpd_tls_security_level=none".to_owned()],
+            Self::Plain => vec![NO_TLS.to_owned()],
+            Self::Clear => vec![NO_TLS.to_owned(), "smtpd_tls_auth_only=no".to_owned()],
+            Self::Exchange => [
+                NO_TLS,
+                "smtpd_sasl_auth_enable=no",
+                "smtpd_sender_restrictions=",
+                "smtpd_relay_restrictions=reject_unauth_destination",
+                // What comes in is nobody's sent mail.
+                "receive_override_options=no_address_mappings",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
         }
     }
 }
@@ -55,27 +73,91 @@ pub fn login(address: &str) -> String {
     address.replace('@', ".at.")
 }
 
+const NO_TLS: &str = "smtpd_tls_security_level=none";
+
 /// The most octets of a message at a small door.
 const SMALL: usize = 2_000;
 
 /// Everybody may write as the one address whose log-in he has.
-pub(super) const LOGINS: &str = "/^(.+)@(.+)$/ ${1}.at.${2}\n";
+pub(super) const LOGINS: &str = "/^(.+)@(.+)$/ ${1}.at.${2} ${1}@${2}\n";
 
 /// Everybody has a mailbox but those who have gone, and all mailboxes are one folder.
 pub(super) const MAILBOXES: &str = "!/^gone/ inbox/\n";
 
 pub(super) const INBOX: &str = "inbox";
 
+/// Of all that is submitted a copy goes to the writer's own mailbox, as a mail for `sent`.
+pub(super) const COPIES: &str = "/^(.+)@(.+)$/ ${1}+sent@${2}\n";
+
+/// What nobody sees at `away.` (see [`transport`]).
+pub(super) const UNLISTED: &str = "/^List-/ IGNORE\n";
+
 /// Where SASL asks whether a password is right.
 pub(super) fn socket(folder: &Path) -> PathBuf {
     folder.join("mux")
 }
 
-pub(super) fn main(folder: &Path) -> String {
+/// Where the servers of `late.` will be.
+pub(super) fn late(folder: &Path) -> PathBuf {
+    folder.join("late")
+}
+
+/// Two kinds of companies. At `away.` the fields of lists are gone before anybody sees them: a machine
+/// that keeps to RFC 5230, section 4.6, as Dovecot's does, answers no mail that has one, and not every
+/// machine keeps to it. At `late.` there is no server for a while.
+pub(super) fn transport(folder: &Path, to: &Dovecot) -> String {
+    let (away, late) = (to.lmtp(), late(folder));
+    format!(
+        "/@away\\./ unlisted:unix:{}\n/@late\\./ lmtp:unix:{}\n",
+        away.display(),
+        late.display()
+    )
+}
+
+/// `onward`: the Dovecot that has everybody's mailboxes and passwords, if it is not we.
+pub(super) fn main(folder: &Path, onward: Option<&Dovecot>) -> String {
+    let text = common(folder);
     let folder = folder.display();
-    // Postfix delivers nothing as root.
-    let owner = instance::owner();
-    let (user, group) = owner.split_once(':').expect("both of them");
+    let Some(dovecot) = onward else {
+        // Postfix delivers nothing as root.
+        let owner = instance::owner();
+        let (user, group) = owner.split_once(':').expect("both of them");
+        return format!(
+            "{text}
+virtual_mailbox_base = {folder}/mail
+virtual_uid_maps = static:{user}
+virtual_gid_maps = static:{group}
+virtual_minimum_uid = 1
+
+smtpd_sasl_path = smtpd
+cyrus_sasl_config_path = {folder}/etc/sasl
+"
+        );
+    };
+    format!(
+        "{text}
+virtual_transport = lmtp:unix:{}
+transport_maps = regexp:{folder}/etc/transport
+sender_bcc_maps = regexp:{folder}/etc/copies
+recipient_delimiter = +
+lmtp_connection_cache_on_demand = no
+
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {}
+
+# Whoever waits is told at once, and tried again every second.
+delay_warning_time = 1s
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 1s
+",
+        dovecot.lmtp().display(),
+        dovecot.auth().display()
+    )
+}
+
+fn common(folder: &Path) -> String {
+    let folder = folder.display();
     format!(
         "compatibility_level = 3.6
 queue_directory = {folder}/queue
@@ -103,10 +185,6 @@ smtpd_client_connection_count_limit = 0
 
 virtual_mailbox_domains = static:all
 virtual_mailbox_maps = regexp:{folder}/etc/mailboxes
-virtual_mailbox_base = {folder}/mail
-virtual_uid_maps = static:{user}
-virtual_gid_maps = static:{group}
-virtual_minimum_uid = 1
 
 smtpd_tls_security_level = encrypt
 smtpd_tls_cert_file = {folder}/etc/certificate.pem
@@ -115,8 +193,6 @@ smtpd_tls_received_header = yes
 smtpd_tls_auth_only = yes
 
 smtpd_sasl_auth_enable = yes
-smtpd_sasl_path = smtpd
-cyrus_sasl_config_path = {folder}/etc/sasl
 smtpd_sasl_authenticated_header = yes
 smtpd_sender_login_maps = regexp:{folder}/etc/logins
 smtpd_sender_restrictions = reject_sender_login_mismatch
@@ -166,6 +242,9 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+lmtp unix - - n - - lmtp
+unlisted unix - - n - - lmtp
+  -o lmtp_header_checks=regexp:$config_directory/unlisted
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ";

@@ -4,8 +4,12 @@
 //! Stricter than Postfix is by default: a bare line feed, a command sent too early, or eight bits
 //! that were not announced are refused. Installs Postfix where it is missing and it may; names the
 //! line to type where it may not. What it received is read in `received`.
+//!
+//! By itself it keeps all mail in one folder; with a Dovecot behind it everybody has a mailbox there,
+//! and a copy of what they submit.
 
 mod config;
+mod exchange;
 mod passwords;
 mod received;
 
@@ -18,9 +22,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use passwords::Passwords;
 
 pub use config::{Door, login};
+pub use exchange::Exchange;
 pub use received::{Delivered, LogEntry, Received};
 
 use crate::binary::wait_until;
+use crate::dovecot::Dovecot;
 use crate::instance::{self, as_root, free_ports};
 use crate::machine::{Software, install, provide, run};
 use crate::server::certificate;
@@ -47,26 +53,40 @@ impl Postfix {
     /// If there is no Postfix to be had: no test can go on then.
     pub fn lent() -> MutexGuard<'static, Self> {
         static SHARED: OnceLock<Mutex<Postfix>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| Mutex::new(Self::start()));
+        let shared = SHARED.get_or_init(|| Mutex::new(Self::start(None)));
         let mut postfix = shared.lock().unwrap_or_else(PoisonError::into_inner);
         postfix.forget();
         postfix
     }
 
-    fn start() -> Self {
+    /// One that takes mail to a Dovecot, which knows the log-ins too: each person's address.
+    #[must_use]
+    pub fn before(dovecot: &Dovecot) -> Self {
+        Self::start(Some(dovecot))
+    }
+
+    fn start(onward: Option<&Dovecot>) -> Self {
         provide(&POSTFIX, find, install).unwrap_or_else(|why| panic!("{why}"));
         // It waits for the disk with every message.
         let (folder, watchdog) = instance::begin("mta", "postfix -c \"$1/etc\" abort");
-        let ports = free_ports(Door::ALL.len());
+        let mut ports = free_ports(Door::ALL.len());
+        if let Some(dovecot) = onward {
+            ports[Door::Exchange as usize] = dovecot.outgoing_port();
+        }
         let papers = certificate::papers();
         let etc = folder.join("etc");
         // Debian's Postfix looks for SASL's files there, whatever it is told.
         std::fs::create_dir_all(etc.join("sasl")).expect("a folder");
         let write = |name: &str, text: &str| std::fs::write(etc.join(name), text).expect("a file");
-        write("main.cf", &config::main(&folder));
+        write("main.cf", &config::main(&folder, onward));
         write("master.cf", &config::master(&ports));
         write("mailboxes", config::MAILBOXES);
         write("logins", config::LOGINS);
+        write("copies", config::COPIES);
+        write("unlisted", config::UNLISTED);
+        if let Some(dovecot) = onward {
+            write("transport", &config::transport(&folder, dovecot));
+        }
         write("sasl/smtpd.conf", &config::sasl(&folder, "PLAIN LOGIN"));
         write("sasl/login.conf", &config::sasl(&folder, "LOGIN"));
         write("certificate.pem", &papers.certificate);
@@ -111,8 +131,19 @@ impl Postfix {
         Received::read(&self.inbox(), &self.log()[self.log_read..])
     }
 
+    /// Another server at its door, with mail for somebody here.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        Exchange::at(self.port(Door::Exchange))
+    }
+
+    /// Lets the servers of `late.` be there from now on.
+    pub fn let_the_late_in(&self, dovecot: &Dovecot) {
+        std::os::unix::fs::symlink(dovecot.lmtp(), config::late(&self.folder)).expect("a link");
+    }
+
     /// Waits until nothing is on its way any more.
-    fn rest(&self) {
+    pub fn rest(&self) {
         let etc = self.folder.join("etc");
         wait_until("the queue is empty", || {
             let asked = as_root("postqueue").arg("-c").arg(&etc).arg("-p").output();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sqlx::{Connection as _, SqliteConnection};
 use warmfront_core::span::{HOUR, MINUTE};
+use warmfront_engine::clock::Clock;
 use warmfront_engine::{Loops, Watcher, Ways};
 use warmfront_mail::imap::Imap;
 use warmfront_mail::server::Tls;
@@ -76,12 +77,21 @@ async fn a_thousand_replies_are_counted_once_each_whatever_happens_to_the_server
         assert!(round < 400, "{} kicks", kicks.count());
     }
     kicks.end();
+    read_to_the_end(&mut play, &mut watcher, &clock).await;
+    prove(&play, folder.path(), &dovecot).await;
+}
+
+/// Reads what is left. On a machine that is busy otherwise a reading outlasts a tick, and a leap of the
+/// clock its lease: so each is waited for.
+async fn read_to_the_end(play: &mut Play, watcher: &mut Watcher<WatchedOut, Imap>, clock: &Clock) {
     for _ in 0..3 {
         play.now += 2 * HOUR;
         clock.set(play.now);
         watcher.tick(play.now).await.expect("books");
+        while watcher.is_reading() {
+            watcher.tick(play.now).await.expect("books");
+        }
     }
-    prove(&play, folder.path(), &dovecot).await;
 }
 
 /// Everybody's reply is counted once, and nothing in the mailboxes has changed.

@@ -339,8 +339,10 @@ const FETCHED_AT_ONCE: usize = 25;
 /// Of a folder of which a server shows nothing, no more messages than this are tried.
 const UNSHOWN_MAX: usize = 3;
 
-/// How often a message is asked for at least before it is passed.
-const STUMBLES_MIN: u32 = 3;
+/// How often a message is asked for at least before it is passed. A connection that breaks at one may
+/// have broken for any reason: of a thousand replies behind a server that cut every connection, three
+/// such chances were enough for two. An hour of trying has many more than eight.
+const STUMBLES_MIN: u32 = 8;
 
 /// How long it is asked for while the server shows others of its folder; a storage that is mended
 /// within the hour loses nothing.
