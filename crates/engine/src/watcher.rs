@@ -5,6 +5,8 @@
 //! there are not too many, those first whose follow-up is near; where the server tells of news it is
 //! read at once.
 
+mod errand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
@@ -19,6 +21,7 @@ use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Recorded, RefusedArrival, Today};
 
+use self::errand::{Back, Brought, Reader};
 use crate::EngineError;
 use crate::doubts::settle_doubts;
 use crate::office::{Office, Ways};
@@ -48,32 +51,6 @@ struct Watched<I> {
     failures: u32,
     /// What was last told of why it cannot be read.
     told: Option<String>,
-}
-
-enum Reader<I> {
-    /// Nobody reads it, and its follow-ups stay at home.
-    Nobody,
-    Here(I),
-    Away,
-}
-
-impl<I: Inbox> Reader<I> {
-    /// Whether he is here with an open connection.
-    fn is_kept(&self) -> bool {
-        matches!(self, Self::Here(inbox) if inbox.is_open())
-    }
-}
-
-/// Somebody back from an errand.
-struct Back<I> {
-    mailbox: i64,
-    inbox: I,
-    with: Brought,
-}
-
-enum Brought {
-    Reading { lease: ReadingLease, begun_at: Millis, read: Result<Reading, Unreadable> },
-    News(bool),
 }
 
 impl<O, I: Inbox + 'static> Watcher<O, I> {
@@ -172,13 +149,12 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         }
         let mailboxes: Vec<i64> = leases.iter().map(|lease| lease.mailbox).collect();
         let mut bookmarks = store.bookmarks(&mailboxes).await?;
-        let mut kept = self.mailboxes.values().filter(|one| one.reader.is_kept()).count()
+        let kept = self.mailboxes.values().filter(|one| one.reader.is_kept()).count()
             + self.errands.len().saturating_sub(self.reading);
-        for lease in leases {
+        for (kept, lease) in (kept..).zip(leases) {
             let most = if awaiting.contains(&lease.mailbox) { KEPT } else { KEPT_IN_QUIET };
             let bookmarks = bookmarks.remove(&lease.mailbox).unwrap_or_default();
             self.send(lease, bookmarks, kept < most, now);
-            kept += 1;
         }
         Ok(())
     }
@@ -352,7 +328,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
 
     fn wait_for_news(&mut self, mailbox: i64) {
         let Some(watched) = self.mailboxes.get_mut(&mailbox) else { return };
-        if !matches!(&watched.reader, Reader::Here(inbox) if inbox.is_open()) {
+        if !watched.reader.is_kept() {
             return;
         }
         let Reader::Here(mut inbox) = std::mem::replace(&mut watched.reader, Reader::Away) else {
@@ -370,20 +346,6 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
 impl<O, I> fmt::Debug for Watcher<O, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Watcher({} mailboxes)", self.mailboxes.len())
-    }
-}
-
-impl<I> Back<I> {
-    /// What the books are told of a reading. Of one that failed, why.
-    fn read(&self) -> Option<Read> {
-        let Brought::Reading { lease, begun_at, read } = &self.with else { return None };
-        let reading = match read {
-            Ok(reading) => reading.clone(),
-            Err(unreadable) => {
-                Reading { trouble: Some(unreadable.to_string()), ..Reading::default() }
-            }
-        };
-        Some(Read { lease: *lease, begun_at: *begun_at, reading })
     }
 }
 
