@@ -88,7 +88,10 @@ pub(crate) struct Polled(pub(crate) Imap);
 
 impl Inbox for Polled {
     async fn read(&mut self, bookmarks: &Bookmarks, now: Millis) -> Result<Reading, Unreadable> {
-        self.0.read(bookmarks, now).await
+        let read = self.0.read(bookmarks, now).await;
+        // A server that is shut takes a moment to end its connections, and that is hours here.
+        self.0.close().await;
+        read
     }
 
     fn is_open(&self) -> bool {
