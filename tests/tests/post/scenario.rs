@@ -35,13 +35,13 @@ fn whatever_comes_back_changes_the_right_rows() {
     // Today's targets are reached: nothing but reading is left to do.
     scene.reads_mailboxes();
     scene.run();
-    came_back(&scene, "active", &format!("{back_on}T00:00:00Z"));
+    came_back(&scene, "active", &format!("{back_on}T12:00:00Z"));
 
     scene.import("spring", 20, &SPRING, &STEPS);
     scene.import("autumn", 20, &AUTUMN, &STEPS);
     scene.run();
     office.postfix.rest();
-    came_back(&scene, "finished", &format!("{back_on}T00:00:00Z"));
+    came_back(&scene, "finished", &format!("{back_on}T12:00:00Z"));
     follow_ups_went_to_whom_they_may(&scene);
 }
 
