@@ -4,8 +4,6 @@
 //! what the books do not have is taken up in the very transaction that takes in what answers it. So it
 //! may end at any moment, and goes on from there. Nobody sends before all of it is done.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use futures_util::future::join_all;
 use tracing::info;
 use warmfront_core::address::Address;
@@ -41,11 +39,13 @@ pub enum Standing {
     Proven,
     /// Nothing shows what it sent: it waits for the operator.
     Unproven,
+    /// It is gone from the configuration, so that nobody can look: it waits for the operator too.
+    Gone,
     /// It could not be read, so nothing is done yet.
     Unread(String),
 }
 
-/// Looks at every mailbox that is configured, and stops those of which nothing shows what they sent.
+/// Looks at every mailbox that the books have, and stops those of which nothing shows what they sent.
 /// The books are up to date where none is unread.
 pub async fn reconcile<O, I: Inbox>(
     office: &Office,
@@ -57,7 +57,7 @@ pub async fn reconcile<O, I: Inbox>(
     for some in rows.chunks(SIDE_BY_SIDE) {
         let looks = some.iter().map(|row| look_at(office, ways, row, since));
         for looked in join_all(looks).await {
-            all.extend(looked?);
+            all.push(looked?);
         }
     }
     let now = office.clock.now();
@@ -72,11 +72,13 @@ async fn look_at<O, I: Inbox>(
     ways: &Ways<O, I>,
     row: &MailboxRow,
     since: Millis,
-) -> Result<Option<Reconciled>, EngineError> {
-    let Some(config) = office.fleet.mailboxes.get(row.address.as_str()) else { return Ok(None) };
+) -> Result<Reconciled, EngineError> {
     let address = row.address.clone();
+    let Some(config) = office.fleet.mailboxes.get(row.address.as_str()) else {
+        return Ok(Reconciled { address, taken_up: 0, standing: Standing::Gone });
+    };
     let Some(mut inbox) = (ways.inbox)(config) else {
-        return Ok(Some(Reconciled { address, taken_up: 0, standing: Standing::Unproven }));
+        return Ok(Reconciled { address, taken_up: 0, standing: Standing::Unproven });
     };
     let mut look = Look { office, mailbox: row.id, since, taken_up: 0, has_sent: false };
     let ended = look.read(&mut inbox).await;
@@ -89,7 +91,7 @@ async fn look_at<O, I: Inbox>(
         None => Standing::Unproven,
     };
     info!(mailbox = row.id, taken_up = look.taken_up, "looked at what a mailbox has sent");
-    Ok(Some(Reconciled { address, taken_up: look.taken_up, standing }))
+    Ok(Reconciled { address, taken_up: look.taken_up, standing })
 }
 
 /// One mailbox, looked at part by part.
@@ -246,26 +248,15 @@ async fn stop_unproven(
     all: &[Reconciled],
     now: Millis,
 ) -> Result<(), EngineError> {
-    let ids: BTreeMap<&str, i64> = rows.iter().map(|row| (row.address.as_str(), row.id)).collect();
-    let is_unproven = |one: &&Reconciled| one.standing == Standing::Unproven;
-    let unproven: Vec<&str> =
-        all.iter().filter(is_unproven).map(|one| one.address.as_str()).collect();
-    if unproven.is_empty() {
+    let waits = |one: &Reconciled| matches!(one.standing, Standing::Unproven | Standing::Gone);
+    // Each was looked at in the order of its row.
+    let waiting = rows.iter().zip(all).filter(|(_, one)| waits(one));
+    let mailboxes: Vec<i64> = waiting.map(|(row, _)| row.id).collect();
+    if mailboxes.is_empty() {
         return Ok(());
     }
-    let mut campaigns = BTreeSet::new();
-    for row in office.store.campaigns().await? {
-        let campaign = campaign(office, row.id).await?;
-        let mut carriers = office.fleet.matching(&campaign.mailboxes, campaign.opt_in);
-        if carriers.any(|mailbox| unproven.contains(&mailbox.address.as_str())) {
-            campaigns.insert(row.id);
-        }
-    }
-    let mailboxes: Vec<i64> =
-        unproven.iter().filter_map(|address| ids.get(address).copied()).collect();
-    let campaigns: Vec<i64> = campaigns.into_iter().collect();
     let because = PauseReason::Restored.to_string();
-    Ok(office.store.stop_unproven(&mailboxes, &campaigns, &because, now).await?)
+    Ok(office.store.stop_unproven(&mailboxes, &because, now).await?)
 }
 
 /// Mailboxes looked at side by side: each is a connection.

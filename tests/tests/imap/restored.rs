@@ -237,8 +237,10 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     place.rewrite("cap = 5\n", "cap = 400\n");
     let before = place.states("silent");
     place.send();
-    assert_eq!(place.states("spring"), "4 finished", "a campaign that it does not carry goes on");
     assert_eq!(place.states("silent"), before, "nobody new is written to");
+    place.take_out(&quiet);
+    place.send();
+    assert_eq!(place.states("silent"), before, "not even if it is gone");
     let why = place.run("mailbox list").done();
     assert!(why.out.contains("ann@sender2.example is paused until `mailbox resume`"), "{why}");
     let resumed = place.run("mailbox resume ann@sender2.example").done();
@@ -247,7 +249,44 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     place.nobody_twice(24);
 }
 
+#[test]
+fn a_mailbox_that_is_gone_from_the_configuration_waits_for_the_operator_too() {
+    let mut place = Place::of(2);
+    let gone = "ann@sender2.example";
+    place.scene.begin("spring", 30);
+    place.back_up();
+    place.send();
+    let before = place.scene.sink.accepted_count();
+    assert_eq!(before, 10);
+    assert!(place.scene.sink.accepted().iter().any(|message| message.from == gone));
+    place.take_out(gone);
+    place.restore();
+    let told = place.run("reconcile --json").done().json();
+    let (read, unseen) = (&told["mailboxes"][0], &told["mailboxes"][1]);
+    assert_eq!((&read["standing"], &read["taken_up"]), (&"up_to_date".into(), &5.into()), "{told}");
+    assert_eq!((&unseen["address"], &unseen["standing"]), (&gone.into(), &"paused".into()));
+    place.rewrite("cap = 5\n", "cap = 400\n");
+    place.send();
+    assert_eq!(place.scene.sink.accepted_count(), before, "it may have written to anybody");
+    let resumed = place.run("mailbox resume ann@sender2.example").done();
+    assert!(resumed.err.contains("the books do not know what ann@sender2.example"), "{resumed}");
+    assert!(resumed.out.contains("resumed; it is in no configuration"), "{resumed}");
+    place.send();
+    assert_eq!(place.scene.sink.accepted_count(), before + 25, "the operator answers for it");
+}
+
 impl Place {
+    /// Takes a mailbox out of the configuration.
+    fn take_out(&self, address: &str) {
+        let file = "warmfront.toml";
+        let config = std::fs::read_to_string(self.file(file)).expect("it");
+        let mut tables = config.split("[[mailbox]]");
+        let head = tables.next().expect("what stands before").to_owned();
+        let stay = tables.filter(|table| !table.contains(&format!("address = \"{address}\"")));
+        let config = stay.fold(head, |all, table| all + "[[mailbox]]" + table);
+        self.scene.installation.write(file, config);
+    }
+
     #[track_caller]
     fn send_without_copies_of(&mut self, mailbox: &str) {
         let _ = self.run("run --until-idle").done();

@@ -271,8 +271,7 @@ async fn a_mailbox_of_which_nothing_shows_what_it_sent_waits_for_the_operator() 
         let store = &scene.books.store;
         store.pause_mailbox(scene.mailboxes[1], "holidays", NOW).await.unwrap();
         for _ in 0..2 {
-            let (mailboxes, campaigns) = (&scene.mailboxes[..], [scene.campaign]);
-            store.stop_unproven(mailboxes, &campaigns, "who knows", NOW + HOUR).await.unwrap();
+            store.stop_unproven(&scene.mailboxes, "who knows", NOW + HOUR).await.unwrap();
         }
         let paused = "SELECT state, paused_reason, paused_because FROM mailboxes ORDER BY id";
         assert_eq!(

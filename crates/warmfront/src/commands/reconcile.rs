@@ -177,10 +177,12 @@ impl Told {
             let taken = print::counted(one.taken_up.into(), "message");
             let said = match &one.standing {
                 Standing::Proven => format!("{taken} taken up; up to date"),
-                Standing::Unproven => "paused: its Sent folder shows no copies of what it sent. \
-                    Nobody new is written to in its campaigns until `warmfront mailbox resume \
-                    ADDRESS` says that you answer for it"
-                    .replace("ADDRESS", &one.address),
+                Standing::Unproven | Standing::Gone => format!(
+                    "paused: {}. Nobody new is written to until `warmfront mailbox resume {}` says \
+                     that you answer for it",
+                    standing(&one.standing).1.unwrap_or_default(),
+                    one.address
+                ),
                 Standing::Unread(why) => format!("{taken} taken up; not read to its end: {why}"),
             };
             print::say(format!("  {}", one.address));
@@ -250,6 +252,10 @@ fn standing(standing: &Standing) -> (&'static str, Option<&str>) {
     match standing {
         Standing::Proven => ("up_to_date", None),
         Standing::Unproven => ("paused", Some("its Sent folder shows no copies of what it sent")),
+        Standing::Gone => (
+            "paused",
+            Some("it is gone from the configuration, so nobody can look at what it sent"),
+        ),
         Standing::Unread(why) => ("unread", Some(why)),
     }
 }
