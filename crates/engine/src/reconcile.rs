@@ -80,7 +80,7 @@ async fn look_at<O, I: Inbox>(
     let Some(mut inbox) = (ways.inbox)(config) else {
         return Ok(Reconciled { address, taken_up: 0, standing: Standing::Unproven });
     };
-    let mut look = Look { office, mailbox: row.id, since, taken_up: 0, has_sent: false };
+    let mut look = Look { office, row, since, taken_up: 0, has_sent: false };
     let ended = look.read(&mut inbox).await;
     inbox.close().await;
     let files_copies = look.has_sent
@@ -97,7 +97,7 @@ async fn look_at<O, I: Inbox>(
 /// One mailbox, looked at part by part.
 struct Look<'a> {
     office: &'a Office,
-    mailbox: i64,
+    row: &'a MailboxRow,
     since: Millis,
     taken_up: u32,
     /// Whether it has a Sent folder.
@@ -108,14 +108,14 @@ impl Look<'_> {
     /// Reads all there is; says why that could not be done.
     async fn read(&mut self, inbox: &mut impl Inbox) -> Result<Option<String>, EngineError> {
         let Office { store, owner, clock, .. } = self.office;
-        let leases = store.lease_readings(&[self.mailbox], owner, clock.now(), LEASE_TTL).await?;
-        let Some(&lease) = leases.first() else {
-            return Ok(Some("somebody else reads it; try again in ten minutes".to_owned()));
-        };
+        let mailbox = self.row.id;
+        // No daemon works: whoever has the lease came to no end, a reconciliation that was killed, say.
+        // Should it live after all, it learns with its next part that the lease is lost.
+        let lease = store.take_reading_over(mailbox, owner, clock.now(), LEASE_TTL).await?;
         loop {
             let begun_at = clock.now();
-            let mut known = store.bookmarks(&[self.mailbox]).await?;
-            let mut bookmarks = known.remove(&self.mailbox).unwrap_or_default();
+            let mut known = store.bookmarks(&[mailbox]).await?;
+            let mut bookmarks = known.remove(&mailbox).unwrap_or_default();
             // A folder with a mark is read from there; another from before anything was sent.
             bookmarks.unknown_since = Some(self.since);
             let read = inbox.read(&bookmarks, begun_at).await;
@@ -124,24 +124,35 @@ impl Look<'_> {
                 ..Reading::default()
             });
             let (has_more, trouble) = (reading.has_more, reading.trouble.clone());
-            self.record(Read { lease, begun_at, reading }).await?;
+            if !self.record(Read { lease, begun_at, reading }).await? {
+                return Ok(Some(self.lost().await?));
+            }
             if trouble.is_some() || !has_more {
                 return Ok(trouble);
             }
         }
     }
 
-    async fn record(&mut self, read: Read) -> Result<(), EngineError> {
+    /// Why nothing that is read here counts any more.
+    async fn lost(&self) -> Result<String, EngineError> {
+        let (address, other) = (&self.row.address, self.office.store.reader(self.row.id).await?);
+        let other = other.unwrap_or_else(|| "somebody else".to_owned());
+        Ok(format!("{other}, reads {address} meanwhile; wait until that is done"))
+    }
+
+    /// Writes a part down; `false`: somebody else has taken the reading over, and nothing is written.
+    async fn record(&mut self, read: Read) -> Result<bool, EngineError> {
         let Office { store, clock, .. } = self.office;
         let found = find(self.office, &read).await?;
-        self.has_sent |= read.reading.marks.iter().any(|mark| mark.role == Role::Sent);
         let now = clock.now();
         let day = self.office.day(now);
         let since = calendar::day_span(&self.office.fleet.timezone, day).start();
         let today = Today { day: day.to_string(), since };
         let taken = store.record_reconciling(&read, &found, &today, now, LEASE_TTL).await?;
-        self.taken_up += taken.unwrap_or_default();
-        Ok(())
+        let Some(taken) = taken else { return Ok(false) };
+        self.taken_up += taken;
+        self.has_sent |= read.reading.marks.iter().any(|mark| mark.role == Role::Sent);
+        Ok(true)
     }
 }
 

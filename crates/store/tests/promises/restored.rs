@@ -359,7 +359,9 @@ async fn a_reading_by_a_lease_that_is_over_takes_nothing_up() {
         let taken = vec![scene.taken(&copy, 1).await];
         let found = Found { taken, ..Found::default() };
         let late = store.lease_readings(&scene.mailboxes[..1], "here", NOW, MINUTE).await.unwrap();
-        store.lease_readings(&scene.mailboxes[..1], "there", NOW + HOUR, HOUR).await.unwrap();
+        let taken_over = store.take_reading_over(scene.mailboxes[0], "there", NOW, HOUR).await;
+        assert_ne!(taken_over.unwrap().epoch, late[0].epoch, "though its time was not over");
+        assert_eq!(store.reader(scene.mailboxes[0]).await.unwrap().as_deref(), Some("there"));
         let read = Read { lease: late[0], begun_at: NOW, reading: Reading::default() };
         let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
         let written = store.record_reconciling(&read, &found, &today, NOW, HOUR).await.unwrap();

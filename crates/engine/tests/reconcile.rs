@@ -1,0 +1,130 @@
+//! Bringing older books up to date, in front of an inbox that does what it is told to.
+
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use warmfront_core::address::Address;
+use warmfront_core::calendar;
+use warmfront_core::plan::Pace;
+use warmfront_core::provider::Presets;
+use warmfront_core::reading::{Bookmarks, Mark, Reading, Role};
+use warmfront_core::span::{HOUR, Millis};
+use warmfront_core::warmup::Curve;
+use warmfront_engine::clock::Clock;
+use warmfront_engine::fleet::{Fleet, Mailbox};
+use warmfront_engine::{Office, Reconciled, Standing, Ways};
+use warmfront_mail::inbox::{Inbox, Unreadable};
+use warmfront_store::{Durability, Store};
+
+const NOW: Millis = 1_800_000_000_000;
+const ANN: &str = "ann@one.test";
+
+/// What an inbox does with a reading, which tells a Sent folder and nothing else unless changed.
+type Reads = fn(Store, Bookmarks, Reading) -> tokio::task::JoinHandle<Reading>;
+
+struct Scripted {
+    store: Store,
+    reads: Reads,
+}
+
+impl Inbox for Scripted {
+    async fn read(&mut self, bookmarks: &Bookmarks, now: Millis) -> Result<Reading, Unreadable> {
+        let role = Role::Sent;
+        let sent =
+            Mark { folder: "Sent".to_owned(), role, uidvalidity: 1, last_uid: 9, read_at: now };
+        let reading = Reading { marks: vec![sent], is_whole: true, ..Reading::default() };
+        Ok((self.reads)(self.store.clone(), bookmarks.clone(), reading).await.unwrap())
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn news(&mut self, _: Duration) -> bool {
+        false
+    }
+
+    async fn close(&mut self) {}
+}
+
+fn fleet() -> Fleet {
+    let (address, timezone) = (Address::parse(ANN).unwrap(), calendar::zone("UTC").unwrap());
+    let mailbox = Mailbox {
+        address: address.clone(),
+        name: None,
+        provider: Presets::load().find("microsoft365").unwrap().clone(),
+        cap: 50,
+        curve: Curve::Off,
+        gap: 0,
+        window: None,
+        timezone: timezone.clone(),
+        tenant: None,
+        tags: BTreeSet::new(),
+        pace: Pace::Even,
+        inbox_is_read: true,
+        warm_days: 0,
+    };
+    Fleet {
+        mailboxes: BTreeMap::from([(address, mailbox)]),
+        timezone,
+        timezone_name: "UTC".to_owned(),
+        company_per_day: 2,
+        person_gap: HOUR,
+        domain_per_day: 100,
+        thresholds: warmfront_core::health::Thresholds::default(),
+        tenants: BTreeMap::new(),
+    }
+}
+
+/// Books with one mailbox, whose provider files copies.
+async fn office() -> Office {
+    let store = Store::open("sqlite::memory:", Durability::None).await.unwrap();
+    let fleet = fleet();
+    store.write_settings(&fleet.settings(1)).await.unwrap();
+    store.write_fleet(&fleet.specs(), "2027-01-15", NOW).await.unwrap();
+    store.mark_outdated("a test says so", NOW).await.unwrap();
+    Office::new(store, Arc::new(fleet), Clock::simulated(NOW), "here".to_owned())
+}
+
+async fn reconcile(office: &Office, reads: Reads) -> Reconciled {
+    let store = office.store.clone();
+    let ways = Ways::<(), Scripted> {
+        out: Arc::new(|_| ()),
+        inbox: Arc::new(move |_| Some(Scripted { store: store.clone(), reads })),
+    };
+    warmfront_engine::reconcile(office, &ways).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_mailbox_that_is_read_to_its_end_is_proven() {
+    let office = office().await;
+    let told = reconcile(&office, |_, _, reading| tokio::spawn(async { reading })).await;
+    assert_eq!((told.standing, told.taken_up), (Standing::Proven, 0));
+}
+
+#[tokio::test]
+async fn a_reading_that_somebody_else_takes_over_proves_nothing() {
+    let office = office().await;
+    let told = reconcile(&office, |store, _, reading| {
+        tokio::spawn(async move {
+            store.take_reading_over(1, "another reconciliation", NOW, HOUR).await.unwrap();
+            reading
+        })
+    })
+    .await;
+    let why = "another reconciliation, reads ann@one.test meanwhile; wait until that is done";
+    assert_eq!(told.standing, Standing::Unread(why.to_owned()));
+}
+
+#[tokio::test]
+async fn who_was_killed_while_reading_keeps_nobody_from_it() {
+    let office = office().await;
+    office.store.lease_readings(&[1], "a reconciliation that is gone", NOW, HOUR).await.unwrap();
+    let told = reconcile(&office, |_, _, reading| tokio::spawn(async { reading })).await;
+    assert_eq!(told.standing, Standing::Proven);
+    let left = office.store.lease_readings(&[1], "a daemon", NOW, HOUR).await.unwrap();
+    assert_eq!(left.len(), 1, "the reading is given back");
+}
