@@ -17,9 +17,9 @@ use warmfront_mail::inbox::Inbox;
 use warmfront_store::{Found, MailboxRow, Read, ReadingLease, Stray, StrayRow, TakenUp, Today};
 
 use crate::EngineError;
-use crate::doubts::{campaign, settle_doubts};
+use crate::doubts::settle_doubts;
 use crate::office::{Office, Ways};
-use crate::roster::Campaign;
+use crate::roster::{Campaign, Roster};
 
 /// What came of one mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub async fn reconcile<O, I: Inbox>(
     office: &Office,
     ways: &Ways<O, I>,
 ) -> Result<Vec<Reconciled>, EngineError> {
+    office.hang_up(Roster::whole(&office.store, &office.fleet.timezone).await?);
     let since = office.store.first_moment().await?;
     let mut all = Vec::new();
     let rows = office.store.mailboxes().await?;
@@ -61,7 +62,7 @@ pub async fn reconcile<O, I: Inbox>(
         }
     }
     let now = office.clock.now();
-    take_up_strays(office, now).await?;
+    take_up_known(office, now).await?;
     settle_doubts(office, now).await?;
     stop_unproven(office, &rows, &all, now).await?;
     Ok(all)
@@ -190,8 +191,10 @@ async fn taken_up(
     let rfc_id = message_id(copy, send_id);
     let stray = Stray { mailbox, copy: copy.clone(), rfc_id: rfc_id.clone(), day: day.clone() };
     let Whose::Sent { to, step, .. } = whose else { return Ok((None, stray)) };
-    let campaign = campaign(office, to.campaign).await?;
-    let Some(revision) = revision(&campaign, to, step) else { return Ok((None, stray)) };
+    // Of a campaign that does not load nothing can be told but that its people wait.
+    let roster = office.roster();
+    let Some(campaign) = roster.get(to.campaign) else { return Ok((None, stray)) };
+    let Some(revision) = revision(campaign, to, step) else { return Ok((None, stray)) };
     let zone = store.zone_of(to.enrolment).await?;
     let taken = TakenUp {
         mailbox,
@@ -226,6 +229,11 @@ fn revision(campaign: &Campaign, to: &Enrolled, step: u32) -> Option<i64> {
 /// Takes up what earlier found nobody: a list may have brought its people back, or the step before
 /// it has come to be known.
 pub async fn take_up_strays(office: &Office, now: Millis) -> Result<(), EngineError> {
+    office.hang_up(Roster::whole(&office.store, &office.fleet.timezone).await?);
+    take_up_known(office, now).await
+}
+
+async fn take_up_known(office: &Office, now: Millis) -> Result<(), EngineError> {
     loop {
         let mut any = false;
         for row in office.store.strays().await? {

@@ -6,18 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::Presets;
-use warmfront_core::reading::{Bookmarks, Mark, Reading, Role};
+use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role, SentCopy};
+use warmfront_core::send_id::Errand;
 use warmfront_core::span::{HOUR, Millis};
 use warmfront_core::warmup::Curve;
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::{Fleet, Mailbox};
 use warmfront_engine::{Office, Reconciled, Standing, Ways};
 use warmfront_mail::inbox::{Inbox, Unreadable};
-use warmfront_store::{Durability, Store};
+use warmfront_store::{Durability, ImportRow, NewCampaign, StepText, Store};
 
 const NOW: Millis = 1_800_000_000_000;
 const ANN: &str = "ann@one.test";
@@ -127,4 +129,68 @@ async fn who_was_killed_while_reading_keeps_nobody_from_it() {
     assert_eq!(told.standing, Standing::Proven);
     let left = office.store.lease_readings(&[1], "a daemon", NOW, HOUR).await.unwrap();
     assert_eq!(left.len(), 1, "the reading is given back");
+}
+
+const ADA: &str = "ada@acme.test";
+
+/// A campaign of one step to one person, as the books keep it.
+async fn import(store: &Store, slug: &str, manifest: &str) {
+    let step = StepText {
+        id: 0,
+        position: 1,
+        variant: "a".to_owned(),
+        subject: Some("Hello".to_owned()),
+        text: "Hi".to_owned(),
+        html: None,
+        hash: "1".to_owned(),
+    };
+    let campaign = NewCampaign {
+        slug: slug.to_owned(),
+        name: slug.to_owned(),
+        daily_target: 10,
+        manifest: manifest.to_owned(),
+        waits: vec![None],
+        texts: vec![step],
+        file: "prospects.csv".to_owned(),
+        update: false,
+    };
+    let ada = ImportRow::Prospect {
+        line: 2,
+        address: ADA.to_owned(),
+        domain: "acme.test".to_owned(),
+        company: None,
+        attributes: "{}".to_owned(),
+        zone: String::new(),
+        blocked: None,
+    };
+    let (rows, received) = mpsc::channel(2);
+    rows.send(Some(vec![ada])).await.unwrap();
+    rows.send(None).await.unwrap();
+    store.import(&campaign, received, NOW).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_campaign_that_does_not_load_keeps_nobody_from_the_others() {
+    let office = office().await;
+    import(&office.store, "broken", "{}").await;
+    let told = reconcile(&office, |store, _, mut reading| {
+        tokio::spawn(async move {
+            let errand = Errand { campaign: "broken", address: ADA, step: 1 };
+            let id = store.signet().await.unwrap().send_id(NOW, 1, &errand);
+            reading.sent.push(SentCopy {
+                place: Place { folder: "Sent".to_owned(), uidvalidity: 1, uid: 9 },
+                key: "9".to_owned(),
+                ids: vec![format!("<{id}@one.test>")],
+                token: None,
+                subject: None,
+                sent_at: NOW,
+                to: vec![Address::parse(ADA).unwrap()],
+            });
+            reading
+        })
+    })
+    .await;
+    assert_eq!((told.standing, told.taken_up), (Standing::Proven, 0));
+    let strays = office.store.strays().await.unwrap();
+    assert_eq!(strays.iter().map(|stray| stray.address.as_str()).collect::<Vec<_>>(), [ADA]);
 }
