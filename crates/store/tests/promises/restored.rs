@@ -336,9 +336,14 @@ async fn the_operators_word_settles_a_doubt_and_is_kept_as_evidence() {
         assert_eq!(store.message_state("99").await.unwrap(), None);
         let next = Some((2, NOW + 3 * DAY));
         let later = NOW + HOUR;
-        assert!(store.settle_by_operator(1, Verdict::Accepted, next, later).await.unwrap());
-        assert!(store.settle_by_operator(2, Verdict::Planned, next, later).await.unwrap());
-        assert!(!store.settle_by_operator(1, Verdict::Planned, next, later).await.unwrap());
+        let settle = async |ids: &[i64], verdict| {
+            let messages: Vec<_> = ids.iter().map(|id| (*id, next)).collect();
+            store.settle_by_operator(&messages, verdict, later).await.unwrap()
+        };
+        assert_eq!(settle(&[1], Verdict::Accepted).await, None);
+        assert_eq!(settle(&[2, 1], Verdict::Planned).await, Some(1), "settled meanwhile");
+        assert_eq!(store.doubts().await.unwrap().len(), 1, "all of them, or none");
+        assert_eq!(settle(&[2], Verdict::Planned).await, None);
         let rows = "SELECT m.state, e.next_step FROM messages m
                     JOIN enrolments e ON e.id = m.enrolment_id WHERE m.id < 3 ORDER BY m.id";
         assert_eq!(scene.books.rows(rows).await, ["accepted 2", "planned 1"]);

@@ -93,11 +93,11 @@ async fn settle(global: &Global, verdict: Verdict, ids: &[String]) -> Done {
     }
     let office = office(&app, wiring::owner(app.now()));
     let word = word(verdict);
-    for doubt in &settled {
-        if !warmfront_engine::settle_by_operator(&office, doubt, verdict, app.now()).await? {
-            let id = doubt.id;
-            return Err(Failure::Refused(format!("message {id} was settled meanwhile")));
-        }
+    let gone = warmfront_engine::settle_by_operator(&office, &settled, verdict, app.now()).await?;
+    if let Some(id) = gone {
+        return Err(Failure::Refused(format!(
+            "message {id} was settled meanwhile; nothing was settled of the others"
+        )));
     }
     if app.json {
         let ids: Vec<i64> = settled.iter().map(|doubt| doubt.id).collect();
