@@ -4,15 +4,17 @@
 //! what the books do not have is taken up in the very transaction that takes in what answers it. So it
 //! may end at any moment, and goes on from there. Nobody sends before all of it is done.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
-use tracing::info;
+use tracing::{info, warn};
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
 use warmfront_core::health::PauseReason;
 use warmfront_core::provider::SentCopy as Files;
 use warmfront_core::reading::{Place, Reading, Role, SentCopy};
 use warmfront_core::send_id::{Enrolled, Whose};
-use warmfront_core::span::{MINUTE, Millis};
+use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::Inbox;
 use warmfront_store::{Found, MailboxRow, Read, ReadingLease, Stray, StrayRow, TakenUp, Today};
 
@@ -30,6 +32,15 @@ pub struct Reconciled {
     pub taken_up: u32,
     /// How it stands.
     pub standing: Standing,
+    /// Messages that its server did not show, however often it was asked. One in its Sent folder may
+    /// be anything, so that the mailbox waits for the operator; others the daemon asks for again.
+    pub unshown: Vec<Place>,
+}
+
+impl Reconciled {
+    fn unseen(address: String, standing: Standing) -> Self {
+        Self { address, taken_up: 0, standing, unshown: Vec::new() }
+    }
 }
 
 /// How a mailbox stands after it was looked at.
@@ -76,15 +87,26 @@ async fn look_at<O, I: Inbox>(
 ) -> Result<Reconciled, EngineError> {
     let address = row.address.clone();
     let Some(config) = office.fleet.mailboxes.get(row.address.as_str()) else {
-        return Ok(Reconciled { address, taken_up: 0, standing: Standing::Gone });
+        return Ok(Reconciled::unseen(address, Standing::Gone));
     };
     let Some(mut inbox) = (ways.inbox)(config) else {
-        return Ok(Reconciled { address, taken_up: 0, standing: Standing::Unproven });
+        return Ok(Reconciled::unseen(address, Standing::Unproven));
     };
-    let mut look = Look { office, row, since, taken_up: 0, has_sent: false };
+    let mut look = Look {
+        office,
+        row,
+        since,
+        taken_up: 0,
+        has_sent: false,
+        knows_all_sent: true,
+        unshown: Vec::new(),
+    };
     let ended = look.read(&mut inbox).await;
     inbox.close().await;
+    // Who waits for the operator since an earlier reconciliation still does.
     let files_copies = look.has_sent
+        && !row.unproven
+        && look.knows_all_sent
         && (config.provider.sent_copy == Files::Yes || office.store.files_copies(row.id).await?);
     let standing = match ended? {
         Some(why) => Standing::Unread(why),
@@ -92,7 +114,7 @@ async fn look_at<O, I: Inbox>(
         None => Standing::Unproven,
     };
     info!(mailbox = row.id, taken_up = look.taken_up, "looked at what a mailbox has sent");
-    Ok(Reconciled { address, taken_up: look.taken_up, standing })
+    Ok(Reconciled { address, taken_up: look.taken_up, standing, unshown: look.unshown })
 }
 
 /// One mailbox, looked at part by part.
@@ -103,6 +125,10 @@ struct Look<'a> {
     taken_up: u32,
     /// Whether it has a Sent folder.
     has_sent: bool,
+    /// Whether nothing of it was passed.
+    knows_all_sent: bool,
+    /// What its server did not show.
+    unshown: Vec<Place>,
 }
 
 impl Look<'_> {
@@ -113,25 +139,56 @@ impl Look<'_> {
         // No daemon works: whoever has the lease came to no end, a reconciliation that was killed, say.
         // Should it live after all, it learns with its next part that the lease is lost.
         let lease = store.take_reading_over(mailbox, owner, clock.now(), LEASE_TTL).await?;
+        let (mut given_up, mut failures) = (BTreeSet::new(), 0);
         loop {
             let begun_at = clock.now();
             let mut known = store.bookmarks(&[mailbox]).await?;
             let mut bookmarks = known.remove(&mailbox).unwrap_or_default();
             // A folder with a mark is read from there; another from before anything was sent.
             bookmarks.unknown_since = Some(self.since);
+            bookmarks.given_up.clone_from(&given_up);
             let read = inbox.read(&bookmarks, begun_at).await;
             let reading = read.unwrap_or_else(|unreadable| Reading {
                 trouble: Some(unreadable.to_string()),
                 ..Reading::default()
             });
-            let (has_more, trouble) = (reading.has_more, reading.trouble.clone());
-            if !self.record(Read { lease, begun_at, reading }).await? {
+            let read = Read { lease, begun_at, reading };
+            if !self.record(&read).await? {
                 return Ok(Some(self.lost().await?));
             }
-            if trouble.is_some() || !has_more {
-                return Ok(trouble);
+            let Read { reading, .. } = read;
+            if reading.has_more {
+                // It got on, and the rest is read at once.
+                failures = 0;
+                continue;
             }
+            let Some(trouble) = reading.trouble.clone() else { return Ok(None) };
+            failures += 1;
+            if !reading.marks.is_empty() && failures < TRIES {
+                clock.wait_until(clock.now() + PAUSE).await;
+                continue;
+            }
+            let in_sent = reading.unshown.iter().filter(|place| is_in_sent(&reading, place));
+            let stuck: BTreeSet<Place> = in_sent.cloned().collect();
+            if stuck.is_subset(&given_up) {
+                return Ok(self.left(reading, begun_at).then_some(trouble));
+            }
+            // Before it is passed: whoever is interrupted behind it does not come by it again.
+            stop(self.office, &[mailbox], clock.now()).await?;
+            given_up.extend(stuck);
+            failures = 0;
         }
+    }
+
+    /// Whether anything is left to be read before the mailbox is known. What its inbox does not show
+    /// is left to the daemon, which asks for it again, and lets no follow-up leave meanwhile.
+    fn left(&mut self, reading: Reading, begun_at: Millis) -> bool {
+        let mut sent = reading.marks.iter().filter(|mark| mark.role == Role::Sent);
+        if reading.unshown.is_empty() || sent.any(|mark| mark.read_at < begun_at) {
+            return true;
+        }
+        self.unshown.extend(reading.unshown);
+        false
     }
 
     /// Why nothing that is read here counts any more.
@@ -142,19 +199,30 @@ impl Look<'_> {
     }
 
     /// Writes a part down; `false`: somebody else has taken the reading over, and nothing is written.
-    async fn record(&mut self, read: Read) -> Result<bool, EngineError> {
+    async fn record(&mut self, read: &Read) -> Result<bool, EngineError> {
         let Office { store, clock, .. } = self.office;
-        let found = find(self.office, &read).await?;
+        let found = find(self.office, read).await?;
         let now = clock.now();
         let day = self.office.day(now);
         let since = calendar::day_span(&self.office.fleet.timezone, day).start();
         let today = Today { day: day.to_string(), since };
-        let taken = store.record_reconciling(&read, &found, &today, now, LEASE_TTL).await?;
+        let taken = store.record_reconciling(read, &found, &today, now, LEASE_TTL).await?;
         let Some(taken) = taken else { return Ok(false) };
         self.taken_up += taken;
-        self.has_sent |= read.reading.marks.iter().any(|mark| mark.role == Role::Sent);
+        let reading = &read.reading;
+        self.has_sent |= reading.marks.iter().any(|mark| mark.role == Role::Sent);
+        for place in &reading.passed {
+            let (mailbox, folder, uid) = (self.row.id, &place.folder, place.uid);
+            warn!(mailbox, folder, uid, "the server cannot show a message; it is passed");
+            self.knows_all_sent &= !is_in_sent(reading, place);
+            self.unshown.push(place.clone());
+        }
         Ok(true)
     }
+}
+
+fn is_in_sent(reading: &Reading, place: &Place) -> bool {
+    reading.marks.iter().any(|mark| mark.role == Role::Sent && mark.folder == place.folder)
 }
 
 /// What of a reading the books do not have.
@@ -271,11 +339,15 @@ async fn stop_unproven(
     // Each was looked at in the order of its row.
     let waiting = rows.iter().zip(all).filter(|(_, one)| waits(one));
     let mailboxes: Vec<i64> = waiting.map(|(row, _)| row.id).collect();
-    if mailboxes.is_empty() {
-        return Ok(());
+    match mailboxes.is_empty() {
+        true => Ok(()),
+        false => stop(office, &mailboxes, now).await,
     }
+}
+
+async fn stop(office: &Office, mailboxes: &[i64], now: Millis) -> Result<(), EngineError> {
     let because = PauseReason::Restored.to_string();
-    Ok(office.store.stop_unproven(&mailboxes, &because, now).await?)
+    Ok(office.store.stop_unproven(mailboxes, &because, now).await?)
 }
 
 /// Mailboxes looked at side by side: each is a connection.
@@ -283,3 +355,11 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// How long the right to read a mailbox lasts, from part to part.
 const LEASE_TTL: Millis = 10 * MINUTE;
+
+/// How often a message is asked for that the server does not show, or a connection made that breaks
+/// over one. As many as a daemon asks at least; it has an hour besides, and nobody in front of it. For
+/// what is passed sooner here the operator answers, who is told which it is.
+const TRIES: u32 = 8;
+
+/// How long a server is left in peace between two of them.
+const PAUSE: Millis = SECOND;

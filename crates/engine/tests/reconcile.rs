@@ -194,3 +194,49 @@ async fn a_campaign_that_does_not_load_keeps_nobody_from_the_others() {
     let strays = office.store.strays().await.unwrap();
     assert_eq!(strays.iter().map(|stray| stray.address.as_str()).collect::<Vec<_>>(), [ADA]);
 }
+
+#[tokio::test]
+async fn what_a_sent_folder_does_not_show_is_passed_in_the_end_and_the_operator_answers_for_it() {
+    let office = office().await;
+    let told = reconcile(&office, |_, bookmarks, mut reading| {
+        let place = Place { folder: "Sent".to_owned(), uidvalidity: 1, uid: 7 };
+        if bookmarks.given_up.contains(&place) {
+            reading.passed.push(place);
+        } else {
+            reading.trouble = Some("Sent: message 7: the server refused it".to_owned());
+            (reading.unshown, reading.marks[0].read_at) = (vec![place], 0);
+        }
+        tokio::spawn(async { reading })
+    })
+    .await;
+    let place = Place { folder: "Sent".to_owned(), uidvalidity: 1, uid: 7 };
+    assert_eq!((told.standing, told.unshown), (Standing::Unproven, vec![place]));
+    let again = reconcile(&office, |_, _, reading| tokio::spawn(async { reading })).await;
+    assert_eq!(again.standing, Standing::Unproven, "until the operator says so");
+}
+
+#[tokio::test]
+async fn what_an_inbox_does_not_show_is_left_to_the_daemon() {
+    let office = office().await;
+    let told = reconcile(&office, |_, bookmarks, mut reading| {
+        assert!(bookmarks.given_up.is_empty());
+        let place = Place { folder: "INBOX".to_owned(), uidvalidity: 1, uid: 3 };
+        (reading.unshown, reading.is_whole) = (vec![place], false);
+        reading.trouble = Some("INBOX: message 3: the server refused it".to_owned());
+        tokio::spawn(async { reading })
+    })
+    .await;
+    assert_eq!((told.standing, told.unshown.len()), (Standing::Proven, 1));
+}
+
+#[tokio::test]
+async fn a_sent_folder_that_is_refused_as_a_whole_keeps_the_books_outdated() {
+    let office = office().await;
+    let told = reconcile(&office, |_, _, mut reading| {
+        reading.marks[0].read_at = 0;
+        reading.trouble = Some("Sent: the server refused it".to_owned());
+        tokio::spawn(async { reading })
+    })
+    .await;
+    assert_eq!(told.standing, Standing::Unread("Sent: the server refused it".to_owned()));
+}

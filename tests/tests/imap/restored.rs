@@ -275,6 +275,35 @@ fn a_mailbox_that_is_gone_from_the_configuration_waits_for_the_operator_too() {
     assert_eq!(place.scene.sink.accepted_count(), before + 25, "the operator answers for it");
 }
 
+#[test]
+fn a_message_that_no_server_shows_is_named_and_is_no_end_of_it() {
+    let place = Place::begin_and_lose();
+    let (ann, other) = ("ann@sender1.example", "ann@sender2.example");
+    let text = "From: ann@sender1.example\r\nSubject: By hand\r\n\r\nHi\r\n";
+    for (mailbox, folder) in [(ann, Folder::Sent), (other, Folder::Inbox)] {
+        place.dovecot.deliver_as(mailbox, folder, text, ".broken");
+        place.dovecot.lock(mailbox, folder, ".broken", true);
+    }
+    place.restore();
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!((&told["up_to_date"], &told["taken_up"]), (&true.into(), &20.into()), "{told}");
+    for (mailbox, (standing, folder)) in told["mailboxes"]
+        .as_array()
+        .expect("two")
+        .iter()
+        .zip([("paused", "Sent"), ("up_to_date", "INBOX")])
+    {
+        assert_eq!(
+            (&mailbox["standing"], &mailbox["unshown"][0]["folder"]),
+            (&standing.into(), &folder.into())
+        );
+        assert!(mailbox["unshown"][0]["uid"].is_u64(), "{mailbox}");
+    }
+    let _ = place.run("run --until-idle").done();
+    place.nobody_twice(30);
+    let _ = place.run("mailbox resume ann@sender1.example").done();
+}
+
 impl Place {
     /// Takes a mailbox out of the configuration.
     fn take_out(&self, address: &str) {

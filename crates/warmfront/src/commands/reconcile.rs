@@ -129,9 +129,12 @@ struct Told {
 impl Told {
     fn json(&self, app: &App) -> Value {
         let mailboxes = self.mailboxes.iter().map(|one| {
-            let (standing, why) = standing(&one.standing);
+            let (standing, why) = standing(one);
+            let unshown = one.unshown.iter();
+            let unshown = unshown.map(|place| json!({ "folder": place.folder, "uid": place.uid }));
             json!({
                 "address": one.address, "standing": standing, "taken_up": one.taken_up, "why": why,
+                "unshown": unshown.collect::<Vec<_>>(),
             })
         });
         let strays = self.strays.iter().map(|one| {
@@ -180,13 +183,20 @@ impl Told {
                 Standing::Unproven | Standing::Gone => format!(
                     "paused: {}. Nobody new is written to until `warmfront mailbox resume {}` says \
                      that you answer for it",
-                    standing(&one.standing).1.unwrap_or_default(),
+                    standing(one).1.unwrap_or_default(),
                     one.address
                 ),
                 Standing::Unread(why) => format!("{taken} taken up; not read to its end: {why}"),
             };
             print::say(format!("  {}", one.address));
             print::paragraph("    ", &said);
+            for place in &one.unshown {
+                let (folder, uid) = (&place.folder, place.uid);
+                print::paragraph(
+                    "    ",
+                    &format!("its server does not show message {uid} of the folder {folder}"),
+                );
+            }
         }
         let taken = print::counted(self.taken_up().into(), "message");
         print::paragraph(
@@ -248,10 +258,11 @@ impl Told {
     }
 }
 
-fn standing(standing: &Standing) -> (&'static str, Option<&str>) {
-    match standing {
+/// The word for scripts, and why.
+fn standing(one: &Reconciled) -> (&'static str, Option<&str>) {
+    match &one.standing {
         Standing::Proven => ("up_to_date", None),
-        Standing::Unproven => ("paused", Some("its Sent folder shows no copies of what it sent")),
+        Standing::Unproven => ("paused", Some("its Sent folder does not show all that it sent")),
         Standing::Gone => (
             "paused",
             Some("it is gone from the configuration, so nobody can look at what it sent"),
