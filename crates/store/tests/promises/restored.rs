@@ -306,9 +306,15 @@ async fn books_catch_up_with_the_watermark_when_they_are_up_to_date_and_not_befo
         assert_eq!(scene.state(0).await, "in_doubt", "it may have gone out since");
         std::fs::remove_file(&file).unwrap();
         assert!(store.begin_reconciling(&watermark, NOW + HOUR).await.unwrap(), "still known");
-        let file_again = format!("{} 70\n", scene.books.row("SELECT name FROM identity").await);
-        std::fs::write(&file, file_again).unwrap();
+        // As earlier versions wrote it; the name is the key of every id, and is not left there.
+        let name = scene.books.row("SELECT name FROM identity").await;
+        std::fs::write(&file, format!("{name} 70\n")).unwrap();
+        let refused = store.refuse_if_restored(&watermark).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Restored { found: 1, seen: 70, .. }), "{refused:?}");
         store.end_reconciling(&watermark).await.unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.ends_with(" 71\n") && text.lines().count() == 1, "{text}");
+        assert!(!text.contains(&name), "{text}");
         store.refuse_if_restored(&watermark).await.unwrap();
         store.refuse_if_outdated().await.unwrap();
         assert_eq!(scene.books.number("SELECT epoch FROM identity").await, 71);
