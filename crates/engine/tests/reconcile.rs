@@ -94,7 +94,7 @@ async fn office() -> Office {
 async fn reconcile(office: &Office, reads: Reads) -> Reconciled {
     let store = office.store.clone();
     let ways = Ways::<(), Scripted> {
-        out: Arc::new(|_| ()),
+        out: Arc::new(|_| Ok(())),
         inbox: Arc::new(move |_| Some(Scripted { store: store.clone(), reads })),
     };
     warmfront_engine::reconcile(office, &ways).await.unwrap().remove(0)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use warmfront_mail::server::Tls;
 use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list};
 use warmfront_tests::dovecot::{Dovecot, Folder};
@@ -128,6 +129,12 @@ fn a_restored_database_is_brought_up_to_date_by_the_sent_folders() {
     );
     place.restore();
     let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
+    for look in ["status", "why p0@spring-0.example"] {
+        let told = place.run(look).done();
+        assert!(told.out.contains("nothing is sent: these books are an older copy"), "{told}");
+        let told = place.run(&format!("{look} --json")).done().json();
+        assert!(told["outdated"].is_string(), "{told}");
+    }
     place.dovecot.shut();
     let told = place.run("reconcile --json");
     assert_eq!(told.code, Some(1), "{told}");
@@ -241,6 +248,7 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     place.take_out(&quiet);
     place.send();
     assert_eq!(place.states("silent"), before, "not even if it is gone");
+    place.says_who_is_unproven();
     let why = place.run("mailbox list").done();
     assert!(why.out.contains("ann@sender2.example is paused until `mailbox resume`"), "{why}");
     let resumed = place.run("mailbox resume ann@sender2.example").done();
@@ -291,7 +299,7 @@ fn a_message_that_no_server_shows_is_named_and_is_no_end_of_it() {
         .as_array()
         .expect("two")
         .iter()
-        .zip([("paused", "Sent"), ("up_to_date", "INBOX")])
+        .zip([("paused", "Envoy&AOk-s"), ("up_to_date", "INBOX")])
     {
         assert_eq!(
             (&mailbox["standing"], &mailbox["unshown"][0]["folder"]),
@@ -305,6 +313,27 @@ fn a_message_that_no_server_shows_is_named_and_is_no_end_of_it() {
 }
 
 impl Place {
+    /// Whoever looks learns which mailbox keeps everybody new back.
+    #[track_caller]
+    fn says_who_is_unproven(&self) {
+        let told = self.run("status").done();
+        assert!(told.out.contains("nobody new is written to: ann@sender2.example"), "{told}");
+        let told = self.run("status --json").done().json();
+        assert_eq!(
+            (&told["outdated"], &told["mailboxes"][1]["unproven"]),
+            (&Value::Null, &true.into())
+        );
+        let why = self.run("why silent --json").done().json();
+        let reason = &why["campaign"]["next"]["reasons"][0]["reason"];
+        assert_eq!(reason, "mailbox_unproven", "{why}");
+        let ledger = self.scene.installation.ledger();
+        let planned = ledger.iter().find(|line| line.state == "planned");
+        if let Some(rcpt) = planned.and_then(|line| line.rcpt.as_deref()) {
+            let told = self.run(&format!("why {rcpt}")).done();
+            assert!(told.out.contains("ann@sender2.example may have written"), "{told}");
+        }
+    }
+
     /// Takes a mailbox out of the configuration.
     fn take_out(&self, address: &str) {
         let file = "warmfront.toml";
