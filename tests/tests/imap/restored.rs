@@ -7,6 +7,7 @@ use serde_json::Value;
 use warmfront_mail::server::Tls;
 use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list};
 use warmfront_tests::dovecot::{Dovecot, Folder};
+use warmfront_tests::postgres::Cluster;
 
 const BOOKS: &str = "warmfront.db";
 const BACKUP: &str = "backup.db";
@@ -22,7 +23,12 @@ struct Place {
 impl Place {
     /// So many mailboxes that are read, of five messages a day each.
     fn of(mailboxes: usize) -> Self {
-        let mut fleet = Fleet::of(mailboxes);
+        Self::on(None, mailboxes)
+    }
+
+    /// The same with its books in that database.
+    fn on(store: Option<String>, mailboxes: usize) -> Self {
+        let mut fleet = Fleet { store, ..Fleet::of(mailboxes) };
         fleet.mailboxes.iter_mut().for_each(|(_, cap)| *cap = 5);
         let scene = Scene::with(&fleet);
         let dovecot = Dovecot::start();
@@ -196,6 +202,34 @@ fn a_killed_reconciliation_goes_on_and_none_works_beside_a_daemon() {
         }
     }
     let _ = place.run("reconcile").done();
+    place.send();
+    place.nobody_twice(30);
+    assert_eq!(place.states("spring"), "30 finished");
+    let _ = place.run("audit").done();
+}
+
+#[test]
+fn a_restored_server_is_brought_up_to_date_like_a_file_and_waits_for_nobody_who_was_killed() {
+    let cluster = Cluster::shared();
+    let books = cluster.database(None);
+    let mut place = Place::on(Some(cluster.url(&books)), 2);
+    place.scene.begin("spring", 30);
+    place.send();
+    let copy = cluster.database(Some(&books));
+    place.rewrite("cap = 5\n", "cap = 400\n");
+    place.send();
+    place.nobody_twice(30);
+    place.rewrite(&format!("/{books}\""), &format!("/{copy}\""));
+    let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
+    for wait in [300, 600] {
+        let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        if killed.is_running() {
+            killed.kill();
+        }
+    }
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!(told["up_to_date"], true, "{told}");
     place.send();
     place.nobody_twice(30);
     assert_eq!(place.states("spring"), "30 finished");
