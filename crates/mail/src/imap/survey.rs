@@ -130,8 +130,10 @@ impl Survey<'_> {
             (None, None) => last_of(session, &opened).await?,
         };
         self.advance(folder, life, before);
-        // Who answered matters more than what we wrote, whatever keeps the reader at that.
-        let most = if folder.role == Role::Sent { self.room / 2 } else { self.room };
+        // Who answered matters more than what we wrote, whatever keeps the reader at that; unless the
+        // books may not have what was answered: then nothing is read before that.
+        let has_all = self.bookmarks.unknown_since.is_none();
+        let most = if folder.role == Role::Sent && has_all { self.room / 2 } else { self.room };
         let is_crowded = uids.len() > most;
         uids.truncate(most);
         self.room -= uids.len();
