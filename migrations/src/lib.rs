@@ -69,6 +69,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0012_blamed.sql"),
                 postgres: include_str!("../postgres/0012_blamed.sql"),
             }),
+            Box::new(Sql {
+                name: "0015_few_at_once",
+                sqlite: include_str!("../sqlite/0015_few_at_once.sql"),
+                postgres: include_str!("../postgres/0015_few_at_once.sql"),
+            }),
         ]
     }
 }
