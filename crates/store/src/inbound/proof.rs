@@ -28,7 +28,8 @@ impl Store {
             return Ok(());
         }
         let transaction = self.db.begin().await?;
-        for row in transaction.query_all_raw(sql(EARLY, [])).await? {
+        // One by one: what the first proves changes what the next one finds.
+        while let Some(row) = transaction.query_one_raw(sql(EARLY, [])).await? {
             let mut about = About {
                 id: row.read("id")?,
                 enrolment_id: row.read("enrolment_id")?,
@@ -110,7 +111,7 @@ pub(super) async fn prove(
     }
     db.execute_raw(sql(
         "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
-                settled_at = $2, why = 'an answer to it came in' WHERE id = $1",
+                settled_at = $2, why = 'an answer to it came in' WHERE id = $1 AND state = 'in_doubt'",
         [about.id.into(), now.into()],
     ))
     .await?;
@@ -124,4 +125,4 @@ const EARLY: &str = "
     FROM inbound i JOIN messages m ON m.id = i.message_id
     JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
     WHERE i.early IS NOT NULL AND m.state <> 'sending'
-    ORDER BY i.id";
+    ORDER BY i.id LIMIT 1";

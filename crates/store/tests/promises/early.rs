@@ -149,3 +149,19 @@ async fn a_doubt_about_somebody_who_is_out_keeps_no_campaign_from_its_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn two_reports_that_came_early_bounce_their_message_once() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        assert!(scene.claim(0, NOW).await);
+        let report =
+            |key: &str| Inbound { key: key.to_owned(), ..about_the_first(Kind::HardBounce) };
+        scene.arrive(0, &[report("k"), report("l")]).await;
+        assert!(scene.settle(0, NOW + 2 * HOUR, in_doubt(), None).await);
+        assert_eq!(scene.look_again(NOW + 3 * HOUR).await, "bounced bounced active 1");
+        let waiting = "SELECT count(*) FROM inbound WHERE early IS NOT NULL";
+        assert_eq!(scene.books.number(waiting).await, 0);
+    })
+    .await;
+}
