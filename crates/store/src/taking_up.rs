@@ -7,6 +7,7 @@ use warmfront_core::reading::SentCopy;
 use warmfront_core::send_id::Enrolled;
 
 use crate::db::sql;
+use crate::doubts::{go_on, testify};
 use crate::inbound::{hold, texts};
 use crate::row::{Row as _, columns};
 use crate::sent::{self, Today};
@@ -204,7 +205,7 @@ pub(crate) async fn take_up(
     db.execute_raw(sql(MOVE_THERE, moved)).await?;
     let day = [mailbox.into(), taken.day.as_str().into()];
     db.execute_raw(sql(DAY_OF_WHICH_NOTHING_IS_KNOWN, day)).await?;
-    sent::testify(db, message, "sent_copy", now).await?;
+    testify(db, message, "sent_copy", now).await?;
     db.execute_raw(sql(
         TAKE_UP,
         [
@@ -219,7 +220,7 @@ pub(crate) async fn take_up(
         ],
     ))
     .await?;
-    sent::go_on(db, message, taken.next, now).await?;
+    go_on(db, message, taken.next, now).await?;
     Ok(Some(message))
 }
 
