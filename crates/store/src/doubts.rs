@@ -122,14 +122,17 @@ impl Store {
         now: i64,
     ) -> Result<(), StoreError> {
         let transaction = self.db.begin().await?;
-        let values = || [doubt.message.into(), now.into()];
+        let message = doubt.message;
         if doubt.was_sent {
-            transaction.execute_raw(sql(COPY_TESTIFIES, values())).await?;
-        }
-        let text = if doubt.was_sent { WAS_SENT } else { WAS_NOT_SENT };
-        let settled = transaction.execute_raw(sql(text, values())).await?;
-        if settled.rows_affected() == 1 && doubt.was_sent {
-            go_on(&transaction, doubt.message, next, now).await?;
+            if transaction.query_one_raw(sql(SILENT_COPY, [message.into()])).await?.is_some() {
+                testify(&transaction, message, "sent_copy", now).await?;
+            }
+            if accept(&transaction, message, now).await? {
+                go_on(&transaction, message, next, now).await?;
+            }
+        } else {
+            let values = [message.into(), now.into()];
+            transaction.execute_raw(sql(WAS_NOT_SENT, values)).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -149,13 +152,15 @@ impl Store {
             return Ok(false);
         }
         testify(&transaction, message, "operator", now).await?;
-        let text = match verdict {
-            Verdict::Accepted => SAID_TO_BE_SENT,
-            Verdict::Planned => SAID_TO_BE_UNSENT,
-        };
-        transaction.execute_raw(sql(text, [message.into(), now.into()])).await?;
-        if verdict == Verdict::Accepted {
-            go_on(&transaction, message, next, now).await?;
+        match verdict {
+            Verdict::Accepted => {
+                accept(&transaction, message, now).await?;
+                go_on(&transaction, message, next, now).await?;
+            }
+            Verdict::Planned => {
+                let values = [message.into(), now.into()];
+                transaction.execute_raw(sql(SAID_TO_BE_UNSENT, values)).await?;
+            }
         }
         transaction.commit().await?;
         Ok(true)
@@ -179,6 +184,8 @@ pub(crate) async fn go_on(
     Ok(())
 }
 
+/// Keeps evidence of a message. None is older than the state that it speaks of: `now` was asked for
+/// before whoever else wrote in these books was done.
 pub(crate) async fn testify(
     db: &impl ConnectionTrait,
     message: i64,
@@ -186,11 +193,23 @@ pub(crate) async fn testify(
     now: i64,
 ) -> Result<(), StoreError> {
     db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
+        "INSERT INTO evidence (message_id, at, kind)
+         SELECT id, max($2, changed_at), $3 FROM messages WHERE id = $1",
         [message.into(), now.into(), kind.into()],
     ))
     .await?;
     Ok(())
+}
+
+/// Settles a doubt for which there is evidence that the message was sent; `false`: it was settled
+/// already.
+pub(crate) async fn accept(
+    db: &impl ConnectionTrait,
+    message: i64,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let accepted = db.execute_raw(sql(ACCEPT, [message.into(), now.into()])).await?;
+    Ok(accepted.rows_affected() == 1)
 }
 
 const DOUBTS: &str = "
@@ -205,10 +224,6 @@ const DOUBTS: &str = "
     JOIN campaigns c ON c.id = m.campaign_id
     JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
     WHERE m.state = 'in_doubt' ORDER BY m.settled_at, m.id";
-
-const SAID_TO_BE_SENT: &str = "
-    UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2, settled_at = $2,
-           why = 'the operator said that it was sent' WHERE id = $1";
 
 const SAID_TO_BE_UNSENT: &str = "
     UPDATE messages SET state = 'planned', plan_day = NULL, verdict = NULL, settled_at = NULL,
@@ -228,19 +243,21 @@ const WITH_EVIDENCE: &str = "
     WHERE m.was_sent OR m.is_absent
     ORDER BY m.id";
 
-const COPY_TESTIFIES: &str = "
-    INSERT INTO evidence (message_id, at, kind)
-    SELECT m.id, $2, 'sent_copy' FROM messages m
+/// Whether a message in doubt has a copy of which nothing is among the evidence yet.
+const SILENT_COPY: &str = "
+    SELECT 1 AS silent FROM messages m
     WHERE m.id = $1 AND m.state = 'in_doubt'
       AND EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id)
       AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
                       AND v.at >= m.settled_at AND v.kind = 'sent_copy')";
 
-const WAS_SENT: &str = "
+const ACCEPT: &str = "
     UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2, settled_at = $2,
-           why = CASE WHEN EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = messages.id
-                                   AND v.at >= messages.settled_at AND v.kind = 'sent_copy')
-                      THEN 'its copy lies in the Sent folder' ELSE 'an answer to it came in' END
+           why = (SELECT CASE max(CASE v.kind WHEN 'operator' THEN 2 WHEN 'sent_copy' THEN 1 ELSE 0 END)
+                         WHEN 2 THEN 'the operator said that it was sent'
+                         WHEN 1 THEN 'its copy lies in the Sent folder'
+                         ELSE 'an answer to it came in' END
+                  FROM evidence v WHERE v.message_id = messages.id AND v.at >= messages.settled_at)
     WHERE id = $1 AND state = 'in_doubt'";
 
 const WAS_NOT_SENT: &str = "

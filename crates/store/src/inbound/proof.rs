@@ -7,6 +7,7 @@ use warmfront_core::inbound::{Inbound, Kind};
 use super::bounce;
 use super::known::About;
 use crate::db::sql;
+use crate::doubts::{accept, testify};
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -101,20 +102,11 @@ pub(super) async fn prove(
     if about.state != "in_doubt" {
         return Ok(());
     }
-    db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
-        [about.id.into(), now.into(), proof.evidence().into()],
-    ))
-    .await?;
+    testify(db, about.id, proof.evidence(), now).await?;
     if !is_over {
         return Ok(());
     }
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
-                settled_at = $2, why = 'an answer to it came in' WHERE id = $1 AND state = 'in_doubt'",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
+    accept(db, about.id, now).await?;
     about.state = "accepted".to_owned();
     Ok(())
 }

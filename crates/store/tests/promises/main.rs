@@ -14,6 +14,7 @@ mod days;
 mod early;
 mod edges;
 mod elsewhere;
+mod evidence;
 mod forged;
 mod groups;
 mod health;

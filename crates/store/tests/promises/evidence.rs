@@ -1,0 +1,58 @@
+//! What settles a doubt, wherever and whenever it is found: that a message was sent counts for more
+//! than that it was not.
+
+use warmfront_core::inbound::{Inbound, Kind};
+use warmfront_core::reading::SentCopy;
+
+use crate::books::{Books, HOUR, MINUTE, NOW, for_each_database};
+use crate::scene::{PEOPLE, Scene, accepted, in_doubt};
+use crate::sent_copies::{copy, sent};
+
+/// Ann's Sent folder, which lacks the message in the middle and nothing else.
+fn without_it() -> Vec<SentCopy> {
+    vec![copy(1, &["<0@one.test>"], PEOPLE[0]), copy(2, &["<4@one.test>"], PEOPLE[4])]
+}
+
+/// One that names the message in the middle.
+fn answer(kind: Kind) -> Inbound {
+    Inbound { names: vec!["<2@one.test>".to_owned()], ..Inbound::told("k".to_owned(), NOW, kind) }
+}
+
+fn its_copy() -> SentCopy {
+    copy(9, &["<2@one.test>"], PEOPLE[2])
+}
+
+/// Whoever finds it asked for the time before whoever else had the books was done.
+#[tokio::test]
+async fn evidence_written_by_a_clock_that_is_behind_settles_a_doubt_too() {
+    let early = NOW + 10 * MINUTE;
+    for kind in [None, Some(Kind::Reply), Some(Kind::AutoReply)] {
+        for_each_database(async |books| {
+            let scene = Scene::begin_in_doubt(books).await;
+            let settled = "SELECT settled_at FROM messages WHERE id = 3";
+            assert!(early < scene.books.number(settled).await);
+            match kind {
+                Some(kind) => {
+                    let arrivals = [answer(kind)];
+                    let store = &scene.books.store;
+                    store.record_inbound(scene.mailboxes[0], &arrivals, early).await.unwrap();
+                }
+                None => _ = scene.read(sent(vec![its_copy()]), early).await,
+            }
+            assert_eq!(scene.settle_by_evidence(early).await, "accepted", "{kind:?}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_copy_read_early_settles_a_doubt_by_a_clock_that_is_behind() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        assert!(scene.claim(2, NOW).await);
+        scene.read(sent(vec![its_copy()]), NOW).await;
+        assert!(scene.settle(2, NOW + HOUR, in_doubt(), None).await);
+        assert_eq!(scene.settle_by_evidence(NOW + MINUTE).await, "accepted");
+    })
+    .await;
+}
