@@ -9,10 +9,10 @@ use warmfront_core::address::Address;
 use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
 
-pub(crate) use self::known::texts;
 use self::known::{
     About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, wrote_lately,
 };
+pub(crate) use self::known::{BEARERS, texts};
 use self::proof::{Proof, prove};
 use crate::db::sql;
 use crate::row::Row as _;

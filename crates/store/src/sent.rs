@@ -10,7 +10,7 @@ use warmfront_core::span::{HOUR, MINUTE};
 
 use crate::db::sql;
 use crate::doubts::testify;
-use crate::inbound::texts;
+use crate::inbound::{BEARERS, texts};
 use crate::row::Row as _;
 use crate::{StoreError, taking_up};
 
@@ -105,22 +105,38 @@ struct Ours {
     is_in_doubt: bool,
 }
 
+/// A first step that was given back may leave by another mailbox, with the id that it has. Books that are
+/// an older copy have it where it was: what is on its way or in doubt there is ours wherever its copy lies.
 async fn ours_by_id(
     db: &impl ConnectionTrait,
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let values = [
-        mailbox.into(),
-        texts(copy.ids.iter().map(String::as_str))?.into(),
-        texts(copy.token.as_deref().into_iter())?.into(),
-    ];
-    let Some(row) = db.query_one_raw(sql(OURS_BY_ID, values)).await? else { return Ok(None) };
+    let [ids, token] = borne_by(copy)?;
+    // The plus keeps SQLite from reading all that the mailbox ever sent.
+    let query = sql(
+        &format!(
+            "SELECT m.id, m.state,
+                    m.rfc_message_id IN (SELECT value ->> 0 FROM json_each($1)) AS keeps_id
+             FROM messages m
+             WHERE (+m.mailbox_id = $3 OR m.state IN ('sending', 'in_doubt'))
+               AND m.id IN ({BEARERS})
+             ORDER BY m.id LIMIT 1"
+        ),
+        [ids, token, mailbox.into()],
+    );
+    let Some(row) = db.query_one_raw(query).await? else { return Ok(None) };
     Ok(Some(Ours {
         id: row.read("id")?,
         keeps_id: row.read("keeps_id")?,
         is_in_doubt: row.read::<String>("state")? == "in_doubt",
     }))
+}
+
+/// What a copy bears, as [`BEARERS`] asks for it.
+pub(crate) fn borne_by(copy: &SentCopy) -> Result<[sea_orm::Value; 2], StoreError> {
+    let ids = texts(copy.ids.iter().map(String::as_str))?;
+    Ok([ids.into(), texts(copy.token.as_deref().into_iter())?.into()])
 }
 
 /// A provider may give a copy an id of its own, and the answer that told of it was lost: then it is
@@ -221,18 +237,6 @@ const CLOCKS_DIFFER: i64 = 5 * MINUTE;
 
 /// Providers file a copy within seconds, or when they get round to it.
 const COPIES_COME_LATE: i64 = 30 * MINUTE;
-
-const OURS_BY_ID: &str = "
-    SELECT m.id, m.state,
-           m.rfc_message_id IN (SELECT value ->> 0 FROM json_each($2)) AS keeps_id
-    FROM messages m
-    WHERE +m.mailbox_id = $1 AND m.id IN (
-        SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
-        UNION ALL
-        SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
-        UNION ALL
-        SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
-    ORDER BY m.id LIMIT 1";
 
 const ABSENT: &str = "
     SELECT m.id FROM messages m

@@ -8,9 +8,9 @@ use warmfront_core::send_id::Enrolled;
 
 use crate::db::sql;
 use crate::doubts::{go_on, testify};
-use crate::inbound::{hold, texts};
+use crate::inbound::{BEARERS, hold, texts};
 use crate::row::{Row as _, columns};
-use crate::sent::{self, Today};
+use crate::sent::{self, Today, borne_by};
 use crate::{Store, StoreError};
 
 /// A message that the books do not have as sent, and a Sent folder does.
@@ -86,19 +86,14 @@ impl Store {
         let signet = self.signet().await?;
         let mut unknown = Vec::new();
         for copy in copies.iter().filter(|copy| copy.send_ids().any(|id| signet.is_ours(id))) {
+            let [ids, token] = borne_by(copy)?;
             let is_known = sql(
-                "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN (
-                     SELECT id FROM messages
-                     WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
-                     UNION ALL SELECT id FROM messages
-                     WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2)))
-                 UNION ALL SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1",
-                [
-                    texts(copy.ids.iter().map(String::as_str))?.into(),
-                    texts(copy.token.as_deref().into_iter())?.into(),
-                    mailbox.into(),
-                    copy.key.as_str().into(),
-                ],
+                &format!(
+                    "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN ({BEARERS})
+                     UNION ALL
+                     SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1"
+                ),
+                [ids, token, mailbox.into(), copy.key.as_str().into()],
             );
             if self.db.read.query_one_raw(is_known).await?.is_none() {
                 unknown.push(copy);
@@ -167,16 +162,7 @@ pub(crate) async fn is_of_a_message(
     db: &impl ConnectionTrait,
     copy: &SentCopy,
 ) -> Result<bool, StoreError> {
-    let query = sql(
-        "SELECT 1 AS known FROM messages
-         WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
-         UNION ALL SELECT 1 FROM messages
-         WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2)) LIMIT 1",
-        [
-            texts(copy.ids.iter().map(String::as_str))?.into(),
-            texts(copy.token.as_deref().into_iter())?.into(),
-        ],
-    );
+    let query = sql(&format!("{BEARERS} LIMIT 1"), borne_by(copy)?);
     Ok(db.query_one_raw(query).await?.is_some())
 }
 

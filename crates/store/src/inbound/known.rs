@@ -33,19 +33,16 @@ pub(super) async fn message_of(
     }
     // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
-         JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE (+m.mailbox_id = $1 OR $4 = 0) AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
-         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        &format!(
+            "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
+             JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+             WHERE (+m.mailbox_id = $3 OR $4 = 0) AND m.id IN ({BEARERS})
+             ORDER BY m.sending_since DESC, m.id DESC LIMIT 1"
+        ),
         [
-            mailbox.into(),
             texts(arrival.names.iter().map(String::as_str))?.into(),
             texts(arrival.tokens.iter().map(String::as_str))?.into(),
+            mailbox.into(),
             i64::from(arrival.kind.is_report()).into(),
         ],
     );
@@ -118,6 +115,15 @@ pub(super) async fn wrote_lately(
 pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
     json_array(&texts.map(|text| [text]).collect::<Vec<_>>())
 }
+
+/// The messages that bear one of these ids ($1), as their own or as one they were given on the way, or
+/// one of these tokens ($2).
+pub(crate) const BEARERS: &str = "
+    SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
+    UNION ALL
+    SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($1))
+    UNION ALL
+    SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2))";
 
 /// Whom of a report's recipients ($1) this mailbox ($2) wrote to since a moment ($3).
 pub(super) const WRITTEN_TO_LATELY: &str = "

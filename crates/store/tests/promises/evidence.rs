@@ -56,3 +56,38 @@ async fn a_copy_read_early_settles_a_doubt_by_a_clock_that_is_behind() {
     })
     .await;
 }
+
+/// A first step that was given back may leave by another mailbox, with the id that it has; of that an
+/// older copy of the books knows nothing.
+#[tokio::test]
+async fn a_copy_that_another_mailbox_has_proves_that_a_message_was_sent() {
+    let late = NOW + 2 * HOUR;
+    let elsewhere = async |scene: &Scene| {
+        scene.read_of(1, sent(vec![its_copy()]), late).await;
+        let manual = "SELECT CAST(sum(manual) AS BIGINT) FROM mailbox_days";
+        assert_eq!(scene.books.number(manual).await, 0, "it is none by hand");
+    };
+    let before = async |books: Books| {
+        let scene = Scene::begin_in_doubt(books).await;
+        elsewhere(&scene).await;
+        assert_eq!(scene.look_into_sent(without_it(), late).await, "accepted");
+    };
+    let behind = async |books: Books| {
+        let scene = Scene::begin_in_doubt(books).await;
+        scene.read(sent(without_it()), late).await;
+        elsewhere(&scene).await;
+        assert_eq!(scene.settle_by_evidence(late).await, "accepted");
+    };
+    let on_its_way = async |books: Books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        assert!(scene.claim(2, NOW + 10 * MINUTE).await);
+        elsewhere(&scene).await;
+        assert!(scene.settle(2, NOW + 10 * MINUTE, in_doubt(), None).await);
+        scene.send(4, NOW + 20 * MINUTE, accepted(), None).await;
+        assert_eq!(scene.look_into_sent(without_it(), late).await, "accepted");
+    };
+    for_each_database(before).await;
+    for_each_database(behind).await;
+    for_each_database(on_its_way).await;
+}

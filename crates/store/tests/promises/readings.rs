@@ -50,9 +50,21 @@ impl Scene {
         recorded.taken.contains(&lease.mailbox).then_some(recorded.led_to)
     }
 
-    /// The same from the lease on.
+    /// Reads ann's mailbox.
     pub(crate) async fn read(&self, reading: Reading, now: i64) -> Vec<Consequence> {
-        let lease = self.reader("here", now).await.expect("nobody reads it");
+        self.read_of(0, reading, now).await
+    }
+
+    /// Reads a mailbox, from the lease on.
+    pub(crate) async fn read_of(
+        &self,
+        mailbox: usize,
+        reading: Reading,
+        now: i64,
+    ) -> Vec<Consequence> {
+        let mailbox = &self.mailboxes[mailbox..=mailbox];
+        let leases = self.books.store.lease_readings(mailbox, "here", now, TTL).await.unwrap();
+        let lease = *leases.first().expect("nobody reads it");
         self.write_down(lease, reading, now).await.expect("the lease stands")
     }
 
