@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::address::Address;
-use warmfront_core::inbound::Inbound;
+use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_core::span::DAY;
 
 use crate::StoreError;
@@ -51,8 +51,8 @@ pub(super) async fn message_of(
 
 /// What this very mailbox last wrote to whoever sent a no that names no message of ours, whose
 /// machine answers, or who seems to write to many: the answer that told the message's id may have
-/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, they
-/// answer nothing else.
+/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, a person
+/// who writes behind it answers nothing else; a machine may answer what somebody wrote by hand.
 pub(super) async fn message_to_the_sender(
     db: &impl ConnectionTrait,
     mailbox: i64,
@@ -60,15 +60,22 @@ pub(super) async fn message_to_the_sender(
 ) -> Result<Option<About>, StoreError> {
     let sender = arrival.from.as_ref().filter(|_| arrival.counts_by_its_sender());
     let Some(from) = sender else { return Ok(None) };
+    let is_machine =
+        [Some(arrival.kind), arrival.kind_from_a_prospect].contains(&Some(Kind::AutoReply));
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address, NOT EXISTS (
+        "SELECT m.id, m.enrolment_id, m.state, p.address, $3 >= m.sending_since AND $4 = 0 AND NOT EXISTS (
              SELECT 1 FROM messages o JOIN enrolments x ON x.id = o.enrolment_id
              WHERE x.prospect_id = p.id AND +o.mailbox_id = $1 AND o.attempts > 0 AND o.id <> m.id
          ) AS is_sure
          FROM prospects p JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
          WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), from.as_str().into()],
+        [
+            mailbox.into(),
+            from.as_str().into(),
+            arrival.received_at.into(),
+            i64::from(is_machine).into(),
+        ],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }

@@ -165,3 +165,27 @@ async fn two_reports_that_came_early_bounce_their_message_once() {
     })
     .await;
 }
+
+/// Of what a person wrote by hand the books know nothing.
+#[tokio::test]
+async fn what_may_answer_mail_by_hand_proves_nothing_of_a_message() {
+    let nameless = |kind| Inbound { names: vec![], ..about_the_first(kind) };
+    let from_nobody =
+        Inbound { kind_from_a_prospect: Some(Kind::AutoReply), ..nameless(Kind::Unrelated) };
+    let rows = [
+        (nameless(Kind::AutoReply), "in_doubt active active 0"),
+        (from_nobody, "in_doubt active active 0"),
+        // They say no all the same.
+        (Inbound { received_at: NOW - 1, ..nameless(Kind::Reply) }, "in_doubt replied active 0"),
+    ];
+    for (arrival, want) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, in_doubt(), None).await;
+            scene.arrive(0, std::slice::from_ref(&arrival)).await;
+            assert_eq!(scene.look_again(NOW + 2 * HOUR).await, want, "{arrival:?}");
+            assert_eq!(scene.books.number("SELECT count(*) FROM evidence").await, 0);
+        })
+        .await;
+    }
+}
