@@ -69,6 +69,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0012_blamed.sql"),
                 postgres: include_str!("../postgres/0012_blamed.sql"),
             }),
+            Box::new(Sql {
+                name: "0014_back_and_evidence",
+                sqlite: include_str!("../sqlite/0014_back_and_evidence.sql"),
+                postgres: include_str!("../postgres/0014_back_and_evidence.sql"),
+            }),
         ]
     }
 }

@@ -1,0 +1,14 @@
+-- A later step that comes back to `planned` while its person is away waits until they are back, like one
+-- that was planned when their machine said so; and is not by then too old to be put off once more.
+CREATE FUNCTION what_comes_back_while_they_are_away_waits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE messages SET plan_day = NULL, first_attempt_at = NULL, why = 'recipient_away',
+                        due_at = e.away_until
+        FROM enrolments e
+        WHERE messages.id = NEW.id AND e.id = NEW.enrolment_id AND e.ended_at IS NULL
+          AND e.away_until > max(NEW.due_at, NEW.changed_at);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER what_comes_back_while_they_are_away_waits AFTER UPDATE OF state ON messages FOR EACH ROW
+WHEN (OLD.state <> 'planned' AND NEW.state = 'planned' AND NEW.position > 1)
+EXECUTE FUNCTION what_comes_back_while_they_are_away_waits();
