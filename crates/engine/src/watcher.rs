@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 use warmfront_core::calendar;
-use warmfront_core::reading::{Bookmarks, Reading};
+use warmfront_core::reading::{Bookmarks, Place, Reading};
 use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Recorded, RefusedArrival, Today};
@@ -247,13 +247,18 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         let nothing = Recorded::default();
         let Recorded { taken, led_to, refused } = recorded.as_ref().unwrap_or(&nothing);
         for RefusedArrival { mailbox, place, why } in refused {
-            let place = place.as_ref().map(|place| (place.folder.as_str(), place.uid));
-            let (folder, uid) = place.unwrap_or_default();
+            let Some(Place { folder, uid, .. }) = place else { continue };
             warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
         }
         for Back { mailbox, inbox, with } in back {
             self.put_back(mailbox, inbox, &with);
-            if let Brought::Reading { lease, begun_at, read } = with {
+            if let Brought::Reading { lease, begun_at, mut read } = with {
+                let is_whole =
+                    |one: &&RefusedArrival| one.mailbox == mailbox && one.place.is_none();
+                if let Some(whole) = refused.iter().find(is_whole) {
+                    let trouble = Some(whole.why.clone());
+                    read = Ok(Reading { trouble, ..Reading::default() });
+                }
                 self.judge(lease, begun_at, &read, taken.contains(&mailbox), now);
                 if recorded.is_err()
                     && let Some(watched) = self.mailboxes.get_mut(&mailbox)

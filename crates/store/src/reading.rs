@@ -3,7 +3,8 @@
 //! Who reads is leased, apart from who sends: a mailbox that sends nothing is read all the same, and
 //! never by two daemons at once. What a reading found and the marks that pass it are one transaction:
 //! a crash before it reads again, a crash behind it goes on. An arrival that the books refuse, whoever
-//! made it so, is passed and counted, and keeps nothing else from being written.
+//! made it so, is passed and counted, and keeps nothing else from being written. Of a reading that they
+//! refuse whole it is written why.
 
 mod contents;
 
@@ -53,12 +54,13 @@ pub struct Recorded {
     pub refused: Vec<RefusedArrival>,
 }
 
-/// What the books refused of a reading. It is passed: read again, it would be refused again.
+/// What the books refused of a reading. An arrival is passed: read again, it would be refused again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedArrival {
     /// The mailbox.
     pub mailbox: i64,
-    /// Where it lies; nowhere, where the whole reading was refused.
+    /// Where it lies; nowhere, where the whole reading was refused: that is what keeps the mailbox from
+    /// being read, and is written down as such.
     pub place: Option<Place>,
     /// What the books said.
     pub why: String,
@@ -194,18 +196,24 @@ impl Store {
         }
         let mut recorded = Recorded::default();
         for read in readings {
-            match self.write_together(slice::from_ref(read), today, now, ttl).await {
-                Ok(one) => {
-                    recorded.taken.extend(one.taken);
-                    recorded.led_to.extend(one.led_to);
-                    recorded.refused.extend(one.refused);
-                }
+            let one = match self.write_together(slice::from_ref(read), today, now, ttl).await {
                 Err(error) if error.speaks_of_the_entry() => {
                     let (mailbox, why) = (read.lease.mailbox, error.to_string());
-                    recorded.refused.push(RefusedArrival { mailbox, place: None, why });
+                    recorded.refused.push(RefusedArrival {
+                        mailbox,
+                        place: None,
+                        why: why.clone(),
+                    });
+                    // All that is left of it is why.
+                    let reading = Reading { trouble: Some(why), ..Reading::default() };
+                    let read = Read { reading, ..*read };
+                    self.write_together(&[read], today, now, ttl).await?
                 }
-                Err(error) => return Err(error),
-            }
+                written => written?,
+            };
+            recorded.taken.extend(one.taken);
+            recorded.led_to.extend(one.led_to);
+            recorded.refused.extend(one.refused);
         }
         Ok(recorded)
     }

@@ -211,3 +211,30 @@ async fn what_the_books_refuse_is_passed_and_keeps_nobody_else_from_being_read()
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_reading_that_is_refused_whole_says_so_and_is_over() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let inbox = |last| whole(vec![], vec![mark("INBOX", Role::Inbox, 7, last)]);
+        scene.read(inbox(3), NOW).await;
+        let (store, now) = (&scene.books.store, NOW + HOUR);
+        let leases = store.lease_readings(&scene.mailboxes, "here", now, TTL).await.unwrap();
+        let reads = leases.iter().zip([inbox(2), inbox(4)]);
+        let reads = reads.map(|(&lease, reading)| Read { lease, begun_at: now, reading });
+        let reads: Vec<Read> = reads.collect();
+        let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
+        let recorded = store.record_readings(&reads, &today, now, TTL).await.unwrap();
+        assert_eq!(recorded.taken.into_iter().collect::<Vec<_>>(), scene.mailboxes);
+        let [refused] = recorded.refused.as_slice() else { panic!("{:?}", recorded.refused) };
+        assert_eq!((refused.mailbox, &refused.place), (scene.mailboxes[0], &None));
+        assert!(refused.why.contains("a folder is not read backwards"), "{}", refused.why);
+        let rows = "SELECT inbox_read_at, unread_because FROM mailboxes ORDER BY id";
+        let because = format!("{NOW} {}", refused.why);
+        assert_eq!(scene.books.rows(rows).await, [because, format!("{now} -")]);
+        let again = store.lease_readings(&scene.mailboxes, "there", now, TTL).await.unwrap();
+        assert_eq!(again.len(), 2, "nobody reads them any more");
+    })
+    .await;
+}
