@@ -260,10 +260,14 @@ const ACCEPT: &str = "
                   FROM evidence v WHERE v.message_id = messages.id AND v.at >= messages.settled_at)
     WHERE id = $1 AND state = 'in_doubt'";
 
+/// Absence counts for nothing beside a proof, which another daemon may just have found.
 const WAS_NOT_SENT: &str = "
     UPDATE messages SET state = 'planned', plan_day = NULL, verdict = NULL, settled_at = NULL,
            changed_at = $2, why = 'the Sent folder proves that it was not sent'
-    WHERE id = $1 AND state = 'in_doubt'";
+    WHERE id = $1 AND state = 'in_doubt'
+      AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = messages.id
+                      AND v.at >= messages.settled_at AND v.kind <> 'absence')
+      AND NOT EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = messages.id)";
 
 const GOES_ON: &str = "
     UPDATE enrolments SET next_step = $3, next_at = max($2, coalesce(away_until, 0))

@@ -91,3 +91,25 @@ async fn a_copy_that_another_mailbox_has_proves_that_a_message_was_sent() {
     for_each_database(behind).await;
     for_each_database(on_its_way).await;
 }
+
+/// Two daemons: the one has seen that it is absent, the other then sees that it is not.
+#[tokio::test]
+async fn absence_counts_for_nothing_once_a_proof_has_come() {
+    for by_its_copy in [false, true] {
+        for_each_database(async |books| {
+            let scene = Scene::begin_in_doubt(books).await;
+            scene.read(sent(without_it()), NOW + 2 * HOUR).await;
+            let store = &scene.books.store;
+            let absent = store.doubts_with_evidence().await.unwrap();
+            assert_eq!(absent.iter().map(|doubt| doubt.was_sent).collect::<Vec<_>>(), [false]);
+            match by_its_copy {
+                true => _ = scene.read(sent(vec![its_copy()]), NOW + 3 * HOUR).await,
+                false => _ = scene.arrive(0, &[answer(Kind::AutoReply)]).await,
+            }
+            store.settle_doubt(&absent[0], None, NOW + 3 * HOUR).await.unwrap();
+            assert_eq!(scene.state(2).await, "in_doubt");
+            assert_eq!(scene.settle_by_evidence(NOW + 4 * HOUR).await, "accepted");
+        })
+        .await;
+    }
+}
