@@ -12,3 +12,13 @@ END $$;
 CREATE TRIGGER what_comes_back_while_they_are_away_waits AFTER UPDATE OF state ON messages FOR EACH ROW
 WHEN (OLD.state <> 'planned' AND NEW.state = 'planned' AND NEW.position > 1)
 EXECUTE FUNCTION what_comes_back_while_they_are_away_waits();
+
+-- Whatever settles a doubt asks for its evidence, and evidence is kept for ever.
+CREATE INDEX evidence_by_message ON evidence (message_id, at);
+
+-- As everything else that is compared or ordered: else the index on whom strays went to serves nobody, as
+-- the addresses of people sort by bytes.
+ALTER TABLE strays ALTER COLUMN address TYPE TEXT COLLATE "C";
+ALTER TABLE unknown_answers
+    ALTER COLUMN phase TYPE TEXT COLLATE "C", ALTER COLUMN enhanced TYPE TEXT COLLATE "C",
+    ALTER COLUMN shape TYPE TEXT COLLATE "C", ALTER COLUMN text TYPE TEXT COLLATE "C";

@@ -9,3 +9,6 @@ BEGIN
         due_at = (SELECT e.away_until FROM enrolments e WHERE e.id = NEW.enrolment_id)
     WHERE id = NEW.id;
 END;
+
+-- Whatever settles a doubt asks for its evidence, and evidence is kept for ever.
+CREATE INDEX evidence_by_message ON evidence (message_id, at);
