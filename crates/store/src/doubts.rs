@@ -216,7 +216,7 @@ const DOUBTS: &str = "
     SELECT m.id, b.address AS mailbox, p.address AS rcpt, m.campaign_id, c.slug AS campaign,
            m.position AS step, m.rfc_message_id AS message_id, m.settled_at AS since,
            m.sending_since, e.zone, m.why,
-           coalesce((SELECT string_agg(v.kind, ',') FROM evidence v WHERE v.message_id = m.id
+           coalesce((SELECT string_agg(v.kind, ',' ORDER BY v.id) FROM evidence v WHERE v.message_id = m.id
                      AND v.at >= m.settled_at), '') AS evidence,
            (SELECT max(f.read_at) FROM folders f
             WHERE f.mailbox_id = m.mailbox_id AND f.role = 'sent') AS sent_read_at

@@ -113,3 +113,18 @@ async fn absence_counts_for_nothing_once_a_proof_has_come() {
         .await;
     }
 }
+
+#[tokio::test]
+async fn evidence_is_told_in_the_order_in_which_it_was_found() {
+    for_each_database(async |books| {
+        let scene = Scene::begin_in_doubt(books).await;
+        for (kind, at) in [("reply", 5), ("absence", 3), ("bounce", 4)] {
+            let at = NOW + at * HOUR;
+            let row = format!("VALUES (3, {at}, '{kind}')");
+            scene.books.write(&format!("INSERT INTO evidence (message_id, at, kind) {row}")).await;
+        }
+        let doubts = scene.books.store.doubts().await.unwrap();
+        assert_eq!(doubts[0].evidence, "reply,absence,bounce");
+    })
+    .await;
+}
