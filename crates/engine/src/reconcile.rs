@@ -22,6 +22,7 @@ use crate::EngineError;
 use crate::doubts::{campaign, settle_doubts};
 use crate::office::{Office, Ways};
 use crate::roster::Campaign;
+use crate::watcher::tell_refused;
 
 /// What came of one mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,8 +138,10 @@ impl Look<'_> {
         let day = self.office.day(now);
         let since = calendar::day_span(&self.office.fleet.timezone, day).start();
         let today = Today { day: day.to_string(), since };
-        let taken = store.record_reconciling(&read, &found, &today, now, LEASE_TTL).await?;
-        self.taken_up += taken.unwrap_or_default();
+        let recorded = store.record_reconciling(&read, &found, &today, now, LEASE_TTL).await?;
+        let recorded = recorded.unwrap_or_default();
+        self.taken_up += recorded.taken_up;
+        tell_refused(&recorded.refused);
         Ok(())
     }
 }

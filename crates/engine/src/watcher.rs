@@ -245,11 +245,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         };
         // Where nothing was written, everything is read again.
         let nothing = Recorded::default();
-        let Recorded { taken, led_to, refused } = recorded.as_ref().unwrap_or(&nothing);
-        for RefusedArrival { mailbox, place, why } in refused {
-            let Some(Place { folder, uid, .. }) = place else { continue };
-            warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
-        }
+        let Recorded { taken, led_to, refused, .. } = recorded.as_ref().unwrap_or(&nothing);
+        tell_refused(refused);
         for Back { mailbox, inbox, with } in back {
             self.put_back(mailbox, inbox, &with);
             if let Brought::Reading { lease, begun_at, mut read } = with {
@@ -351,6 +348,14 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             let with = Brought::News(news.unwrap_or_default());
             Back { mailbox, inbox, with }
         });
+    }
+}
+
+/// Tells what was passed. Of a whole reading nothing is: that is what keeps the mailbox from being read.
+pub(crate) fn tell_refused(refused: &[RefusedArrival]) {
+    for RefusedArrival { mailbox, place, why } in refused {
+        let Some(Place { folder, uid, .. }) = place else { continue };
+        warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
     }
 }
 

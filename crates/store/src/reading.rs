@@ -15,12 +15,12 @@ use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
 
-use self::contents::record;
+use self::contents::{record, take_in};
 use crate::claim::written_by;
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::sent::{Reader, Strays, Today};
-use crate::taking_up::{Stray, TakenUp, keep_stray, take_up};
+use crate::taking_up::{Stray, TakenUp};
 use crate::{Consequence, Store, StoreError, restored};
 
 /// The right to read one mailbox.
@@ -52,6 +52,8 @@ pub struct Recorded {
     pub led_to: Vec<Consequence>,
     /// What could not be written.
     pub refused: Vec<RefusedArrival>,
+    /// How many messages were taken up, where they bring outdated books up to date.
+    pub taken_up: u32,
 }
 
 /// What the books refused of a reading. An arrival is passed: read again, it would be refused again.
@@ -66,10 +68,10 @@ pub struct RefusedArrival {
     pub why: String,
 }
 
-/// What of a reading the books did not have.
+/// What of a reading the books did not have: what they still cannot have, or refuse, is a stray.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// What is taken up, each with the stray that it is where the books cannot have it sent.
+    /// What is taken up, each with the stray that it is else.
     pub taken: Vec<(TakenUp, Stray)>,
     /// What is nobody's whom they know.
     pub strays: Vec<Stray>,
@@ -211,9 +213,7 @@ impl Store {
                 }
                 written => written?,
             };
-            recorded.taken.extend(one.taken);
-            recorded.led_to.extend(one.led_to);
-            recorded.refused.extend(one.refused);
+            recorded.add(one);
         }
         Ok(recorded)
     }
@@ -227,23 +227,20 @@ impl Store {
     ) -> Result<Recorded, StoreError> {
         let transaction = self.db.begin().await?;
         let rows: Vec<RowAfter> = readings.iter().map(|read| row_after(read, now + ttl)).collect();
-        let mut recorded =
-            Recorded { taken: written_by(&transaction, TAKE, &rows).await?, ..Recorded::default() };
+        let taken = written_by(&transaction, TAKE, &rows).await?;
         let signet = restored::signet(&transaction).await?;
-        for read in readings.iter().filter(|read| recorded.taken.contains(&read.lease.mailbox)) {
+        let mut recorded = Recorded::default();
+        for read in readings.iter().filter(|read| taken.contains(&read.lease.mailbox)) {
             let (mailbox, strays) = (read.lease.mailbox, Strays::Alarm);
             let reader = Reader { mailbox, signet: &signet, today, strays };
-            let (led_to, refused) = record(&transaction, read, &reader, now).await?;
-            recorded.led_to.extend(led_to);
-            recorded.refused.extend(refused);
+            recorded.add(record(&transaction, read, &reader, now).await?);
         }
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(Recorded { taken, ..recorded })
     }
 
     /// Writes a part of a reading down that brings outdated books up to date: first what is taken up
-    /// and what is kept as a stray, so that whatever answers it finds it. `false`: its lease is over.
-    /// What could not be taken up after all is a stray too.
+    /// and what is kept as a stray, so that whatever answers it finds it. `None`: its lease is over.
     pub async fn record_reconciling(
         &self,
         read: &Read,
@@ -251,27 +248,19 @@ impl Store {
         today: &Today,
         now: i64,
         ttl: i64,
-    ) -> Result<Option<u32>, StoreError> {
+    ) -> Result<Option<Recorded>, StoreError> {
         let transaction = self.db.begin().await?;
-        if written_by(&transaction, TAKE, &[row_after(read, now + ttl)]).await?.is_empty() {
+        let taken = written_by(&transaction, TAKE, &[row_after(read, now + ttl)]).await?;
+        if taken.is_empty() {
             return Ok(None);
         }
-        let mut taken_up = 0;
-        for (taken, stray) in &found.taken {
-            match take_up(&transaction, taken, now).await? {
-                Some(_) => taken_up += 1,
-                None => keep_stray(&transaction, stray).await?,
-            }
-        }
-        for stray in &found.strays {
-            keep_stray(&transaction, stray).await?;
-        }
+        let mut recorded = Recorded { taken, ..take_in(&transaction, found, now).await? };
         let signet = restored::signet(&transaction).await?;
         let (mailbox, strays) = (read.lease.mailbox, Strays::Kept);
         let reader = Reader { mailbox, signet: &signet, today, strays };
-        record(&transaction, read, &reader, now).await?;
+        recorded.add(record(&transaction, read, &reader, now).await?);
         transaction.commit().await?;
-        Ok(Some(taken_up))
+        Ok(Some(recorded))
     }
 
     /// Every folder that was ever read.
@@ -291,6 +280,16 @@ impl Store {
             })
         };
         rows.iter().map(folder).collect()
+    }
+}
+
+impl Recorded {
+    fn add(&mut self, other: Self) {
+        let Self { taken, led_to, refused, taken_up } = other;
+        self.taken.extend(taken);
+        self.led_to.extend(led_to);
+        self.refused.extend(refused);
+        self.taken_up += taken_up;
     }
 }
 

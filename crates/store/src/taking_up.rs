@@ -86,16 +86,7 @@ impl Store {
         let signet = self.signet().await?;
         let mut unknown = Vec::new();
         for copy in copies.iter().filter(|copy| copy.send_ids().any(|id| signet.is_ours(id))) {
-            let [ids, token] = borne_by(copy)?;
-            let is_known = sql(
-                &format!(
-                    "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN ({BEARERS})
-                     UNION ALL
-                     SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1"
-                ),
-                [ids, token, mailbox.into(), copy.key.as_str().into()],
-            );
-            if self.db.read.query_one_raw(is_known).await?.is_none() {
+            if !is_known(&self.db.read, mailbox, copy).await? {
                 unknown.push(copy);
             }
         }
@@ -155,6 +146,23 @@ impl Store {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// Whether the books have what this copy is of as sent, or have kept it as a stray.
+pub(crate) async fn is_known(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    copy: &SentCopy,
+) -> Result<bool, StoreError> {
+    let [ids, token] = borne_by(copy)?;
+    let query = sql(
+        &format!(
+            "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN ({BEARERS})
+             UNION ALL SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1"
+        ),
+        [ids, token, mailbox.into(), copy.key.as_str().into()],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
 }
 
 /// Whether any mailbox's message, in whatever state, bears an id of this copy.

@@ -40,5 +40,6 @@ mod sent_copies;
 mod server;
 mod sharing;
 mod stops;
+mod taken_up;
 mod unknown;
 mod workers;
