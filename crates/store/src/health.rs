@@ -145,11 +145,13 @@ async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result
         [struck.mailbox_id.into(), percent.into(), now.into()],
     ))
     .await?;
-    // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well.
+    // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well. What
+    // it may still send is reckoned from its ceiling: the allowance of a day is what that is judged by,
+    // and may be higher.
     db.execute_raw(sql(
         "UPDATE mailbox_days SET
              allowance = max(1, allowance * $3 / $4),
-             ceiling = min(ceiling, max(0, max(1, allowance * $3 / $4) - manual))
+             ceiling = min(ceiling, max(0, max(1, (ceiling + manual) * $3 / $4) - manual))
          WHERE mailbox_id = $1 AND day = $2 AND allowance > 0",
         [
             struck.mailbox_id.into(),

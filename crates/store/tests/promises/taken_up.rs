@@ -1,12 +1,13 @@
 //! What is taken up of a Sent folder: once, each by itself, and counted like any other.
 
+use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_core::reading::{Arrived, Reading, SentCopy};
 use warmfront_store::{Consequence, Found, TakenUp};
 
-use crate::books::{HOUR, NOW, for_each_database};
+use crate::books::{HOUR, MINUTE, NOW, TOMORROW, for_each_database};
 use crate::readings::place;
-use crate::scene::{PEOPLE, Scene};
+use crate::scene::{PEOPLE, Scene, deferred};
 use crate::sent_copies::sent;
 
 #[tokio::test]
@@ -61,6 +62,26 @@ async fn what_answers_it_in_the_same_reading_is_told() {
         let recorded = scene.reconcile_all(found, reading, NOW + HOUR).await;
         assert_eq!((recorded.led_to, recorded.taken_up), (vec![Consequence::Ended], 1));
         assert_eq!(recorded.refused, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn easing_takes_of_a_day_that_was_taken_up_as_much_as_of_any_other() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let copy = scene.lost(1, PEOPLE[0], 1).await;
+        let (taken, stray) = scene.taken(&copy, 1).await;
+        let taken = vec![(TakenUp { day: TOMORROW.to_owned(), ..taken }, stray)];
+        let found = Found { taken, ..Found::default() };
+        scene.reconcile(found, vec![copy], NOW + HOUR).await;
+        assert!(scene.books.store.save_plan(scene.plan(TOMORROW, vec![])).await.unwrap());
+        let day =
+            format!("SELECT ceiling FROM mailbox_days WHERE mailbox_id = 1 AND day = '{TOMORROW}'");
+        assert_eq!(scene.books.number(&day).await, 40);
+        let now = NOW + 10 * MINUTE;
+        scene.send(2, now, deferred(now), Some(Blow::Deferred)).await;
+        assert_eq!(scene.books.number(&day).await, 20);
     })
     .await;
 }
