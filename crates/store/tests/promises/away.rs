@@ -143,6 +143,35 @@ async fn a_follow_up_that_comes_back_while_they_are_away_waits_too() {
     }
 }
 
+/// A plan takes a while to be made, and whoever makes it may not know of what comes in meanwhile.
+#[tokio::test]
+async fn a_plan_that_knows_nothing_of_an_absence_reminds_nobody() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        scene.send(0, NOW, accepted(), None).await;
+        let mut follow_up = NewMessage {
+            message_id: None,
+            enrolment_id: scene.enrolment(PEOPLE[0]).await,
+            campaign_id: scene.campaign,
+            step: 2,
+            mailbox_id: scene.mailboxes[0],
+            due_at: NOW + DAY,
+            closes_at: NOW + DAY + 8 * HOUR,
+        };
+        scene.arrive(0, &[away()]).await;
+        for _ in 0..2 {
+            let plan = scene.plan(TOMORROW, vec![follow_up]);
+            assert!(store.save_plan(plan).await.unwrap());
+            let want = format!("planned - {BACK} - recipient_away");
+            assert_eq!(scene.books.row(FOLLOW_UP).await, want);
+            follow_up.message_id = Some(scene.message(PEOPLE[0], 2).await);
+        }
+        scene.books.add_up().await;
+    })
+    .await;
+}
+
 /// Else its first attempt were weeks old when they are back, and it were given up at the first delay.
 #[tokio::test]
 async fn a_follow_up_that_was_tried_begins_anew_when_they_are_back() {
