@@ -70,9 +70,14 @@ impl MigratorTrait for Migrator {
                 postgres: include_str!("../postgres/0012_blamed.sql"),
             }),
             Box::new(Sql {
-                name: "0015_few_at_once",
-                sqlite: include_str!("../sqlite/0015_few_at_once.sql"),
-                postgres: include_str!("../postgres/0015_few_at_once.sql"),
+                name: "0013_back_and_evidence",
+                sqlite: include_str!("../sqlite/0013_back_and_evidence.sql"),
+                postgres: include_str!("../postgres/0013_back_and_evidence.sql"),
+            }),
+            Box::new(Sql {
+                name: "0014_few_at_once",
+                sqlite: include_str!("../sqlite/0014_few_at_once.sql"),
+                postgres: include_str!("../postgres/0014_few_at_once.sql"),
             }),
         ]
     }

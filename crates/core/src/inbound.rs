@@ -215,7 +215,8 @@ impl Inbound {
     /// person or their machine writes, but no report, which speaks of others.
     #[must_use]
     pub fn counts_by_its_sender(&self) -> bool {
-        self.kind.is_no() || self.kind == Kind::AutoReply || self.kind_from_a_prospect.is_some()
+        let is_no = self.kind.is_no() && !self.kind.is_report();
+        is_no || self.kind == Kind::AutoReply || self.kind_from_a_prospect.is_some()
     }
 
     /// The same in the light of what we sent: whoever can write to a mailbox can write a report.

@@ -16,12 +16,15 @@ use warmfront_core::reading::{Place, Reading, Role, SentCopy};
 use warmfront_core::send_id::{Enrolled, Whose};
 use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::Inbox;
-use warmfront_store::{Found, MailboxRow, Read, ReadingLease, Stray, StrayRow, TakenUp, Today};
+use warmfront_store::{
+    Found, MailboxRow, Read, ReadingLease, RefusedArrival, Stray, StrayRow, TakenUp, Today,
+};
 
 use crate::EngineError;
 use crate::doubts::settle_doubts;
 use crate::office::{Office, Ways};
 use crate::roster::{Campaign, Roster};
+use crate::watcher::tell_refused;
 
 /// What came of one mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,10 +209,14 @@ impl Look<'_> {
         let day = self.office.day(now);
         let since = calendar::day_span(&self.office.fleet.timezone, day).start();
         let today = Today { day: day.to_string(), since };
-        let taken = store.record_reconciling(read, &found, &today, now, LEASE_TTL).await?;
-        let Some(taken) = taken else { return Ok(false) };
-        self.taken_up += taken;
+        let recorded = store.record_reconciling(read, &found, &today, now, LEASE_TTL).await?;
+        let Some(recorded) = recorded else { return Ok(false) };
+        self.taken_up += recorded.taken_up;
+        tell_refused(&recorded.refused);
         let reading = &read.reading;
+        for RefusedArrival { place, .. } in &recorded.refused {
+            self.knows_all_sent &= !place.as_ref().is_some_and(|place| is_in_sent(reading, place));
+        }
         self.has_sent |= reading.marks.iter().any(|mark| mark.role == Role::Sent);
         for place in &reading.passed {
             let (mailbox, folder, uid) = (self.row.id, &place.folder, place.uid);

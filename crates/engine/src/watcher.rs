@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 use warmfront_core::calendar;
-use warmfront_core::reading::Bookmarks;
+use warmfront_core::reading::{Bookmarks, Place, Reading};
 use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Recorded, RefusedArrival, Today};
@@ -267,16 +267,18 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         };
         // Where nothing was written, everything is read again.
         let nothing = Recorded::default();
-        let Recorded { taken, led_to, refused } = recorded.as_ref().unwrap_or(&nothing);
-        for RefusedArrival { mailbox, place, why } in refused {
-            let place = place.as_ref().map(|place| (place.folder.as_str(), place.uid));
-            let (folder, uid) = place.unwrap_or_default();
-            warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
-        }
+        let Recorded { taken, led_to, refused, .. } = recorded.as_ref().unwrap_or(&nothing);
+        tell_refused(refused);
         for Back { mailbox, inbox, with } in back {
             self.put_back(mailbox, inbox, &with);
-            if let Brought::Reading { lease, begun_at, read } = with {
+            if let Brought::Reading { lease, begun_at, mut read } = with {
                 let Some(watched) = self.mailboxes.get_mut(&mailbox) else { continue };
+                let is_whole =
+                    |one: &&RefusedArrival| one.mailbox == mailbox && one.place.is_none();
+                if let Some(whole) = refused.iter().find(is_whole) {
+                    let trouble = Some(whole.why.clone());
+                    read = Ok(Reading { trouble, ..Reading::default() });
+                }
                 match taken.contains(&mailbox) {
                     true => watched.judge(lease, begun_at, &read, now),
                     // Should it be the books that failed, its lease goes on.
@@ -319,6 +321,14 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
             let with = Brought::News(news.unwrap_or_default());
             Back { mailbox, inbox, with }
         });
+    }
+}
+
+/// Tells what was passed. Of a whole reading nothing is: that is what keeps the mailbox from being read.
+pub(crate) fn tell_refused(refused: &[RefusedArrival]) {
+    for RefusedArrival { mailbox, place, why } in refused {
+        let Some(Place { folder, uid, .. }) = place else { continue };
+        warn!(mailbox, folder, uid, why, "the books refuse what was read; it is passed");
     }
 }
 

@@ -182,7 +182,8 @@ pub enum StoreError {
     /// may stand or not.
     #[error("the database does not answer; nothing is sent until it does")]
     Unreachable,
-    /// A constraint or a trigger said no. Its sentence says why.
+    /// A constraint or a trigger said no, or no column takes what was to be written. Its sentence
+    /// says why.
     #[error("refused by the books: {0}")]
     Refused(String),
     /// The store was shut down.
@@ -209,9 +210,9 @@ impl StoreError {
 
 impl StoreError {
     /// Whether it speaks of what was to be written, so that something else may be written all the
-    /// same.
+    /// same. Of what is unknown it is not known: whoever passed an entry for it would lose a reply.
     pub(crate) fn speaks_of_the_entry(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Inconsistent(_) | Self::Database(_))
+        matches!(self, Self::Refused(_) | Self::Inconsistent(_))
     }
 }
 
@@ -266,7 +267,8 @@ fn told_by_sqlite(code: u32, message: String) -> Option<StoreError> {
         8 => Some(StoreError::ReadOnly),
         11 | 26 => Some(StoreError::Damaged(message)),
         13 => Some(StoreError::Full),
-        19 => Some(StoreError::Refused(message)),
+        // SQLITE_TOOBIG, _CONSTRAINT, _MISMATCH.
+        18..=20 => Some(StoreError::Refused(message)),
         _ => None,
     }
 }
@@ -286,7 +288,49 @@ fn told_by_postgres(code: &str, message: String) -> Option<StoreError> {
         // Cancelled by an administrator; out of memory at this moment.
         "57014" | "53000" | "53200" => Some(StoreError::Unreachable),
         _ if code.starts_with("08") => Some(StoreError::Unreachable),
-        _ if code.starts_with("23") => Some(StoreError::Refused(message)),
+        // Data that no column takes, a constraint, a limit of the server's.
+        _ if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
+            Some(StoreError::Refused(message))
+        }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speaks_of_the_entry(told: Option<StoreError>) -> bool {
+        told.is_some_and(|error| error.speaks_of_the_entry())
+    }
+
+    #[test]
+    fn only_what_is_known_to_speak_of_the_entry_speaks_of_it() {
+        #[track_caller]
+        fn sqlite(code: u32, want: bool) {
+            assert_eq!(speaks_of_the_entry(told_by_sqlite(code, String::new())), want, "{code}");
+        }
+        #[track_caller]
+        fn postgres(code: &str, want: bool) {
+            assert_eq!(speaks_of_the_entry(told_by_postgres(code, String::new())), want, "{code}");
+        }
+        // SQLITE_TOOBIG, _MISMATCH, _CONSTRAINT_TRIGGER.
+        for code in [18, 20, 1_811] {
+            sqlite(code, true);
+        }
+        // SQLITE_ERROR, _NOMEM, _INTERRUPT, _IOERR, _SCHEMA.
+        for code in [1, 7, 9, 10, 17] {
+            sqlite(code, false);
+        }
+        // Out of range, no such text, a trigger of ours, a row too wide for an index.
+        for code in ["22003", "22P02", "23000", "54000"] {
+            postgres(code, true);
+        }
+        // Not supported, no such table, a fault within the server, a setting that is wrong.
+        for code in ["0A000", "42P01", "XX000", "55000"] {
+            postgres(code, false);
+        }
+        let unknown = StoreError::from(DbErr::Custom("who knows".to_owned()));
+        assert!(!unknown.speaks_of_the_entry());
     }
 }

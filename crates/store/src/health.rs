@@ -91,7 +91,8 @@ fn sentence(reason: PauseReason, said: Option<&str>) -> String {
 }
 
 /// Lets a refusal of the sender that a report tells of fall on its mailbox, once for each message: it
-/// counts on the day on which the message was sent.
+/// counts on the day on which the message was sent; and where that is counted into the mailbox's warmth
+/// already, on the present one too, which then is no warm day in its place.
 pub(crate) async fn strike_late(
     db: &impl ConnectionTrait,
     message: i64,
@@ -101,16 +102,18 @@ pub(crate) async fn strike_late(
     let counted = db
         .execute_raw(sql(
             "UPDATE mailbox_days SET blocks = blocks + 1
-             FROM (SELECT mailbox_id, sending_on FROM messages WHERE id = $1) AS m
-             WHERE mailbox_days.mailbox_id = m.mailbox_id AND day = m.sending_on
+             FROM (SELECT m.mailbox_id, m.sending_on, b.rolled_on FROM messages m
+                   JOIN mailboxes b ON b.id = m.mailbox_id WHERE m.id = $1) AS m
+             WHERE mailbox_days.mailbox_id = m.mailbox_id
+               AND (day = m.sending_on OR (day = m.rolled_on AND m.sending_on < m.rolled_on))
                AND (SELECT count(*) FROM inbound
                     WHERE message_id = $1 AND kind = 'sender_block') = 1",
             [message.into()],
         ))
         .await?;
     match counted.rows_affected() {
-        1 => strike(db, message, blow, None, now).await,
-        _ => Ok(()),
+        0 => Ok(()),
+        _ => strike(db, message, blow, None, now).await,
     }
 }
 
@@ -145,11 +148,13 @@ async fn ease(db: &impl ConnectionTrait, struck: &Struck, now: Millis) -> Result
         [struck.mailbox_id.into(), percent.into(), now.into()],
     ))
     .await?;
-    // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well.
+    // Today's allowance falls at once; a mailbox eased to nothing could never show that it is well. What
+    // it may still send is reckoned from its ceiling: the allowance of a day is what that is judged by,
+    // and may be higher.
     db.execute_raw(sql(
         "UPDATE mailbox_days SET
              allowance = max(1, allowance * $3 / $4),
-             ceiling = min(ceiling, max(0, max(1, allowance * $3 / $4) - manual))
+             ceiling = min(ceiling, max(0, max(1, (ceiling + manual) * $3 / $4) - manual))
          WHERE mailbox_id = $1 AND day = $2 AND allowance > 0",
         [
             struck.mailbox_id.into(),

@@ -9,10 +9,10 @@ use warmfront_core::address::Address;
 use warmfront_core::health::Blow;
 use warmfront_core::inbound::{Blame, Course, Inbound, Kind, Known};
 
-pub(crate) use self::known::texts;
 use self::known::{
     About, LATELY, WRITTEN_TO_LATELY, is_own, message_of, message_to_the_sender, wrote_lately,
 };
+pub(crate) use self::known::{BEARERS, texts};
 use self::proof::{Proof, prove};
 use crate::db::sql;
 use crate::row::Row as _;
@@ -237,7 +237,8 @@ async fn hold_one(
 }
 
 /// Nobody is reminded of what they have not seen: every later step waits until they are back, one that
-/// is planned too. A first step that is planned leaves.
+/// is planned too; of one on its way or in doubt, should it come back, the books see to it. A first
+/// step leaves.
 async fn put_off(
     db: &impl ConnectionTrait,
     about: &About,
@@ -255,7 +256,7 @@ async fn put_off(
     ))
     .await?;
     db.execute_raw(sql(
-        "UPDATE messages SET plan_day = NULL, due_at = $2,
+        "UPDATE messages SET plan_day = NULL, due_at = $2, first_attempt_at = NULL,
                 why = CASE WHEN plan_day IS NULL THEN why ELSE 'recipient_away' END
          WHERE enrolment_id = $1 AND state = 'planned' AND position > 1 AND due_at < $2",
         [about.enrolment_id.into(), back.into()],

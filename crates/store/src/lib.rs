@@ -58,7 +58,7 @@ pub use self::campaigns::{CampaignRow, CampaignStatus};
 pub use self::claim::DOT_WITHIN_MS;
 pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
-pub use self::doubts::{Doubt, Verdict};
+pub use self::doubts::{Doubt, SettledDoubt, Verdict};
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
 pub use self::funnel::{Answered, Funnel, FunnelRow, People};
@@ -73,7 +73,7 @@ pub use self::planning::{
 pub use self::reading::{FolderRow, Found, Read, ReadingLease, Recorded, RefusedArrival};
 pub use self::save_plan::{DayPlan, ReckonedBy};
 pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
-pub use self::sent::{SettledDoubt, Today};
+pub use self::sent::Today;
 pub use self::suppressions::{Scope, Suppression};
 pub use self::taking_up::{Stray, StrayRow, TakenUp};
 pub use self::trail::{

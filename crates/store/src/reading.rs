@@ -3,7 +3,8 @@
 //! Who reads is leased, apart from who sends: a mailbox that sends nothing is read all the same, and
 //! never by two daemons at once. What a reading found and the marks that pass it are one transaction:
 //! a crash before it reads again, a crash behind it goes on. An arrival that the books refuse, whoever
-//! made it so, is passed and counted, and keeps nothing else from being written.
+//! made it so, is passed and counted, and keeps nothing else from being written. Of a reading that they
+//! refuse whole it is written why.
 
 mod contents;
 
@@ -14,12 +15,12 @@ use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use warmfront_core::reading::{Bookmarks, Mark, Place, Reading, Role};
 
-use self::contents::record;
+use self::contents::{record, take_in};
 use crate::claim::written_by;
 use crate::db::{json_array, sql};
 use crate::row::Row as _;
 use crate::sent::{Reader, Strays, Today};
-use crate::taking_up::{Stray, TakenUp, keep_stray, take_up};
+use crate::taking_up::{Stray, TakenUp};
 use crate::{Consequence, Store, StoreError, restored};
 
 /// The right to read one mailbox.
@@ -51,23 +52,26 @@ pub struct Recorded {
     pub led_to: Vec<Consequence>,
     /// What could not be written.
     pub refused: Vec<RefusedArrival>,
+    /// How many messages were taken up, where they bring outdated books up to date.
+    pub taken_up: u32,
 }
 
-/// What the books refused of a reading. It is passed: read again, it would be refused again.
+/// What the books refused of a reading. An arrival is passed: read again, it would be refused again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedArrival {
     /// The mailbox.
     pub mailbox: i64,
-    /// Where it lies; nowhere, where the whole reading was refused.
+    /// Where it lies; nowhere, where the whole reading was refused: that is what keeps the mailbox from
+    /// being read, and is written down as such.
     pub place: Option<Place>,
     /// What the books said.
     pub why: String,
 }
 
-/// What of a reading the books did not have.
+/// What of a reading the books did not have: what they still cannot have, or refuse, is a stray.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// What is taken up, each with the stray that it is where the books cannot have it sent.
+    /// What is taken up, each with the stray that it is else.
     pub taken: Vec<(TakenUp, Stray)>,
     /// What is nobody's whom they know.
     pub strays: Vec<Stray>,
@@ -222,18 +226,22 @@ impl Store {
         }
         let mut recorded = Recorded::default();
         for read in readings {
-            match self.write_together(slice::from_ref(read), today, now, ttl).await {
-                Ok(one) => {
-                    recorded.taken.extend(one.taken);
-                    recorded.led_to.extend(one.led_to);
-                    recorded.refused.extend(one.refused);
-                }
+            let one = match self.write_together(slice::from_ref(read), today, now, ttl).await {
                 Err(error) if error.speaks_of_the_entry() => {
                     let (mailbox, why) = (read.lease.mailbox, error.to_string());
-                    recorded.refused.push(RefusedArrival { mailbox, place: None, why });
+                    recorded.refused.push(RefusedArrival {
+                        mailbox,
+                        place: None,
+                        why: why.clone(),
+                    });
+                    // All that is left of it is why.
+                    let reading = Reading { trouble: Some(why), ..Reading::default() };
+                    let read = Read { reading, ..*read };
+                    self.write_together(&[read], today, now, ttl).await?
                 }
-                Err(error) => return Err(error),
-            }
+                written => written?,
+            };
+            recorded.add(one);
         }
         Ok(recorded)
     }
@@ -247,23 +255,21 @@ impl Store {
     ) -> Result<Recorded, StoreError> {
         let transaction = self.db.begin().await?;
         let rows: Vec<RowAfter> = readings.iter().map(|read| row_after(read, now + ttl)).collect();
-        let mut recorded =
-            Recorded { taken: written_by(&transaction, TAKE, &rows).await?, ..Recorded::default() };
+        let taken = written_by(&transaction, TAKE, &rows).await?;
         let signet = restored::signet(&transaction).await?;
-        for read in readings.iter().filter(|read| recorded.taken.contains(&read.lease.mailbox)) {
+        let mut recorded = Recorded::default();
+        for read in readings.iter().filter(|read| taken.contains(&read.lease.mailbox)) {
             let (mailbox, strays) = (read.lease.mailbox, Strays::Alarm);
             let reader = Reader { mailbox, signet: &signet, today, strays };
-            let (led_to, refused) = record(&transaction, read, &reader, now).await?;
-            recorded.led_to.extend(led_to);
-            recorded.refused.extend(refused);
+            recorded.add(record(&transaction, read, &reader, now).await?);
         }
         transaction.commit().await?;
-        Ok(recorded)
+        Ok(Recorded { taken, ..recorded })
     }
 
     /// Writes a part of a reading down that brings outdated books up to date: first what is taken up
     /// and what is kept as a stray, so that whatever answers it finds it. What could not be taken up
-    /// after all is a stray too. Says how many were taken up; `None`: its lease is over.
+    /// after all is a stray too. `None`: its lease is over.
     pub async fn record_reconciling(
         &self,
         read: &Read,
@@ -271,27 +277,19 @@ impl Store {
         today: &Today,
         now: i64,
         ttl: i64,
-    ) -> Result<Option<u32>, StoreError> {
+    ) -> Result<Option<Recorded>, StoreError> {
         let transaction = self.db.begin().await?;
-        if written_by(&transaction, TAKE, &[row_after(read, now + ttl)]).await?.is_empty() {
+        let taken = written_by(&transaction, TAKE, &[row_after(read, now + ttl)]).await?;
+        if taken.is_empty() {
             return Ok(None);
         }
-        let mut taken_up = 0;
-        for (taken, stray) in &found.taken {
-            match take_up(&transaction, taken, now).await? {
-                Some(_) => taken_up += 1,
-                None => keep_stray(&transaction, stray).await?,
-            }
-        }
-        for stray in &found.strays {
-            keep_stray(&transaction, stray).await?;
-        }
+        let mut recorded = Recorded { taken, ..take_in(&transaction, found, now).await? };
         let signet = restored::signet(&transaction).await?;
         let (mailbox, strays) = (read.lease.mailbox, Strays::Kept);
         let reader = Reader { mailbox, signet: &signet, today, strays };
-        record(&transaction, read, &reader, now).await?;
+        recorded.add(record(&transaction, read, &reader, now).await?);
         transaction.commit().await?;
-        Ok(Some(taken_up))
+        Ok(Some(recorded))
     }
 
     /// Every folder that was ever read.
@@ -311,6 +309,16 @@ impl Store {
             })
         };
         rows.iter().map(folder).collect()
+    }
+}
+
+impl Recorded {
+    fn add(&mut self, other: Self) {
+        let Self { taken, led_to, refused, taken_up } = other;
+        self.taken.extend(taken);
+        self.led_to.extend(led_to);
+        self.refused.extend(refused);
+        self.taken_up += taken_up;
     }
 }
 

@@ -9,9 +9,10 @@ use warmfront_core::send_id::Signet;
 use warmfront_core::span::{HOUR, MINUTE};
 
 use crate::db::sql;
-use crate::inbound::texts;
+use crate::doubts::testify;
+use crate::inbound::{BEARERS, texts};
 use crate::row::Row as _;
-use crate::{Store, StoreError, taking_up};
+use crate::{StoreError, taking_up};
 
 /// The counting day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,23 +21,6 @@ pub struct Today {
     pub day: String,
     /// When it began.
     pub since: i64,
-}
-
-/// A message that was in doubt and is no longer: evidence was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettledDoubt {
-    /// The message.
-    pub message: i64,
-    /// The campaign.
-    pub campaign_id: i64,
-    /// The step.
-    pub position: u32,
-    /// The person's zone, as the enrolment has it.
-    pub zone: String,
-    /// When it was sent, if it was.
-    pub sending_since: i64,
-    /// Whether it was.
-    pub was_sent: bool,
 }
 
 /// What a reading of one mailbox is recorded by.
@@ -55,63 +39,6 @@ pub(crate) enum Strays {
     Alarm,
     /// That is known, and it was kept as a stray.
     Kept,
-}
-
-impl Store {
-    /// The messages in doubt for which there is evidence: that they were sent, or that they were not.
-    /// A copy may have been read before the doubt arose, while its message was still on its way.
-    pub async fn doubts_with_evidence(&self) -> Result<Vec<SettledDoubt>, StoreError> {
-        let rows = self.db.read.query_all_raw(sql(WITH_EVIDENCE, [])).await?;
-        let doubt = |row: &sea_orm::QueryResult| {
-            Ok(SettledDoubt {
-                message: row.read("id")?,
-                campaign_id: row.read("campaign_id")?,
-                position: row.read("position")?,
-                zone: row.read("zone")?,
-                sending_since: row.read("sending_since")?,
-                was_sent: row.read("was_sent")?,
-            })
-        };
-        rows.iter().map(doubt).collect()
-    }
-
-    /// Settles one of them: accepted, so that its person goes on to `next` or has had the last step,
-    /// or planned again.
-    pub async fn settle_doubt(
-        &self,
-        doubt: &SettledDoubt,
-        next: Option<(u32, i64)>,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let transaction = self.db.begin().await?;
-        let values = || [doubt.message.into(), now.into()];
-        if doubt.was_sent {
-            transaction.execute_raw(sql(COPY_TESTIFIES, values())).await?;
-        }
-        let text = if doubt.was_sent { WAS_SENT } else { WAS_NOT_SENT };
-        let settled = transaction.execute_raw(sql(text, values())).await?;
-        if settled.rows_affected() == 1 && doubt.was_sent {
-            go_on(&transaction, doubt.message, next, now).await?;
-        }
-        Ok(transaction.commit().await?)
-    }
-}
-
-/// The person of a message that was sent goes on to `next`, or has had the last step.
-pub(crate) async fn go_on(
-    db: &impl ConnectionTrait,
-    message: i64,
-    next: Option<(u32, i64)>,
-    now: i64,
-) -> Result<(), StoreError> {
-    let (text, step, at) = match next {
-        Some((step, at)) => (GOES_ON, Some(step), at),
-        None => (HAS_HAD_ALL, None, now),
-    };
-    let mut values = vec![message.into(), at.into()];
-    values.extend(step.map(sea_orm::Value::from));
-    db.execute_raw(sql(text, values)).await?;
-    Ok(())
 }
 
 /// Records one copy, once: as one of ours, which settles a doubt, or as mail by hand, which counts.
@@ -178,22 +105,38 @@ struct Ours {
     is_in_doubt: bool,
 }
 
+/// A first step that was given back may leave by another mailbox, with the id that it has. Books that are
+/// an older copy have it where it was: what is on its way or in doubt there is ours wherever its copy lies.
 async fn ours_by_id(
     db: &impl ConnectionTrait,
     mailbox: i64,
     copy: &SentCopy,
 ) -> Result<Option<Ours>, StoreError> {
-    let values = [
-        mailbox.into(),
-        texts(copy.ids.iter().map(String::as_str))?.into(),
-        texts(copy.token.as_deref().into_iter())?.into(),
-    ];
-    let Some(row) = db.query_one_raw(sql(OURS_BY_ID, values)).await? else { return Ok(None) };
+    let [ids, token] = borne_by(copy)?;
+    // The plus keeps SQLite from reading all that the mailbox ever sent.
+    let query = sql(
+        &format!(
+            "SELECT m.id, m.state,
+                    m.rfc_message_id IN (SELECT value ->> 0 FROM json_each($1)) AS keeps_id
+             FROM messages m
+             WHERE (+m.mailbox_id = $3 OR m.state IN ('sending', 'in_doubt'))
+               AND m.id IN ({BEARERS})
+             ORDER BY m.id LIMIT 1"
+        ),
+        [ids, token, mailbox.into()],
+    );
+    let Some(row) = db.query_one_raw(query).await? else { return Ok(None) };
     Ok(Some(Ours {
         id: row.read("id")?,
         keeps_id: row.read("keeps_id")?,
         is_in_doubt: row.read::<String>("state")? == "in_doubt",
     }))
+}
+
+/// What a copy bears, as [`BEARERS`] asks for it.
+pub(crate) fn borne_by(copy: &SentCopy) -> Result<[sea_orm::Value; 2], StoreError> {
+    let ids = texts(copy.ids.iter().map(String::as_str))?;
+    Ok([ids.into(), texts(copy.token.as_deref().into_iter())?.into()])
 }
 
 /// A provider may give a copy an id of its own, and the answer that told of it was lost: then it is
@@ -249,20 +192,6 @@ async fn prove(
     Ok(())
 }
 
-pub(crate) async fn testify(
-    db: &impl ConnectionTrait,
-    message: i64,
-    kind: &str,
-    now: i64,
-) -> Result<(), StoreError> {
-    db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
-        [message.into(), now.into(), kind.into()],
-    ))
-    .await?;
-    Ok(())
-}
-
 /// Mail by hand to somebody outside counts on today's allowance: providers count it too.
 pub(crate) async fn count(
     db: &impl ConnectionTrait,
@@ -308,60 +237,6 @@ const CLOCKS_DIFFER: i64 = 5 * MINUTE;
 
 /// Providers file a copy within seconds, or when they get round to it.
 const COPIES_COME_LATE: i64 = 30 * MINUTE;
-
-const OURS_BY_ID: &str = "
-    SELECT m.id, m.state,
-           m.rfc_message_id IN (SELECT value ->> 0 FROM json_each($2)) AS keeps_id
-    FROM messages m
-    WHERE +m.mailbox_id = $1 AND m.id IN (
-        SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
-        UNION ALL
-        SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
-        UNION ALL
-        SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
-    ORDER BY m.id LIMIT 1";
-
-/// A copy of an earlier attempt speaks too: whoever got that one is to get no other.
-const WITH_EVIDENCE: &str = "
-    SELECT m.id, m.campaign_id, m.position, e.zone, m.sending_since, m.was_sent
-    FROM (SELECT m.id, m.campaign_id, m.position, m.sending_since, m.enrolment_id,
-                 EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-                         AND v.at >= m.settled_at AND v.kind IN ('sent_copy', 'reply', 'bounce'))
-                 OR EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id) AS was_sent,
-                 EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-                         AND v.at >= m.settled_at AND v.kind = 'absence') AS is_absent
-          FROM messages m WHERE m.state = 'in_doubt') m
-    JOIN enrolments e ON e.id = m.enrolment_id
-    WHERE m.was_sent OR m.is_absent
-    ORDER BY m.id";
-
-const COPY_TESTIFIES: &str = "
-    INSERT INTO evidence (message_id, at, kind)
-    SELECT m.id, $2, 'sent_copy' FROM messages m
-    WHERE m.id = $1 AND m.state = 'in_doubt'
-      AND EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id)
-      AND NOT EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
-                      AND v.at >= m.settled_at AND v.kind = 'sent_copy')";
-
-const WAS_SENT: &str = "
-    UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2, settled_at = $2,
-           why = CASE WHEN EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = messages.id
-                                   AND v.at >= messages.settled_at AND v.kind = 'sent_copy')
-                      THEN 'its copy lies in the Sent folder' ELSE 'an answer to it came in' END
-    WHERE id = $1 AND state = 'in_doubt'";
-
-const WAS_NOT_SENT: &str = "
-    UPDATE messages SET state = 'planned', plan_day = NULL, verdict = NULL, settled_at = NULL,
-           changed_at = $2, why = 'the Sent folder proves that it was not sent'
-    WHERE id = $1 AND state = 'in_doubt'";
-
-const GOES_ON: &str = "
-    UPDATE enrolments SET next_step = $3, next_at = max($2, coalesce(away_until, 0))
-    WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND ended_at IS NULL";
-
-const HAS_HAD_ALL: &str = "
-    UPDATE enrolments SET state = 'finished', ended_at = $2
-    WHERE id = (SELECT enrolment_id FROM messages WHERE id = $1) AND state IN ('active', 'held')";
 
 const ABSENT: &str = "
     SELECT m.id FROM messages m

@@ -155,9 +155,11 @@ async fn follow_up(db: &impl ConnectionTrait, settlement: &Settlement) -> Result
                 [message.into(), state.into(), why.as_str().into(), settlement.now.into()],
             )
         }
-        // What is given back forgets its first attempt, unless that is how its age is known.
+        // What is given back forgets its first attempt, unless that is how its age is known. What waits
+        // for somebody who is away begins anew.
         Fate::NotSent { since: Some(since), .. } => sql(
-            "UPDATE messages SET first_attempt_at = $2 WHERE id = $1",
+            "UPDATE messages SET first_attempt_at = $2
+             WHERE id = $1 AND why IS DISTINCT FROM 'recipient_away'",
             [message.into(), (*since).into()],
         ),
         Fate::GivenUp { why } => return give_up(db, message, why, settlement.now).await,

@@ -7,9 +7,10 @@ use warmfront_core::reading::SentCopy;
 use warmfront_core::send_id::Enrolled;
 
 use crate::db::sql;
-use crate::inbound::{hold, texts};
+use crate::doubts::{go_on, testify};
+use crate::inbound::{BEARERS, hold, texts};
 use crate::row::{Row as _, columns};
-use crate::sent::{self, Today};
+use crate::sent::{self, Today, borne_by};
 use crate::{Store, StoreError};
 
 /// A message that the books do not have as sent, and a Sent folder does.
@@ -85,21 +86,7 @@ impl Store {
         let signet = self.signet().await?;
         let mut unknown = Vec::new();
         for copy in copies.iter().filter(|copy| copy.send_ids().any(|id| signet.is_ours(id))) {
-            let is_known = sql(
-                "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN (
-                     SELECT id FROM messages
-                     WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
-                     UNION ALL SELECT id FROM messages
-                     WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2)))
-                 UNION ALL SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1",
-                [
-                    texts(copy.ids.iter().map(String::as_str))?.into(),
-                    texts(copy.token.as_deref().into_iter())?.into(),
-                    mailbox.into(),
-                    copy.key.as_str().into(),
-                ],
-            );
-            if self.db.read.query_one_raw(is_known).await?.is_none() {
+            if !is_known(&self.db.read, mailbox, copy).await? {
                 unknown.push(copy);
             }
         }
@@ -161,21 +148,29 @@ impl Store {
     }
 }
 
+/// Whether the books have what this copy is of as sent, or have kept it as a stray.
+pub(crate) async fn is_known(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    copy: &SentCopy,
+) -> Result<bool, StoreError> {
+    let [ids, token] = borne_by(copy)?;
+    let query = sql(
+        &format!(
+            "SELECT 1 AS known FROM messages WHERE state <> 'planned' AND id IN ({BEARERS})
+             UNION ALL SELECT 1 FROM strays WHERE mailbox_id = $3 AND content_key = $4 LIMIT 1"
+        ),
+        [ids, token, mailbox.into(), copy.key.as_str().into()],
+    );
+    Ok(db.query_one_raw(query).await?.is_some())
+}
+
 /// Whether any mailbox's message, in whatever state, bears an id of this copy.
 pub(crate) async fn is_of_a_message(
     db: &impl ConnectionTrait,
     copy: &SentCopy,
 ) -> Result<bool, StoreError> {
-    let query = sql(
-        "SELECT 1 AS known FROM messages
-         WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
-         UNION ALL SELECT 1 FROM messages
-         WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2)) LIMIT 1",
-        [
-            texts(copy.ids.iter().map(String::as_str))?.into(),
-            texts(copy.token.as_deref().into_iter())?.into(),
-        ],
-    );
+    let query = sql(&format!("{BEARERS} LIMIT 1"), borne_by(copy)?);
     Ok(db.query_one_raw(query).await?.is_some())
 }
 
@@ -204,7 +199,7 @@ pub(crate) async fn take_up(
     db.execute_raw(sql(MOVE_THERE, moved)).await?;
     let day = [mailbox.into(), taken.day.as_str().into()];
     db.execute_raw(sql(DAY_OF_WHICH_NOTHING_IS_KNOWN, day)).await?;
-    sent::testify(db, message, "sent_copy", now).await?;
+    testify(db, message, "sent_copy", now).await?;
     db.execute_raw(sql(
         TAKE_UP,
         [
@@ -219,7 +214,7 @@ pub(crate) async fn take_up(
         ],
     ))
     .await?;
-    sent::go_on(db, message, taken.next, now).await?;
+    go_on(db, message, taken.next, now).await?;
     Ok(Some(message))
 }
 

@@ -38,7 +38,7 @@ impl Store {
             "SELECT b.address AS mailbox, u.phase, u.code, u.enhanced, u.text, u.times, u.first_at,
                     u.last_at
              FROM unknown_answers u JOIN mailboxes b ON b.id = u.mailbox_id
-             ORDER BY u.times DESC, b.address, u.phase, u.code, u.text LIMIT 100",
+             ORDER BY u.times DESC, b.address, u.phase, u.code, u.enhanced, u.shape LIMIT 100",
             [],
         );
         Ok(UnknownAnswer::find_by_statement(query).all(&self.db.read).await?)

@@ -171,6 +171,7 @@ fn what_names_no_message_is_about_its_sender_unless_it_is_a_report() {
     assert!(counts(&answer("Re: x", "unsubscribe")));
     assert!(!counts(&report(Action::Failed, "5.1.1", "")));
     assert!(!counts(&report(Action::Done, "2.0.0", "")));
+    assert!(!counts(&complaint(&[])));
 }
 
 #[test]

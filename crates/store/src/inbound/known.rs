@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::address::Address;
-use warmfront_core::inbound::Inbound;
+use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_core::span::DAY;
 
 use crate::StoreError;
@@ -33,19 +33,16 @@ pub(super) async fn message_of(
     }
     // The plus keeps SQLite from reading all that the mailbox ever sent.
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
-         JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
-         WHERE (+m.mailbox_id = $1 OR $4 = 0) AND m.id IN (
-             SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($2))
-             UNION ALL
-             SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($3)))
-         ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
+        &format!(
+            "SELECT m.id, m.enrolment_id, m.state, p.address, 1 = 1 AS is_sure FROM messages m
+             JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
+             WHERE (+m.mailbox_id = $3 OR $4 = 0) AND m.id IN ({BEARERS})
+             ORDER BY m.sending_since DESC, m.id DESC LIMIT 1"
+        ),
         [
-            mailbox.into(),
             texts(arrival.names.iter().map(String::as_str))?.into(),
             texts(arrival.tokens.iter().map(String::as_str))?.into(),
+            mailbox.into(),
             i64::from(arrival.kind.is_report()).into(),
         ],
     );
@@ -54,8 +51,8 @@ pub(super) async fn message_of(
 
 /// What this very mailbox last wrote to whoever sent a no that names no message of ours, whose
 /// machine answers, or who seems to write to many: the answer that told the message's id may have
-/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, they
-/// answer nothing else.
+/// been lost, and doubt counts as a no. Where it is all that the mailbox ever wrote to them, a person
+/// who writes behind it answers nothing else; a machine may answer what somebody wrote by hand.
 pub(super) async fn message_to_the_sender(
     db: &impl ConnectionTrait,
     mailbox: i64,
@@ -63,15 +60,22 @@ pub(super) async fn message_to_the_sender(
 ) -> Result<Option<About>, StoreError> {
     let sender = arrival.from.as_ref().filter(|_| arrival.counts_by_its_sender());
     let Some(from) = sender else { return Ok(None) };
+    let is_machine =
+        [Some(arrival.kind), arrival.kind_from_a_prospect].contains(&Some(Kind::AutoReply));
     let query = sql(
-        "SELECT m.id, m.enrolment_id, m.state, p.address, NOT EXISTS (
+        "SELECT m.id, m.enrolment_id, m.state, p.address, $3 >= m.sending_since AND $4 = 0 AND NOT EXISTS (
              SELECT 1 FROM messages o JOIN enrolments x ON x.id = o.enrolment_id
              WHERE x.prospect_id = p.id AND +o.mailbox_id = $1 AND o.attempts > 0 AND o.id <> m.id
          ) AS is_sure
          FROM prospects p JOIN enrolments e ON e.prospect_id = p.id JOIN messages m ON m.enrolment_id = e.id
          WHERE p.address = $2 AND +m.mailbox_id = $1 AND m.attempts > 0
          ORDER BY m.sending_since DESC, m.id DESC LIMIT 1",
-        [mailbox.into(), from.as_str().into()],
+        [
+            mailbox.into(),
+            from.as_str().into(),
+            arrival.received_at.into(),
+            i64::from(is_machine).into(),
+        ],
     );
     Ok(About::find_by_statement(query).one(db).await?)
 }
@@ -118,6 +122,15 @@ pub(super) async fn wrote_lately(
 pub(crate) fn texts<'a>(texts: impl Iterator<Item = &'a str>) -> Result<String, StoreError> {
     json_array(&texts.map(|text| [text]).collect::<Vec<_>>())
 }
+
+/// The messages that bear one of these ids ($1), as their own or as one they were given on the way, or
+/// one of these tokens ($2).
+pub(crate) const BEARERS: &str = "
+    SELECT id FROM messages WHERE rfc_message_id IN (SELECT value ->> 0 FROM json_each($1))
+    UNION ALL
+    SELECT id FROM messages WHERE final_message_id IN (SELECT value ->> 0 FROM json_each($1))
+    UNION ALL
+    SELECT id FROM messages WHERE unsubscribe_token IN (SELECT value ->> 0 FROM json_each($2))";
 
 /// Whom of a report's recipients ($1) this mailbox ($2) wrote to since a moment ($3).
 pub(super) const WRITTEN_TO_LATELY: &str = "

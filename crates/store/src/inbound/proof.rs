@@ -7,6 +7,7 @@ use warmfront_core::inbound::{Inbound, Kind};
 use super::bounce;
 use super::known::About;
 use crate::db::sql;
+use crate::doubts::{accept, testify};
 use crate::row::Row as _;
 use crate::{Store, StoreError};
 
@@ -28,7 +29,8 @@ impl Store {
             return Ok(());
         }
         let transaction = self.db.begin().await?;
-        for row in transaction.query_all_raw(sql(EARLY, [])).await? {
+        // One by one: what the first proves changes what the next one finds.
+        while let Some(row) = transaction.query_one_raw(sql(EARLY, [])).await? {
             let mut about = About {
                 id: row.read("id")?,
                 enrolment_id: row.read("enrolment_id")?,
@@ -100,20 +102,11 @@ pub(super) async fn prove(
     if about.state != "in_doubt" {
         return Ok(());
     }
-    db.execute_raw(sql(
-        "INSERT INTO evidence (message_id, at, kind) VALUES ($1, $2, $3)",
-        [about.id.into(), now.into(), proof.evidence().into()],
-    ))
-    .await?;
+    testify(db, about.id, proof.evidence(), now).await?;
     if !is_over {
         return Ok(());
     }
-    db.execute_raw(sql(
-        "UPDATE messages SET state = 'accepted', verdict = 'accepted', changed_at = $2,
-                settled_at = $2, why = 'an answer to it came in' WHERE id = $1",
-        [about.id.into(), now.into()],
-    ))
-    .await?;
+    accept(db, about.id, now).await?;
     about.state = "accepted".to_owned();
     Ok(())
 }
@@ -124,4 +117,4 @@ const EARLY: &str = "
     FROM inbound i JOIN messages m ON m.id = i.message_id
     JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
     WHERE i.early IS NOT NULL AND m.state <> 'sending'
-    ORDER BY i.id";
+    ORDER BY i.id LIMIT 1";

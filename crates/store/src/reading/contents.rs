@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use sea_orm::ConnectionTrait;
 use warmfront_core::reading::{Mark, Place, Role};
 
-use super::{Read, RefusedArrival};
+use super::{Found, Read, Recorded, RefusedArrival};
 use crate::db::sql;
 use crate::row::Row as _;
 use crate::sent::{self, Reader};
+use crate::taking_up::{Stray, is_known, keep_stray, take_up};
 use crate::{Consequence, StoreError, inbound};
 
 /// Does a part of a transaction; where the books refuse it, that part alone is undone. Any other
@@ -31,13 +32,41 @@ async fn by_itself<T>(
     Ok(done)
 }
 
+/// Takes in what outdated books did not have, each by itself. Two copies of one message are one message.
+pub(super) async fn take_in(
+    db: &impl ConnectionTrait,
+    found: &Found,
+    now: i64,
+) -> Result<Recorded, StoreError> {
+    let (mut recorded, mut strays) = (Recorded::default(), Vec::new());
+    for (taken, stray) in &found.taken {
+        match by_itself(db, async || take_up(db, taken, now).await).await? {
+            Ok(Some(_)) => recorded.taken_up += 1,
+            Ok(None) | Err(_) => strays.push(stray),
+        }
+    }
+    for stray in strays.into_iter().chain(&found.strays) {
+        let Stray { mailbox, copy, .. } = stray;
+        let one = by_itself(db, async || match is_known(db, *mailbox, copy).await? {
+            true => Ok(()),
+            false => keep_stray(db, stray).await,
+        });
+        if let Err(error) = one.await? {
+            let place = Some(copy.place.clone());
+            let why = error.to_string();
+            recorded.refused.push(RefusedArrival { mailbox: *mailbox, place, why });
+        }
+    }
+    Ok(recorded)
+}
+
 /// Writes down what a reading brings: marks, copies of what was sent, arrivals.
 pub(super) async fn record(
     db: &impl ConnectionTrait,
     read: &Read,
     reader: &Reader<'_>,
     now: i64,
-) -> Result<(Vec<Consequence>, Vec<RefusedArrival>), StoreError> {
+) -> Result<Recorded, StoreError> {
     let Read { lease, reading, .. } = read;
     let mailbox = lease.mailbox;
     let mut folders = BTreeMap::new();
@@ -83,7 +112,7 @@ pub(super) async fn record(
     if is_sent_read && !reading.has_more && reading.trouble.is_none() {
         sent::prove_absences(db, lease.mailbox, read.begun_at, now).await?;
     }
-    Ok((led_to, refused))
+    Ok(Recorded { led_to, refused, ..Recorded::default() })
 }
 
 /// Moves a folder's mark; gives its row.

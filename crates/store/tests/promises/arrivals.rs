@@ -188,7 +188,6 @@ async fn a_no_that_names_no_message_counts_by_its_sender() {
     let rows = [
         (Kind::Reply, "replied accepted active 0", "held held"),
         (Kind::Unsubscribe, "unsubscribed accepted active 1", "active active"),
-        (Kind::Complaint, "complained accepted paused 1", "active active"),
     ];
     for (kind, outcome, colleagues) in rows {
         for_each_database(async |books| {

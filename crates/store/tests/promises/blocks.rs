@@ -80,3 +80,21 @@ async fn a_day_on_which_a_block_was_told_is_neither_warm_nor_clean() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_block_told_when_its_day_is_counted_already_counts_on_the_present_day_too() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let days = |_: &str, _: &str| vec![TODAY.to_owned()];
+        scene.books.store.roll_days(TOMORROW, days, NOW + 24 * HOUR).await.unwrap();
+        assert!(scene.books.store.save_plan(scene.plan(TOMORROW, vec![])).await.unwrap());
+        scene.arrive(0, &[block("a", 0, 0, None)]).await;
+        let blocks = "SELECT day, blocks FROM mailbox_days WHERE mailbox_id = 1 ORDER BY day";
+        let want = [format!("{TODAY} 1"), format!("{TOMORROW} 1")];
+        assert_eq!(scene.books.rows(blocks).await, want);
+        let eased = "SELECT ease_percent FROM mailboxes WHERE id = 1";
+        assert_eq!(scene.books.number(eased).await, 50, "once");
+    })
+    .await;
+}

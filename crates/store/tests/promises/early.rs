@@ -149,3 +149,43 @@ async fn a_doubt_about_somebody_who_is_out_keeps_no_campaign_from_its_end() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn two_reports_that_came_early_bounce_their_message_once() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        assert!(scene.claim(0, NOW).await);
+        let report =
+            |key: &str| Inbound { key: key.to_owned(), ..about_the_first(Kind::HardBounce) };
+        scene.arrive(0, &[report("k"), report("l")]).await;
+        assert!(scene.settle(0, NOW + 2 * HOUR, in_doubt(), None).await);
+        assert_eq!(scene.look_again(NOW + 3 * HOUR).await, "bounced bounced active 1");
+        let waiting = "SELECT count(*) FROM inbound WHERE early IS NOT NULL";
+        assert_eq!(scene.books.number(waiting).await, 0);
+    })
+    .await;
+}
+
+/// Of what a person wrote by hand the books know nothing.
+#[tokio::test]
+async fn what_may_answer_mail_by_hand_proves_nothing_of_a_message() {
+    let nameless = |kind| Inbound { names: vec![], ..about_the_first(kind) };
+    let from_nobody =
+        Inbound { kind_from_a_prospect: Some(Kind::AutoReply), ..nameless(Kind::Unrelated) };
+    let rows = [
+        (nameless(Kind::AutoReply), "in_doubt active active 0"),
+        (from_nobody, "in_doubt active active 0"),
+        // They say no all the same.
+        (Inbound { received_at: NOW - 1, ..nameless(Kind::Reply) }, "in_doubt replied active 0"),
+    ];
+    for (arrival, want) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            scene.send(0, NOW, in_doubt(), None).await;
+            scene.arrive(0, std::slice::from_ref(&arrival)).await;
+            assert_eq!(scene.look_again(NOW + 2 * HOUR).await, want, "{arrival:?}");
+            assert_eq!(scene.books.number("SELECT count(*) FROM evidence").await, 0);
+        })
+        .await;
+    }
+}

@@ -29,6 +29,8 @@ fn forged(n: usize) -> Arrival {
     let report = Arrival {
         key: format!("{n}"),
         received_at: NOW + HOUR,
+        // Whom ann wrote to.
+        from: Address::parse(PEOPLE[0]).ok(),
         returned: Returned { names: vec![names], to: vec![blamed.clone()] },
         ..Arrival::default()
     };

@@ -50,9 +50,21 @@ impl Scene {
         recorded.taken.contains(&lease.mailbox).then_some(recorded.led_to)
     }
 
-    /// The same from the lease on.
+    /// Reads ann's mailbox.
     pub(crate) async fn read(&self, reading: Reading, now: i64) -> Vec<Consequence> {
-        let lease = self.reader("here", now).await.expect("nobody reads it");
+        self.read_of(0, reading, now).await
+    }
+
+    /// Reads a mailbox, from the lease on.
+    pub(crate) async fn read_of(
+        &self,
+        mailbox: usize,
+        reading: Reading,
+        now: i64,
+    ) -> Vec<Consequence> {
+        let mailbox = &self.mailboxes[mailbox..=mailbox];
+        let leases = self.books.store.lease_readings(mailbox, "here", now, TTL).await.unwrap();
+        let lease = *leases.first().expect("nobody reads it");
         self.write_down(lease, reading, now).await.expect("the lease stands")
     }
 
@@ -196,6 +208,33 @@ async fn what_the_books_refuse_is_passed_and_keeps_nobody_else_from_being_read()
         let keys = "SELECT content_key FROM inbound ORDER BY mailbox_id";
         assert_eq!(scene.books.rows(keys).await, ["k", "l"]);
         scene.books.add_up().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reading_that_is_refused_whole_says_so_and_is_over() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        scene.send(0, NOW, accepted(), None).await;
+        let inbox = |last| whole(vec![], vec![mark("INBOX", Role::Inbox, 7, last)]);
+        scene.read(inbox(3), NOW).await;
+        let (store, now) = (&scene.books.store, NOW + HOUR);
+        let leases = store.lease_readings(&scene.mailboxes, "here", now, TTL).await.unwrap();
+        let reads = leases.iter().zip([inbox(2), inbox(4)]);
+        let reads = reads.map(|(&lease, reading)| Read { lease, begun_at: now, reading });
+        let reads: Vec<Read> = reads.collect();
+        let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
+        let recorded = store.record_readings(&reads, &today, now, TTL).await.unwrap();
+        assert_eq!(recorded.taken.into_iter().collect::<Vec<_>>(), scene.mailboxes);
+        let [refused] = recorded.refused.as_slice() else { panic!("{:?}", recorded.refused) };
+        assert_eq!((refused.mailbox, &refused.place), (scene.mailboxes[0], &None));
+        assert!(refused.why.contains("a folder is not read backwards"), "{}", refused.why);
+        let rows = "SELECT inbox_read_at, unread_because FROM mailboxes ORDER BY id";
+        let because = format!("{NOW} {}", refused.why);
+        assert_eq!(scene.books.rows(rows).await, [because, format!("{now} -")]);
+        let again = store.lease_readings(&scene.mailboxes, "there", now, TTL).await.unwrap();
+        assert_eq!(again.len(), 2, "nobody reads them any more");
     })
     .await;
 }

@@ -4,7 +4,9 @@
 use warmfront_core::address::Address;
 use warmfront_core::reading::{Reading, SentCopy};
 use warmfront_core::send_id::{Errand, Whose};
-use warmfront_store::{Found, Read, StoreError, Stray, TakenUp, Today, Verdict, Watermark};
+use warmfront_store::{
+    Found, Read, Recorded, StoreError, Stray, TakenUp, Today, Verdict, Watermark,
+};
 
 use crate::books::{Books, DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred, in_doubt};
@@ -14,7 +16,7 @@ const YESTERDAY: &str = "2027-01-14";
 
 impl Scene {
     /// A copy of a message of these books that they do not have, to a person of theirs.
-    async fn lost(&self, uid: u32, address: &str, step: u32) -> SentCopy {
+    pub(crate) async fn lost(&self, uid: u32, address: &str, step: u32) -> SentCopy {
         let signet = self.books.store.signet().await.unwrap();
         let errand = Errand { campaign: "spring", address, step };
         let id = signet.send_id(NOW, u128::from(uid), &errand);
@@ -22,7 +24,7 @@ impl Scene {
         SentCopy { token: Some(token), ..copy(uid, &[&format!("<{id}@one.test>")], address) }
     }
 
-    async fn taken(&self, copy: &SentCopy, step: u32) -> (TakenUp, Stray) {
+    pub(crate) async fn taken(&self, copy: &SentCopy, step: u32) -> (TakenUp, Stray) {
         let address = copy.to[0].as_str();
         let taken = TakenUp {
             mailbox: self.mailboxes[0],
@@ -40,16 +42,21 @@ impl Scene {
         (taken, self.stray(copy))
     }
 
-    fn stray(&self, copy: &SentCopy) -> Stray {
+    pub(crate) fn stray(&self, copy: &SentCopy) -> Stray {
         let (mailbox, rfc_id) = (self.mailboxes[0], copy.ids[0].clone());
         Stray { mailbox, copy: copy.clone(), rfc_id, day: TODAY.to_owned() }
     }
 
     /// Writes down what brings the books up to date; says how many were taken up.
-    async fn reconcile(&self, found: Found, copies: Vec<SentCopy>, now: i64) -> u32 {
+    pub(crate) async fn reconcile(&self, found: Found, copies: Vec<SentCopy>, now: i64) -> u32 {
+        self.reconcile_all(found, sent(copies), now).await.taken_up
+    }
+
+    /// The same of a reading.
+    pub(crate) async fn reconcile_all(&self, found: Found, reading: Reading, now: i64) -> Recorded {
         let store = &self.books.store;
         let leases = store.lease_readings(&self.mailboxes[..1], "here", now, HOUR).await.unwrap();
-        let read = Read { lease: leases[0], begun_at: now, reading: sent(copies) };
+        let read = Read { lease: leases[0], begun_at: now, reading };
         let today = Today { day: TODAY.to_owned(), since: NOW - HOUR };
         let taken = store.record_reconciling(&read, &found, &today, now, HOUR).await.unwrap();
         self.books.add_up().await;

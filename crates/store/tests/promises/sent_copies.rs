@@ -41,7 +41,7 @@ impl Scene {
     }
 
     /// Ann's three messages, the one in the middle in doubt.
-    async fn begin_in_doubt(books: crate::books::Books) -> Self {
+    pub(crate) async fn begin_in_doubt(books: crate::books::Books) -> Self {
         let scene = Self::begin(books).await;
         scene.send(0, NOW, accepted(), None).await;
         scene.send(2, NOW + 10 * MINUTE, in_doubt(), None).await;
@@ -50,8 +50,13 @@ impl Scene {
     }
 
     /// Reads the Sent folder, and settles what it speaks of.
-    async fn look_into_sent(&self, copies: Vec<SentCopy>, now: i64) -> String {
+    pub(crate) async fn look_into_sent(&self, copies: Vec<SentCopy>, now: i64) -> String {
         self.read(sent(copies), now).await;
+        self.settle_by_evidence(now).await
+    }
+
+    /// Settles what there is evidence for; the state of the message in the middle.
+    pub(crate) async fn settle_by_evidence(&self, now: i64) -> String {
         let store = &self.books.store;
         for doubt in store.doubts_with_evidence().await.unwrap() {
             store.settle_doubt(&doubt, Some((2, now + 3 * DAY)), now).await.unwrap();

@@ -85,3 +85,19 @@ async fn a_server_that_never_says_the_same_twice_fills_no_books() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn answers_of_one_frequency_are_told_in_one_order_whatever_keeps_the_books() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        for (enhanced, shape) in [("5.7.1", "b"), ("5.7.1", "B"), ("4.2.0", "a"), ("", "c")] {
+            let kind = format!("'rcpt', 450, '{enhanced}', '{shape}', 'said {shape}', 1, 1, 1");
+            scene.books.write(&format!("INSERT INTO unknown_answers VALUES (1, {kind})")).await;
+        }
+        let told = scene.puzzles().await;
+        let all: Vec<_> = told.iter().map(|one| (&*one.enhanced, &*one.text)).collect();
+        let want = [("", "said c"), ("4.2.0", "said a"), ("5.7.1", "said B"), ("5.7.1", "said b")];
+        assert_eq!(all, want);
+    })
+    .await;
+}
