@@ -69,6 +69,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0012_blamed.sql"),
                 postgres: include_str!("../postgres/0012_blamed.sql"),
             }),
+            Box::new(Sql {
+                name: "0013_evidence",
+                sqlite: include_str!("../sqlite/0013_evidence.sql"),
+                postgres: include_str!("../postgres/0013_evidence.sql"),
+            }),
         ]
     }
 }
