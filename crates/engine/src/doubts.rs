@@ -1,34 +1,50 @@
 //! Messages in doubt, settled by what is found out about them: the books keep the evidence, and what
 //! comes next for the person is asked of the campaign, whether it runs or not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tracing::{info, warn};
 use warmfront_core::span::Millis;
-use warmfront_store::{Doubt, Verdict};
+use warmfront_store::{Doubt, SettledDoubt, Verdict};
 
 use crate::EngineError;
 use crate::office::Office;
 use crate::roster::Campaign;
 
 /// Settles whatever there is evidence for, what came in while its message was on its way included.
-pub(crate) async fn settle_doubts(office: &Office, now: Millis) -> Result<(), EngineError> {
-    office.store.look_again(now).await?;
+/// One that cannot be settled holds up no other; whom nobody was `told` of yet is told of once.
+pub(crate) async fn settle_doubts(
+    office: &Office,
+    told: &mut BTreeSet<i64>,
+    now: Millis,
+) -> Result<(), EngineError> {
+    let early = office.store.look_again(now).await;
     for doubt in office.store.doubts_with_evidence().await? {
-        let campaign = match campaign(office, doubt.campaign_id).await {
-            Ok(campaign) => campaign,
-            // The evidence can wait, and holds up nobody else.
-            Err(error @ EngineError::Campaign { .. }) => {
-                warn!(message = doubt.message, %error, "a doubt cannot be settled");
-                continue;
+        match settle_one(office, &doubt, now).await {
+            Ok(()) => {
+                told.remove(&doubt.message);
+                info!(message = doubt.message, was_sent = doubt.was_sent, "a doubt is settled");
             }
-            Err(error) => return Err(error),
-        };
-        let next = campaign.next_step(doubt.position, doubt.sending_since, &doubt.zone);
-        office.store.settle_doubt(&doubt, next, now).await?;
-        info!(message = doubt.message, was_sent = doubt.was_sent, "a doubt is settled");
+            // They would all be told the same.
+            Err(EngineError::Store(error)) if error.is_transient() => return Err(error.into()),
+            // The evidence can wait.
+            Err(error) if told.insert(doubt.message) => {
+                warn!(
+                    message = doubt.message, %error,
+                    "a doubt cannot be settled; `warmfront reconcile` lists it, and takes your word"
+                );
+            }
+            Err(_) => {}
+        }
     }
-    Ok(())
+    Ok(early?)
+}
+
+async fn settle_one(office: &Office, doubt: &SettledDoubt, now: Millis) -> Result<(), EngineError> {
+    let campaign = campaign(office, doubt.campaign_id).await?;
+    let next = campaign.next_step(doubt.position, doubt.sending_since, &doubt.zone);
+    Ok(office.store.settle_doubt(doubt, next, now).await?)
 }
 
 /// Settles a doubt at the operator's word; `false`: it was settled meanwhile.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use warmfront_core::span::Millis;
 use warmfront_mail::inbox::Inbox;
 use warmfront_mail::submit::Submit;
@@ -26,6 +27,7 @@ pub struct Loops<O, I> {
     plan_at: Millis,
     read_at: Millis,
     recruit_at: Millis,
+    in_turn: bool,
 }
 
 impl<O: Submit, I: Inbox + 'static> Loops<O, I> {
@@ -40,8 +42,17 @@ impl<O: Submit, I: Inbox + 'static> Loops<O, I> {
             plan_at: Millis::MIN,
             read_at: Millis::MIN,
             recruit_at: Millis::MIN,
+            in_turn: false,
             office,
         }
+    }
+
+    /// The same with one lane at a time. Which of several lanes gets the last place of a company's
+    /// day is up to whoever reaches the books first, and a database that serves many at once
+    /// decides that by its own clock; so a story to be told twice is told like this.
+    #[must_use]
+    pub fn in_turn(self) -> Self {
+        Self { in_turn: true, ..self }
     }
 
     /// Does everything due by `now`; says when the next thing is due.
@@ -65,15 +76,19 @@ impl<O: Submit, I: Inbox + 'static> Loops<O, I> {
         Ok(self.plan_at.min(self.read_at).min(self.recruit_at).min(lanes))
     }
 
-    /// Lets every lane send what is due, side by side, until none has anything left at `now`.
+    /// Lets every lane send what is due until none has anything left at `now`.
     async fn drive(&mut self, now: Millis) -> Result<(), EngineError> {
         loop {
             let due = self.lanes.values_mut().filter(|(at, _)| *at <= now);
             let ticks = due.map(async |(at, lane)| (at, lane.tick(now).await));
+            let ticked = match self.in_turn {
+                true => stream::iter(ticks).then(|tick| tick).collect().await,
+                false => join_all(ticks).await,
+            };
             let mut any = false;
             let mut done = Vec::new();
             let mut failed = None;
-            for (at, next) in join_all(ticks).await {
+            for (at, next) in ticked {
                 any = true;
                 match next {
                     Ok(Next::At(next) | Next::NotBefore(next)) => *at = next,

@@ -62,7 +62,7 @@ pub async fn reconcile<O, I: Inbox>(
     }
     let now = office.clock.now();
     take_up_strays(office, now).await?;
-    settle_doubts(office, now).await?;
+    settle_doubts(office, &mut BTreeSet::new(), now).await?;
     stop_unproven(office, &rows, &all, now).await?;
     Ok(all)
 }

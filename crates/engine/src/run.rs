@@ -266,21 +266,24 @@ async fn watch<O, I: Inbox + 'static>(
     stop: CancellationToken,
 ) -> Result<(), EngineError> {
     let mut watcher = Watcher::new(office.clone(), ways);
+    let begun_at = office.clock.now();
     while !stop.is_cancelled() {
         let now = office.clock.now();
         let wake = match watcher.tick(now).await {
-            Ok(wake) => {
-                if !watcher.is_reading() {
-                    tell.send_if_modified(|told| !std::mem::replace(told, true));
-                }
-                wake
-            }
+            Ok(wake) => wake,
             Err(error @ EngineError::Store(StoreError::Outdated { .. })) => return Err(error),
             Err(error) => {
-                warn!(%error, "inboxes were not read");
+                warn!(%error, "not all that the inboxes hold was written down; it is tried again");
                 now + TRY_AGAIN
             }
         };
+        if !*tell.borrow() && (watcher.has_looked() || now - begun_at >= FIRST_LOOK_MAX) {
+            let slow: Vec<i64> = watcher.not_looked_at().collect();
+            if !slow.is_empty() {
+                warn!(mailboxes = ?slow, "still being read; the others no longer wait for these");
+            }
+            tell.send_replace(true);
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = watcher.news() => {}
@@ -296,6 +299,10 @@ const CLOCK_TOLERANCE: Millis = MINUTE;
 /// How often a new epoch of the books begins, and others hear of this daemon: a copy of them made
 /// longer ago than this, and restored, is found out.
 const EPOCH: Millis = 20 * span::SECOND;
+
+/// How long all mailboxes wait for one whose first reading does not end. Whoever cannot be read at all
+/// holds up nobody either.
+const FIRST_LOOK_MAX: Millis = 5 * MINUTE;
 
 /// How long to wait when the database is full or locked.
 const TRY_AGAIN: Millis = 2 * span::SECOND;

@@ -6,6 +6,7 @@
 //! read at once.
 
 mod errand;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,12 +17,13 @@ use futures_util::FutureExt as _;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 use warmfront_core::calendar;
-use warmfront_core::reading::{Bookmarks, Reading};
+use warmfront_core::reading::Bookmarks;
 use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::{Consequence, FRESH_MS, Read, ReadingLease, Recorded, RefusedArrival, Today};
 
 use self::errand::{Back, Brought, Reader};
+use self::watched::{AGAIN, Watched};
 use crate::EngineError;
 use crate::clock::Clock;
 use crate::doubts::settle_doubts;
@@ -35,63 +37,89 @@ pub struct Watcher<O, I> {
     errands: JoinSet<Back<I>>,
     /// How many errands are readings; the others wait for news.
     reading: usize,
-}
-
-struct Watched<I> {
-    reader: Reader<I>,
-    read_at: Option<Millis>,
-    /// The lease of a reading that goes on.
-    lease: Option<ReadingLease>,
-    /// Whether this process has looked at it, however lately somebody else had.
-    is_known: bool,
-    /// Whether something is known to have come.
-    has_news: bool,
-    /// After a failure nobody tries before that.
-    not_before: Millis,
-    /// Failures in a row.
-    failures: u32,
-    /// What was last told of why it cannot be read.
-    told: Option<String>,
+    /// Whose follow-ups are near, and when the books were asked that.
+    awaiting: BTreeSet<i64>,
+    asked_at: Millis,
+    has_looked: bool,
+    /// The doubts of which was told that they cannot be settled.
+    told: BTreeSet<i64>,
 }
 
 impl<O, I: Inbox + 'static> Watcher<O, I> {
     /// A watcher that has read nothing yet.
     #[must_use]
     pub fn new(office: Office, ways: Ways<O, I>) -> Self {
-        let (mailboxes, errands) = (BTreeMap::new(), JoinSet::new());
-        Self { office, ways, mailboxes, errands, reading: 0 }
+        Self {
+            office,
+            ways,
+            mailboxes: BTreeMap::new(),
+            errands: JoinSet::new(),
+            reading: 0,
+            awaiting: BTreeSet::new(),
+            asked_at: Millis::MIN,
+            has_looked: false,
+            told: BTreeSet::new(),
+        }
     }
 
     /// Reads every mailbox that is due by `now`, and waits a little for the slow ones; says when to
     /// come back.
     pub async fn tick(&mut self, now: Millis) -> Result<Millis, EngineError> {
-        self.look_for_new_mailboxes().await?;
-        let day = self.office.day(now).to_string();
-        let soon = now + FRESH_MS;
-        let awaiting = self.office.store.mailboxes_awaiting_follow_ups(&day, soon).await?;
-        let awaiting: BTreeSet<i64> = awaiting.into_iter().collect();
-        let mut moment = now;
-        loop {
-            self.send_out(&awaiting, moment).await?;
+        // Between news and slow readings the books are not asked the same over and over.
+        let is_busy = self.is_reading() || self.mailboxes.values().any(|one| one.has_news);
+        if !is_busy || now.saturating_sub(self.asked_at) >= ASKED_ANEW_AFTER {
+            self.ask_the_books(now).await?;
+        }
+        let (mut moment, mut has_taken_in) = (now, false);
+        while moment - now < ROUND_MAX {
+            self.send_out(moment).await?;
             let back = self.gather().await;
             moment = self.office.clock.now().max(now);
             if back.is_empty() {
                 break;
             }
             self.take_in(back, moment).await?;
+            has_taken_in = true;
         }
-        settle_doubts(&self.office, moment).await?;
-        if self.reading > 0 {
+        self.has_looked |= !self.is_reading();
+        if has_taken_in || self.asked_at == now {
+            settle_doubts(&self.office, &mut self.told, moment).await?;
+        }
+        if self.is_reading() {
             return Ok(moment);
         }
         let retries = self.mailboxes.values().map(|one| one.not_before).filter(|at| *at > moment);
         Ok(retries.min().unwrap_or(Millis::MAX).min(moment + OFTEN))
     }
 
-    /// Whether somebody is still reading.
+    /// Whether somebody is still reading, or goes on at once.
     #[must_use]
     pub fn is_reading(&self) -> bool {
-        self.reading > 0
+        let now = self.office.clock.now();
+        let goes_on = |one: &Watched<I>| one.lease.is_some() && one.not_before <= now;
+        self.reading > 0 || self.mailboxes.values().any(goes_on)
+    }
+
+    /// Whether every mailbox was read once, or could not be.
+    #[must_use]
+    pub(crate) fn has_looked(&self) -> bool {
+        self.has_looked
+    }
+
+    /// The mailboxes that are being read for the first time.
+    pub(crate) fn not_looked_at(&self) -> impl Iterator<Item = i64> {
+        let is_new = |one: &Watched<I>| !one.is_known && matches!(one.reader, Reader::Away);
+        self.mailboxes.iter().filter(move |(_, one)| is_new(one)).map(|(id, _)| *id)
+    }
+
+    async fn ask_the_books(&mut self, now: Millis) -> Result<(), EngineError> {
+        self.look_for_new_mailboxes().await?;
+        let day = self.office.day(now).to_string();
+        let soon = now + FRESH_MS;
+        let awaiting = self.office.store.mailboxes_awaiting_follow_ups(&day, soon).await?;
+        self.awaiting = awaiting.into_iter().collect();
+        self.asked_at = now;
+        Ok(())
     }
 
     /// Comes back when some mailbox has news; never, where nobody waits for any.
@@ -115,15 +143,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
                 continue;
             };
             let ways = &self.ways;
-            let watched = self.mailboxes.entry(id).or_insert_with(|| Watched {
-                reader: (ways.inbox)(config).map_or(Reader::Nobody, Reader::Here),
-                read_at: None,
-                lease: None,
-                is_known: false,
-                has_news: false,
-                not_before: Millis::MIN,
-                failures: 0,
-                told: None,
+            let watched = self.mailboxes.entry(id).or_insert_with(|| {
+                Watched::new((ways.inbox)(config).map_or(Reader::Nobody, Reader::Here))
             });
             // Another daemon may have read it.
             watched.read_at = watched.read_at.max(read_at);
@@ -132,8 +153,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
     }
 
     /// Sends readers to the mailboxes that are due.
-    async fn send_out(&mut self, awaiting: &BTreeSet<i64>, now: Millis) -> Result<(), EngineError> {
-        let (mut leases, free) = self.due(awaiting, now);
+    async fn send_out(&mut self, now: Millis) -> Result<(), EngineError> {
+        let (mut leases, free) = self.due(now);
         let Office { store, owner, .. } = &self.office;
         if !free.is_empty() {
             let got = store.lease_readings(&free, owner, now, LEASE_TTL).await?;
@@ -153,7 +174,7 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         let kept = self.mailboxes.values().filter(|one| one.reader.is_kept()).count()
             + self.errands.len().saturating_sub(self.reading);
         for (kept, lease) in (kept..).zip(leases) {
-            let most = if awaiting.contains(&lease.mailbox) { KEPT } else { KEPT_IN_QUIET };
+            let most = if self.awaiting.contains(&lease.mailbox) { KEPT } else { KEPT_IN_QUIET };
             let bookmarks = bookmarks.remove(&lease.mailbox).unwrap_or_default();
             self.send(lease, bookmarks, kept < most, now);
         }
@@ -162,9 +183,9 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
 
     /// The mailboxes that are due, as many as may be read beside those under way: those whose reading
     /// goes on, by its lease, then those that were not read for longest.
-    fn due(&self, awaiting: &BTreeSet<i64>, now: Millis) -> (Vec<ReadingLease>, Vec<i64>) {
+    fn due(&self, now: Millis) -> (Vec<ReadingLease>, Vec<i64>) {
         let is_due = |(id, one): &(&i64, &Watched<I>)| {
-            let is_near = one.reader.is_kept() || awaiting.contains(id);
+            let is_near = one.reader.is_kept() || self.awaiting.contains(id);
             let every = if is_near { OFTEN } else { SELDOM };
             matches!(one.reader, Reader::Here(_))
                 && one.not_before <= now
@@ -196,7 +217,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
                 reading.trouble.is_none() && (reading.has_more || lingers && reading.is_whole)
             });
             if !stays {
-                inbox.close().await;
+                // Whatever it does to us: an errand that does not come back is waited for for ever.
+                let _ = AssertUnwindSafe(inbox.close()).catch_unwind().await;
             }
             let with = Brought::Reading { lease, begun_at: now, read };
             Back { mailbox: lease.mailbox, inbox, with }
@@ -254,11 +276,14 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         for Back { mailbox, inbox, with } in back {
             self.put_back(mailbox, inbox, &with);
             if let Brought::Reading { lease, begun_at, read } = with {
-                self.judge(lease, begun_at, &read, taken.contains(&mailbox), now);
-                if recorded.is_err()
-                    && let Some(watched) = self.mailboxes.get_mut(&mailbox)
-                {
-                    watched.lease = Some(lease);
+                let Some(watched) = self.mailboxes.get_mut(&mailbox) else { continue };
+                match taken.contains(&mailbox) {
+                    true => watched.judge(lease, begun_at, &read, now),
+                    // Should it be the books that failed, its lease goes on.
+                    false => watched.rest(recorded.is_err().then_some(lease), now),
+                }
+                if watched.may_wait_for_news(&read) {
+                    self.wait_for_news(mailbox);
                 }
             }
         }
@@ -278,63 +303,11 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
         watched.has_news
     }
 
-    /// What a reading means for the next one.
-    fn judge(
-        &mut self,
-        lease: ReadingLease,
-        begun_at: Millis,
-        read: &Result<Reading, Unreadable>,
-        was_taken: bool,
-        now: Millis,
-    ) {
-        let mailbox = lease.mailbox;
-        let Some(watched) = self.mailboxes.get_mut(&mailbox) else { return };
-        if !was_taken {
-            watched.not_before = now + AGAIN;
-            return;
-        }
-        watched.is_known = true;
-        let trouble = match read {
-            Ok(reading) => {
-                for place in &reading.passed {
-                    let (folder, uid) = (&place.folder, place.uid);
-                    warn!(mailbox, folder, uid, "the server cannot show a message; it is passed");
-                }
-                reading.trouble.clone()
-            }
-            Err(unreadable) => Some(unreadable.to_string()),
-        };
-        let got_on = matches!(read, Ok(r) if !r.arrivals.is_empty() || !r.sent.is_empty());
-        watched.failures = match &trouble {
-            None => 0,
-            Some(_) if got_on => 1,
-            Some(_) => watched.failures.saturating_add(1),
-        };
-        watched.not_before = match read {
-            _ if trouble.is_none() => Millis::MIN,
-            Err(unreadable) if unreadable.needs_an_operator() => now + UNTIL_MENDED,
-            _ => now + (AGAIN << (watched.failures - 1).min(DOUBLINGS)).min(OFTEN),
-        };
-        if trouble != watched.told {
-            match &trouble {
-                Some(trouble) => warn!(mailbox, trouble, "the mailbox cannot be read"),
-                None => info!(mailbox, "the mailbox can be read again"),
-            }
-            watched.told = trouble;
-        }
-        let Ok(reading) = read else { return };
-        if reading.is_whole {
-            watched.read_at = watched.read_at.max(Some(begun_at));
-        }
-        watched.lease = reading.has_more.then_some(lease);
-        if reading.is_whole && !reading.has_more && reading.trouble.is_none() {
-            self.wait_for_news(mailbox);
-        }
-    }
-
     fn wait_for_news(&mut self, mailbox: i64) {
         let Some(watched) = self.mailboxes.get_mut(&mailbox) else { return };
-        if !watched.reader.is_kept() {
+        // By a clock that stands still no news would ever come.
+        let is_simulated = matches!(self.office.clock, Clock::Simulated(_));
+        if is_simulated || !watched.reader.is_kept() {
             return;
         }
         let Reader::Here(mut inbox) = std::mem::replace(&mut watched.reader, Reader::Away) else {
@@ -374,12 +347,11 @@ const KEPT_IN_QUIET: usize = 128;
 /// How long a tick waits for readings under way. Long enough to write many down together.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a tick goes on taking in, where there is always more.
+const ROUND_MAX: Millis = 20 * SECOND;
+
+/// How soon the books are asked again whose follow-ups are near, while readings are under way.
+const ASKED_ANEW_AFTER: Millis = 10 * SECOND;
+
 /// How long the right to read lasts, from part to part of a reading: longer than any part takes.
 const LEASE_TTL: Millis = 10 * MINUTE;
-
-/// Failures are tried again after 30 seconds, 1 minute, 2 …, up to [`OFTEN`].
-const AGAIN: Millis = 30 * SECOND;
-const DOUBLINGS: u32 = 6;
-
-/// A refused log-in is not repeated sooner: servers shut out whoever insists.
-const UNTIL_MENDED: Millis = HOUR;

@@ -43,6 +43,8 @@ pub struct Play {
     pub end: Millis,
     /// How long leases last.
     pub lease_ttl: Millis,
+    /// Whether mailboxes send one at a time, so that any database tells the same story.
+    pub in_turn: bool,
     fleet: Arc<Fleet>,
     engines: u32,
     events: usize,
@@ -93,6 +95,7 @@ impl Play {
             start,
             end: start + Millis::from(scenario.days) * DAY,
             lease_ttl: DAY,
+            in_turn: false,
             engines: 0,
             events: 0,
             untimely: Untimely::default(),
@@ -130,7 +133,8 @@ impl Play {
     pub fn engine(&mut self, failpoint: Failpoint, gate: Option<Arc<Gate>>) -> (Engine, Clock) {
         let (mut office, clock) = self.office();
         office.failpoint = failpoint;
-        (Loops::new(office, self.ways(gate)), clock)
+        let engine = Loops::new(office, self.ways(gate));
+        (if self.in_turn { engine.in_turn() } else { engine }, clock)
     }
 
     /// An engine that breaks where the scenario has it break.

@@ -1,6 +1,7 @@
 //! Messages that break the reading of them, and numbers that are given anew.
 
 use warmfront_core::span::HOUR;
+use warmfront_mail::inbox::Inbox as _;
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
@@ -34,6 +35,26 @@ async fn a_message_that_the_server_cannot_show_is_passed_and_holds_up_no_other()
     let later = reader.part_at(begun + HOUR).await.expect("a reading");
     assert_eq!(later.passed.iter().map(|place| place.uid).collect::<Vec<_>>(), [2]);
     assert!(later.is_whole && later.trouble.is_none(), "{later:?}");
+}
+
+/// Behind a copy of ours that cannot be shown there may be hundreds of others, which are read again and
+/// again until it is passed: the inbox is read beside them.
+#[tokio::test]
+async fn many_copies_behind_a_broken_one_keep_no_reply_waiting() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    dovecot.deliver_as(&user, Folder::Sent, &reply("broken"), ".broken");
+    for nr in 0..230 {
+        dovecot.deliver(&user, Folder::Sent, &reply(&format!("copy{nr}")));
+    }
+    dovecot.deliver(&user, Folder::Inbox, &reply("answer"));
+    dovecot.lock(&user, Folder::Sent, ".broken", true);
+    let mut read = Vec::new();
+    // The first reading may break at it; the next ones know it.
+    for _ in 0..3 {
+        read.extend(reader.part().await.map(|part| names(&part)).unwrap_or_default());
+    }
+    assert_eq!(read, ["answer"]);
 }
 
 /// A storage that fails for hours shows nothing at all: nobody's reply is passed for that.
@@ -95,6 +116,8 @@ async fn mail_with_new_numbers_is_read_again_under_the_same_keys() {
     dovecot.deliver(&user, Folder::Inbox, &reply("a"));
     dovecot.deliver(&user, Folder::Junk, &reply("a"));
     let first = reader.whole().await;
+    // Whoever is connected meanwhile is thrown out, sooner or later.
+    reader.inbox.close().await;
     dovecot.renumber(&user, Folder::Inbox);
     dovecot.deliver(&user, Folder::Inbox, &reply("b"));
     let second = reader.whole().await;

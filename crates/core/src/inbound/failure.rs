@@ -35,17 +35,19 @@ pub(super) fn blame(failure: &Failure) -> Blame {
 
 /// What the same words would do to the mailbox in a session, where that is more than a refusal among
 /// others. A log-in that another server asks for is not ours.
+///
+/// A report is mail: every recipient can write one about the message they had, and one who forwards
+/// makes another server refuse our domain by it. So a report moves the mailbox that wrote, never its
+/// whole domain or tenant; what those have done each of their mailboxes is told by itself.
 pub(super) fn blow(failure: &Failure) -> Option<Blow> {
     let words = text::folded(&failure.diagnostic);
     let answer = as_answered(failure, &words, status(failure));
     match answer::consequence(&answer, &answer::classify(&answer, None)).blow? {
-        blow @ (Blow::Spam
-        | Blow::Banned
-        | Blow::DomainRefused
-        | Blow::TenantRefused
-        | Blow::TenantStopped
-        | Blow::QuotaReached) => Some(blow),
-        Blow::Deferred
+        blow @ (Blow::Spam | Blow::Banned | Blow::QuotaReached) => Some(blow),
+        Blow::TenantRefused => Some(Blow::QuotaReached),
+        Blow::TenantStopped => Some(Blow::Banned),
+        Blow::DomainRefused
+        | Blow::Deferred
         | Blow::TooFast
         | Blow::SenderRejected
         | Blow::Complaint
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_worse_than_a_refusal_does_what_it_does_in_a_session() {
+    fn what_is_worse_than_a_refusal_stops_the_mailbox_and_nobody_else() {
         #[track_caller]
         fn check(status: &str, diagnostic: &str, want: Option<Blow>) {
             let failure = Failure {
@@ -289,8 +291,13 @@ mod tests {
             assert_eq!(blow(&failure), want, "{status} {diagnostic}");
         }
         check("5.7.1", "smtp; 550 5.7.1 blocked as spam", Some(Blow::Spam));
-        check("5.7.26", "smtp; 550 5.7.26 unauthenticated, no DMARC", Some(Blow::DomainRefused));
-        check("5.7.233", "550 5.7.233 tenant limit", Some(Blow::TenantRefused));
+        check("5.7.26", "smtp; 550 5.7.26 unauthenticated, no DMARC", None);
+        check("5.7.233", "550 5.7.233 tenant limit", Some(Blow::QuotaReached));
+        check(
+            "5.7.705",
+            "550 5.7.705 Access denied, tenant has exceeded threshold",
+            Some(Blow::Banned),
+        );
         check("5.4.5", "550 5.4.5 Daily sending quota", Some(Blow::QuotaReached));
         check("5.2.0", "554 5.2.0 OutboundSpamException", Some(Blow::Banned));
         check("5.7.1", "smtp; 550 5.7.1 message refused", None);

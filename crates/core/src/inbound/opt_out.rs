@@ -119,6 +119,9 @@ fn meaning(sentence: &str) -> Meaning {
             return told;
         }
         told = told.and(part);
+        if told == Meaning::Other {
+            break;
+        }
     }
     told
 }
@@ -242,11 +245,11 @@ fn sentences(text: &str) -> impl Iterator<Item = &str> {
         }
         let ends = |&(at, c): &(usize, char)| {
             let behind = &rest[at + c.len_utf8()..];
-            let next = behind.trim_start();
             match c {
                 '\n' | ';' | ':' | '…' => true,
                 '!' | '?' => !behind.starts_with(['!', '?']),
                 '.' => {
+                    let next = behind.trim_start();
                     (behind.len() > next.len() || next.is_empty())
                         && !next.starts_with(|c: char| c.is_ascii_digit())
                 }

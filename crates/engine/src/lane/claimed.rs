@@ -47,6 +47,8 @@ impl<O: Submit> Lane<O> {
         claimed: Claimed,
     ) -> Result<Next, EngineError> {
         let failpoint = self.office.failpoint.clone();
+        // Written now, so that nothing stands between an answer and the books.
+        let next = self.write_next().await;
         let outcome = match failpoint.pass("after_claim").await {
             Ok(()) => self.hand_over(&claimed).await,
             Err(halt) => Outcome::NotSent(Trouble::Halted(halt.0)),
@@ -66,7 +68,7 @@ impl<O: Submit> Lane<O> {
             // As after a crash: the row stays as it is, and the next lease settles it.
             return Err(StoreError::Inconsistent(halt.0).into());
         }
-        self.settle_and_claim_next(settlement).await?;
+        self.settle_and_claim_next(settlement, next).await?;
         let _ = failpoint.pass("after_settle").await;
         if let Some(next) = &self.claimed {
             return Ok(Next::At(next.at));
@@ -79,8 +81,12 @@ impl<O: Submit> Lane<O> {
     /// Settles, and claims the next one in the same commit if it can leave at once. The scribe keeps
     /// the order, and while the settlement is not written the books refuse the claim: a mailbox has
     /// one message in flight.
-    async fn settle_and_claim_next(&mut self, settlement: Settlement) -> Result<(), EngineError> {
-        let Some(next) = self.next_at_once().await else {
+    async fn settle_and_claim_next(
+        &mut self,
+        settlement: Settlement,
+        next: Option<Claimed>,
+    ) -> Result<(), EngineError> {
+        let Some(next) = next.and_then(|next| self.at_once(next)) else {
             return settle(&self.office, settlement).await;
         };
         let claim = self.office.store.claim(self.claim(&next));
@@ -93,11 +99,11 @@ impl<O: Submit> Lane<O> {
         settled
     }
 
-    /// The next message of the queue, written and ready to be claimed, where neither a gap, a closed
-    /// connection nor its hours keep it back. All others are for a tick by itself.
-    async fn next_at_once(&mut self) -> Option<Claimed> {
+    /// The next message of the queue, written and ready to be claimed, where neither a gap nor its hours
+    /// keep it back. All others are for a tick by itself.
+    async fn write_next(&mut self) -> Option<Claimed> {
         let at = self.office.clock.now();
-        if self.mailbox.spacing() > 0 || !self.out.is_open(at) {
+        if self.mailbox.spacing() > 0 {
             return None;
         }
         let due = self.queue.front()?;
@@ -108,6 +114,18 @@ impl<O: Submit> Lane<O> {
         let letter = write_letter(&self.office, &self.mailbox, &campaign, due, at).await;
         let (composed, due) = (letter.ok()?, self.queue.pop_front()?);
         Some(Claimed { campaign, due, composed, at })
+    }
+
+    /// What was written, if it may leave over the present connection and its date is still true. If not,
+    /// it goes back to the queue.
+    fn at_once(&mut self, next: Claimed) -> Option<Claimed> {
+        let now = self.office.clock.now();
+        let is_true = now - next.at < SECOND && now < next.due.closes_at;
+        if is_true && self.out.is_open(now) {
+            return Some(Claimed { at: now, ..next });
+        }
+        self.queue.push_front(next.due);
+        None
     }
 
     /// Gives back what is claimed and was not handed over. Should that fail, whoever next leases the

@@ -35,22 +35,23 @@ pub(super) fn is_one(header: &Header<'_>, entities: &[Entity], subject: &str) ->
         return true;
     }
     let has_status = entities.iter().any(Entity::is_delivery_status);
-    let is_answer = answers(header, subject);
-    // What a person answers has a way back, brings no part for machines and quotes no session.
-    let is_a_persons = || !has_status && !is_nobodys(header) && !quotes_a_session(entities);
+    let is_answer = answers(subject) || !header.ids("In-Reply-To").is_empty();
+    // A person has a name and a way back, brings no part for machines and quotes no session.
+    let is_a_persons = || !has_status && !is_from_a_system(header) && !quotes_a_session(entities);
     if is_answer && is_a_persons() {
         return false;
     }
     let encloses = has_status || entities.iter().any(Entity::is_enclosed_message);
     let subject = folded(subject);
-    // The subject of an answer is ours.
-    let speaks_of_failure = !is_answer && SUBJECTS.iter().any(|phrase| subject.contains(phrase));
+    // The subject of an answer is ours, unless a mail system answers under one of its own.
+    let is_theirs = !is_answer || names_a_system(header) && !answers(&subject);
+    let speaks_of_failure = is_theirs && SUBJECTS.iter().any(|phrase| subject.contains(phrase));
     is_from_a_system(header) && (speaks_of_failure || encloses || quotes_an_answer(entities))
         || is_from_nobody(header) && encloses && folded(&text_of(entities)).contains(NOT_DELIVERED)
 }
 
-/// Whether it answers a message, as people and their machines do.
-fn answers(header: &Header<'_>, subject: &str) -> bool {
+/// Whether a subject is that of an answer, as people and their machines write it.
+fn answers(subject: &str) -> bool {
     let subject = folded(subject);
     let begins = |prefix: &&str| {
         let rest = subject.strip_prefix(*prefix).unwrap_or_default().trim_start();
@@ -58,7 +59,7 @@ fn answers(header: &Header<'_>, subject: &str) -> bool {
         let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '[' | ']'));
         rest.starts_with([':', '：'])
     };
-    ANSWERS.iter().any(begins) || is_absence(&subject) || !header.ids("In-Reply-To").is_empty()
+    ANSWERS.iter().any(begins) || is_absence(&subject)
 }
 
 /// Whether it comes from an address that takes no answers, as some providers' reports do.
@@ -83,6 +84,10 @@ fn quotes_a_session(entities: &[Entity]) -> bool {
 /// Whether nobody is to answer (RFC 5321, section 4.5.5), or a mail system is named: before the @, or
 /// by whole words of its name. Not by its return path, which forwarders and CRMs make up of such words.
 fn is_from_a_system(header: &Header<'_>) -> bool {
+    is_nobodys(header) || names_a_system(header)
+}
+
+fn names_a_system(header: &Header<'_>) -> bool {
     let from = header.text("From").unwrap_or_default().to_lowercase();
     let from = from.split_whitespace().map(|word| word.split('@').next().unwrap_or_default());
     let from = from.collect::<Vec<_>>().join(" ");
@@ -90,9 +95,7 @@ fn is_from_a_system(header: &Header<'_>) -> bool {
         from.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let from = format!(" {} ", words.join(" "));
     let is_empty = header.raw("From").is_some_and(|from| from.trim_ascii() == b"<>");
-    is_empty
-        || is_nobodys(header)
-        || SYSTEMS.iter().any(|system| from.contains(&format!(" {system} ")))
+    is_empty || SYSTEMS.iter().any(|system| from.contains(&format!(" {system} ")))
 }
 
 /// Whether it came by the null return path, which some servers deliver under a name of their own.

@@ -128,8 +128,10 @@ impl Survey<'_> {
             (None, None) => last_of(session, &opened).await?,
         };
         self.advance(folder, life, before);
-        let is_crowded = uids.len() > self.room;
-        uids.truncate(self.room);
+        // Who answered matters more than what we wrote, whatever keeps the reader at that.
+        let most = if folder.role == Role::Sent { self.room / 2 } else { self.room };
+        let is_crowded = uids.len() > most;
+        uids.truncate(most);
         self.room -= uids.len();
         let last_uid = uids.last().copied().unwrap_or(before);
         let has_stumbled = |uid: &u32| self.has_stumbled(folder, life, *uid);

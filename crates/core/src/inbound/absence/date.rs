@@ -96,12 +96,12 @@ pub(super) fn words(text: &str) -> Vec<String> {
 /// Between figures and letters, and around the signs of the East.
 fn parted(word: &str, words: &mut Vec<String>) {
     let sort = |c: char| if c.is_alphabetic() { 1 } else { 0 };
+    let has_figures = word.contains(|c: char| c.is_ascii_digit());
     let mut piece = String::new();
     for c in word.chars() {
         let is_sign = matches!(c, '年' | '月' | '日' | '号' | '號');
         let was_sign = matches!(piece.as_str(), "年" | "月" | "日" | "号" | "號");
         let last = piece.chars().next_back();
-        let has_figures = word.contains(|c: char| c.is_ascii_digit());
         let is_new = last.is_some_and(|last| sort(last) != sort(c)) || is_sign || was_sign;
         if has_figures && is_new {
             words.push(bare(&piece).to_owned());
