@@ -223,7 +223,7 @@ async fn work_begun_comes_before_new_people() {
             (NOW, NOW + 3 * DAY, true),
             (NOW, NOW + 3 * DAY - 1, false),
             // That plan saw it come, and the last one had it already.
-            (NOW + 1, NOW + 3 * DAY, false),
+            (NOW + 1_001, NOW + 3 * DAY, false),
             (NOW + 3 * DAY, NOW + 3 * DAY, false),
         ] {
             assert_eq!(store.has_new_follow_up(planned_at, now).await.unwrap(), want, "{now}");
