@@ -3,8 +3,8 @@
 -- Why these books are known to be such a copy. Until they are brought up to date nobody sends.
 ALTER TABLE identity ADD COLUMN outdated_because TEXT;
 
--- 1: what it sent since the copy nothing shows. It is paused, and in its campaigns nobody new is
--- written to, until the operator resumes it.
+-- 1: what it sent since the copy nothing shows. It is paused, and nobody new is written to, until the
+-- operator resumes it.
 ALTER TABLE mailboxes ADD COLUMN unproven BIGINT NOT NULL DEFAULT 0 CHECK (unproven IN (0, 1));
 
 -- Without a lease nothing is claimed.

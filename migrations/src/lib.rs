@@ -74,6 +74,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0013_evidence.sql"),
                 postgres: include_str!("../postgres/0013_evidence.sql"),
             }),
+            Box::new(Sql {
+                name: "0015_few_at_once",
+                sqlite: include_str!("../sqlite/0015_few_at_once.sql"),
+                postgres: include_str!("../postgres/0015_few_at_once.sql"),
+            }),
         ]
     }
 }

@@ -3,6 +3,8 @@
 //! Nothing here talks to a server and nothing here writes: a reading is handed from the one who
 //! reads to the books, which take it whole, marks and all.
 
+use std::collections::BTreeSet;
+
 use crate::address::Address;
 use crate::inbound::Inbound;
 use crate::span::{DAY, Millis};
@@ -65,6 +67,8 @@ pub struct Bookmarks {
     pub in_doubt_since: Option<Millis>,
     /// Since when the books may lack what happened, where they are an older copy.
     pub unknown_since: Option<Millis>,
+    /// What the reader will wait for no longer: of these whatever the server has not shown is passed.
+    pub given_up: BTreeSet<Place>,
 }
 
 /// Something that came in, and where it lies; a pretended world has no places.
@@ -106,6 +110,8 @@ pub struct Reading {
     pub marks: Vec<Mark>,
     /// What the server could not show, however often it was asked.
     pub passed: Vec<Place>,
+    /// What it did not show this time; a later reading asks for it again.
+    pub unshown: Vec<Place>,
     /// Whether every folder in which mail comes in is read to its end.
     pub is_whole: bool,
     /// Whether there is more to be read at once.

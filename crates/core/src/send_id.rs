@@ -68,16 +68,24 @@ pub enum Whose<'a> {
 }
 
 impl Signet {
-    /// The signet of the books of that name, which is random, is kept in every copy of them and
-    /// leaves them for nowhere.
+    /// The signet of the books of that name, which is random, is kept in every copy of them, and is
+    /// written nowhere else.
     #[must_use]
     pub fn of(books: &str) -> Self {
         Self { key: books.to_owned() }
     }
 
+    /// What these books are called outside of them: it tells them from others, and nothing of their
+    /// name.
+    #[must_use]
+    pub fn alias(&self) -> String {
+        // No stem reads like this: each has a dot.
+        hex(&self.mac("alias", None)[..ALIAS_DIGITS / 2])
+    }
+
     /// A new id: the left part of a Message-ID, or an unsubscribe token. `chance`, of which 96 bits
-    /// are taken, is the operating system's, so that to name an id is no guess, whoever has the key. The moment in front keeps
-    /// the ids of a day side by side in the books.
+    /// are taken, is the operating system's, so that to name an id is no guess, whoever has the key.
+    /// The moment in front keeps the ids of a day side by side in the books.
     #[must_use]
     pub fn send_id(&self, now: Millis, chance: u128, errand: &Errand<'_>) -> String {
         let chance = chance & CHANCE_MASK;
@@ -119,8 +127,12 @@ impl Signet {
         stray
     }
 
-    /// Lengths stand before texts, so that no two errands read alike.
     fn seal(&self, stem: &str, errand: Option<&Errand<'_>>) -> String {
+        hex(&self.mac(stem, errand)[..SEAL_DIGITS / 2])
+    }
+
+    /// Lengths stand before texts, so that no two errands read alike.
+    fn mac(&self, stem: &str, errand: Option<&Errand<'_>>) -> [u8; 32] {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_bytes())
             .expect("HMAC takes a key of any length");
         mac.update(stem.as_bytes());
@@ -128,8 +140,7 @@ impl Signet {
             let text = format!("/{}/{campaign}/{}/{address}/{step}", campaign.len(), address.len());
             mac.update(text.as_bytes());
         }
-        let seal = mac.finalize().into_bytes();
-        seal.iter().take(SEAL_DIGITS / 2).map(|octet| format!("{octet:02x}")).collect()
+        mac.finalize().into_bytes().into()
     }
 }
 
@@ -137,6 +148,10 @@ impl fmt::Debug for Signet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Signet")
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// Stem, first and second seal of what has the form of an id of ours.
@@ -157,6 +172,9 @@ const CHANCE_MASK: u128 = (1 << (4 * CHANCE_DIGITS)) - 1;
 
 /// 40 bits a seal: of all the mail of this form that Sent folders may hold none fits by chance.
 const SEAL_DIGITS: usize = 10;
+
+/// As many as tell any two books of the world apart.
+const ALIAS_DIGITS: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -206,6 +224,14 @@ mod tests {
         ] {
             assert!(!signet().is_for(&id, &errand), "{errand:?}");
         }
+    }
+
+    #[test]
+    fn an_alias_tells_books_apart_and_nothing_of_their_name() {
+        let alias = signet().alias();
+        assert!(alias.len() == ALIAS_DIGITS && !alias.contains("0123456789abcdef"), "{alias}");
+        assert_eq!(alias, signet().alias());
+        assert_ne!(alias, Signet::of("another").alias());
     }
 
     #[test]

@@ -47,20 +47,31 @@ async fn settle_one(office: &Office, doubt: &SettledDoubt, now: Millis) -> Resul
     Ok(office.store.settle_doubt(doubt, next, now).await?)
 }
 
-/// Settles a doubt at the operator's word; `false`: it was settled meanwhile.
+/// Settles doubts at the operator's word, all of them or none: of the first that was settled meanwhile
+/// it gives the row, and nothing is settled then.
 pub async fn settle_by_operator(
     office: &Office,
-    doubt: &Doubt,
+    doubts: &[&Doubt],
     verdict: Verdict,
     now: Millis,
-) -> Result<bool, EngineError> {
-    let campaign = campaign(office, doubt.campaign_id).await?;
-    let next = campaign.next_step(doubt.step, doubt.sending_since, &doubt.zone);
-    Ok(office.store.settle_by_operator(doubt.id, verdict, next, now).await?)
+) -> Result<Option<i64>, EngineError> {
+    let mut settled = Vec::new();
+    for doubt in doubts {
+        let next = match verdict {
+            Verdict::Accepted => {
+                let campaign = campaign(office, doubt.campaign_id).await?;
+                campaign.next_step(doubt.step, doubt.sending_since, &doubt.zone)
+            }
+            // It is the same step again.
+            Verdict::Planned => None,
+        };
+        settled.push((doubt.id, next));
+    }
+    Ok(office.store.settle_by_operator(&settled, verdict, now).await?)
 }
 
 /// A campaign, from the books where it does not run.
-pub(crate) async fn campaign(office: &Office, id: i64) -> Result<Arc<Campaign>, EngineError> {
+async fn campaign(office: &Office, id: i64) -> Result<Arc<Campaign>, EngineError> {
     if let Some(campaign) = office.roster().get(id) {
         return Ok(Arc::clone(campaign));
     }

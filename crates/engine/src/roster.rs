@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use warmfront_campaigns::manifest::{MailboxPattern, Manifest};
 use warmfront_campaigns::templates::{Footer, Renderer, StepSource};
 use warmfront_core::calendar::{self, Window};
@@ -215,7 +216,7 @@ fn renderer(texts: &[StepText], footer: &Footer) -> Result<Renderer, String> {
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
-/// The campaigns by row, loaded again when the books changed them.
+/// Campaigns by row: as a daemon has it those that run, loaded again when the books changed them.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     campaigns: BTreeMap<i64, Arc<Campaign>>,
@@ -223,6 +224,21 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// Every campaign that loads, whether it runs or not, for whoever looks back. One that does not
+    /// load keeps nobody from the others.
+    pub async fn whole(store: &Store, zone: &TimeZone) -> Result<Self, EngineError> {
+        let mut campaigns = BTreeMap::new();
+        for row in store.campaigns().await? {
+            let id = row.id;
+            match Campaign::load(store, row, zone).await {
+                Ok(campaign) => drop(campaigns.insert(id, Arc::new(campaign))),
+                Err(error @ EngineError::Campaign { .. }) => warn!(campaign = id, "{error}"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { campaigns, mark: 0 })
+    }
+
     /// Loads what was imported, started or stopped since the last time.
     pub async fn refresh(&mut self, store: &Store, zone: &TimeZone) -> Result<(), EngineError> {
         let mark = store.planning_mark().await?;

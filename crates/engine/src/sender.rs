@@ -22,14 +22,24 @@ pub struct Sender<O, I> {
     /// Mailboxes whose lane is over, and when they may have another.
     resting: BTreeMap<i64, Millis>,
     renewed_at: Option<Millis>,
+    begun_at: Option<Millis>,
+    /// Since when others may take what is due.
+    left_since: Option<Millis>,
 }
 
 impl<O: Submit, I> Sender<O, I> {
     /// A sender with no lane yet.
     #[must_use]
     pub fn new(office: Office, ways: Ways<O, I>) -> Self {
-        let (busy, resting) = (BTreeSet::new(), BTreeMap::new());
-        Self { office, ways, busy, resting, renewed_at: None }
+        Self {
+            office,
+            ways,
+            busy: BTreeSet::new(),
+            resting: BTreeMap::new(),
+            renewed_at: None,
+            begun_at: None,
+            left_since: None,
+        }
     }
 
     /// Leases what is due by `now`, [`RECRUITS_MAX`] at most; gives new lanes, and says when to come
@@ -50,9 +60,17 @@ impl<O: Submit, I> Sender<O, I> {
             }
         }
         due.retain(|mailbox| !self.busy.contains(mailbox) && !self.resting.contains_key(mailbox));
-        let first: Vec<i64> = due.iter().copied().take(RECRUITS_MAX).collect();
-        let lanes = self.recruit(&first, now).await?;
-        if due.len() > first.len() {
+        let share = self.share(due.len(), now).await?;
+        if share < due.len() {
+            wake = wake.min(now + LEFT_FOR);
+        }
+        let mut due: Vec<i64> = due.into_iter().collect();
+        // Daemons that look at one moment begin at different ends.
+        let begins_at = place(&self.office.owner, due.len());
+        due.rotate_left(begins_at);
+        let first = &due[..share.min(RECRUITS_MAX)];
+        let lanes = self.recruit(first, now).await?;
+        if share > first.len() {
             wake = now;
         }
         if self.busy.is_empty() {
@@ -67,6 +85,25 @@ impl<O: Submit, I> Sender<O, I> {
     pub fn dismiss(&mut self, mailbox: i64, now: Millis) {
         self.busy.remove(&mailbox);
         self.resting.insert(mailbox, now + RESTS_FOR);
+    }
+
+    /// How many of so many that are due are ours to take. Where several daemons work each takes its
+    /// share; what the others leave for a moment is anybody's.
+    async fn share(&mut self, due: usize, now: Millis) -> Result<usize, EngineError> {
+        let begun_at = *self.begun_at.get_or_insert(now);
+        if due == 0 {
+            return Ok(0);
+        }
+        let Some(company) = self.office.store.company(now).await? else { return Ok(due) };
+        // Who is started along with others may be the first.
+        let workers = company.workers.max(1) + usize::from(now - begun_at < LEFT_FOR);
+        let share = (company.leased + due).div_ceil(workers).saturating_sub(self.busy.len());
+        let left_since = *self.left_since.get_or_insert(now);
+        if share < due && now - left_since < LEFT_FOR {
+            return Ok(share);
+        }
+        self.left_since = None;
+        Ok(due)
     }
 
     async fn renew(&mut self, now: Millis) -> Result<(), EngineError> {
@@ -126,8 +163,18 @@ impl<O: Submit, I> Sender<O, I> {
     }
 }
 
+/// A place among so many, another for each name.
+fn place(name: &str, of: usize) -> usize {
+    let sum =
+        name.bytes().fold(0, |sum: usize, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    sum.checked_rem(of).unwrap_or(0)
+}
+
 /// How long a mailbox is left alone after its lane.
 const RESTS_FOR: Millis = 5 * SECOND;
+
+/// How long mailboxes beyond a daemon's share are left to the others.
+const LEFT_FOR: Millis = SECOND;
 
 /// Mailboxes leased at once: by one statement, while nobody else writes. The lanes of these begin
 /// before the others are leased.

@@ -43,16 +43,15 @@ pub async fn snapshot(
     let mut taking = Taking::new(fleet, roster, settings, day, now, &rows, &day_use);
     let day_span = calendar::day_span(&fleet.timezone, day);
     let until = if extent == Extent::All { Millis::MAX } else { day_span.end() };
-    let unproven = unproven(fleet, roster, &rows);
+    // Since the books were copied a mailbox may have written to anybody, and nothing shows to whom. Nor
+    // is it known in which campaigns: patterns, tags and the fleet may have changed since.
+    let anybody_may_be_new = rows.iter().all(|row| !row.unproven);
     for candidate in store.work_begun(&day_name, until).await? {
-        if candidate.mailbox_id.is_some() || !unproven.contains(&candidate.campaign_id) {
+        if candidate.mailbox_id.is_some() || anybody_may_be_new {
             taking.add(candidate);
         }
     }
-    for campaign in roster.by_slug() {
-        if unproven.contains(&campaign.row.id) {
-            continue;
-        }
+    for campaign in roster.by_slug().into_iter().filter(|_| anybody_may_be_new) {
         let place = taking.campaigns[&campaign.row.id];
         let row = &taking.snapshot.campaigns[place];
         let wanted = match extent {
@@ -70,18 +69,6 @@ pub async fn snapshot(
     }
     let all = taking.snapshot;
     Ok(all)
-}
-
-/// Campaigns in which nobody new is written to: a mailbox of theirs may have written to anybody since
-/// the books were copied, and nothing shows to whom.
-fn unproven(fleet: &Fleet, roster: &Roster, rows: &[MailboxRow]) -> BTreeSet<i64> {
-    let unproven: BTreeSet<&str> =
-        rows.iter().filter(|row| row.unproven).map(|row| row.address.as_str()).collect();
-    let campaigns = roster.by_slug().into_iter().filter(|campaign| {
-        let mut carriers = fleet.matching(&campaign.mailboxes, campaign.opt_in);
-        carriers.any(|mailbox| unproven.contains(mailbox.address.as_str()))
-    });
-    campaigns.map(|campaign| campaign.row.id).collect()
 }
 
 /// Picks, of new enrolments in their order, as many as a campaign wants today.

@@ -51,7 +51,7 @@ pub const DOT_WITHIN_MS: i64 = 10_000;
 
 /// Everything the trigger behind it would refuse is asked here first, so that a refusal is no
 /// error and undoes nobody else's claim. What two claims of one group race for only the trigger
-/// sees: then each is written alone.
+/// sees: then each is written alone. (`state || ''`: see [`SETTLE`](crate::settle::SETTLE).)
 pub(crate) const CLAIM: &str = "
     UPDATE messages SET
         state = 'sending', changed_at = c.now, sending_since = c.now, sending_on = c.day,
@@ -69,7 +69,7 @@ pub(crate) const CLAIM: &str = "
                  CAST(value ->> 'revision' AS BIGINT) AS revision, value ->> 'subject' AS subject
           FROM json_each($1)) AS c
     WHERE messages.id = c.message
-      AND state = 'planned' AND plan_day = c.day AND due_at <= c.now AND closes_at > c.now
+      AND state || '' = 'planned' AND plan_day = c.day AND due_at <= c.now AND closes_at > c.now
       AND attempts < 5
       AND EXISTS (SELECT 1 FROM message_facts f WHERE f.id = messages.id
           AND f.enrolment_state = 'active' AND NOT f.erased AND NOT f.suppressed
@@ -82,8 +82,8 @@ pub(crate) const CLAIM: &str = "
           AND f.mailbox_attempted < f.mailbox_ceiling AND f.domain_attempted < f.domain_ceiling
           AND (f.tenant_ceiling IS NULL OR f.tenant_attempted < f.tenant_ceiling)
           AND (f.company_ceiling IS NULL OR f.company_attempted < f.company_ceiling))
-      AND NOT EXISTS (SELECT 1 FROM messages o
-                      WHERE o.mailbox_id = messages.mailbox_id AND o.state = 'sending')
+      AND (SELECT count(*) FROM messages o
+           WHERE o.mailbox_id = messages.mailbox_id AND o.state = 'sending') = 0
     RETURNING id";
 
 pub(crate) const MARK_DOT: &str = "
@@ -92,7 +92,7 @@ pub(crate) const MARK_DOT: &str = "
                  CAST(value ->> 'epoch' AS BIGINT) AS epoch, CAST(value ->> 'now' AS BIGINT) AS now,
                  CAST(value ->> 'until' AS BIGINT) AS until
           FROM json_each($1)) AS d
-    WHERE messages.id = d.message AND state = 'sending' AND lease_epoch = d.epoch AND dot_at IS NULL
+    WHERE messages.id = d.message AND state || '' = 'sending' AND lease_epoch = d.epoch AND dot_at IS NULL
       AND closes_at > d.now
       AND EXISTS (SELECT 1 FROM mailboxes b WHERE b.id = messages.mailbox_id
                   AND b.lease_epoch = d.epoch AND b.lease_expires_at > d.until)

@@ -80,31 +80,33 @@ impl Store {
         row.map(|row| Ok((row.read("id")?, row.read("state")?))).transpose()
     }
 
-    /// Settles a doubt at the operator's word, which is kept as evidence; `false`: it was settled
-    /// meanwhile. Where the message was sent its person goes on to `next` or has had the last step.
+    /// Settles doubts at the operator's word, which is kept as evidence: all of them, or none. Where
+    /// a message was sent its person goes on to `next` or has had the last step. Gives the first that
+    /// was settled meanwhile; then nothing is settled.
     pub async fn settle_by_operator(
         &self,
-        message: i64,
+        messages: &[(i64, Option<(u32, i64)>)],
         verdict: Verdict,
-        next: Option<(u32, i64)>,
         now: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<i64>, StoreError> {
         let transaction = self.db.begin().await?;
-        let doubt = "SELECT 1 AS one FROM messages WHERE id = $1 AND state = 'in_doubt'";
-        if transaction.query_one_raw(sql(doubt, [message.into()])).await?.is_none() {
-            return Ok(false);
-        }
-        testify(&transaction, message, "operator", now).await?;
         let text = match verdict {
             Verdict::Accepted => SAID_TO_BE_SENT,
             Verdict::Planned => SAID_TO_BE_UNSENT,
         };
-        transaction.execute_raw(sql(text, [message.into(), now.into()])).await?;
-        if verdict == Verdict::Accepted {
-            go_on(&transaction, message, next, now).await?;
+        for &(message, next) in messages {
+            let doubt = "SELECT 1 AS one FROM messages WHERE id = $1 AND state = 'in_doubt'";
+            if transaction.query_one_raw(sql(doubt, [message.into()])).await?.is_none() {
+                return Ok(Some(message));
+            }
+            testify(&transaction, message, "operator", now).await?;
+            transaction.execute_raw(sql(text, [message.into(), now.into()])).await?;
+            if verdict == Verdict::Accepted {
+                go_on(&transaction, message, next, now).await?;
+            }
         }
         transaction.commit().await?;
-        Ok(true)
+        Ok(None)
     }
 }
 

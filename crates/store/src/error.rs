@@ -283,7 +283,7 @@ fn told_by_postgres(code: &str, message: String) -> Option<StoreError> {
         "58030" => Some(StoreError::Unwritable),
         // Shut down, crashed, starting up; ended for having been idle; no connection left.
         "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300" => Some(StoreError::Unreachable),
-        // Cancelled by an administrator; out of memory for now.
+        // Cancelled by an administrator; out of memory at this moment.
         "57014" | "53000" | "53200" => Some(StoreError::Unreachable),
         _ if code.starts_with("08") => Some(StoreError::Unreachable),
         _ if code.starts_with("23") => Some(StoreError::Refused(message)),

@@ -46,6 +46,7 @@ struct FactsRow {
     mailbox_attempt_at: Option<i64>,
     erased: bool,
     suppressed: bool,
+    unproven: Option<String>,
     person_attempt_at: Option<i64>,
     person_gap_ms: i64,
     fresh_ms: i64,
@@ -81,6 +82,7 @@ columns!(FactsRow {
     mailbox_attempt_at,
     erased,
     suppressed,
+    unproven,
     person_attempt_at,
     person_gap_ms,
     fresh_ms,
@@ -112,6 +114,7 @@ impl FactsRow {
                 because: self.enrolment_because,
                 erased: self.erased,
                 suppressed: self.suppressed,
+                unproven: self.unproven,
                 attempt_at: self.person_attempt_at,
                 gap: self.person_gap_ms,
                 company_day: self.company_ceiling.map(|c| used(self.company_attempted, c)),
@@ -147,7 +150,9 @@ const FACTS: &str = "
            f.gap_ms, f.inbox_read_at, f.mailbox_attempt_at, f.erased, f.suppressed,
            f.person_attempt_at, f.person_gap_ms, f.fresh_ms, f.mailbox_attempted,
            f.mailbox_ceiling, f.domain_attempted, f.domain_ceiling, f.tenant_attempted,
-           f.tenant_ceiling, f.company_attempted, f.company_ceiling
+           f.tenant_ceiling, f.company_attempted, f.company_ceiling,
+           CASE WHEN f.position = 1 AND f.attempts = 0 AND f.plan_day IS NULL
+                THEN (SELECT min(u.address) FROM mailboxes u WHERE u.unproven = 1) END AS unproven
     FROM message_facts f JOIN messages m ON m.id = f.id
     JOIN enrolments e ON e.id = m.enrolment_id JOIN campaigns c ON c.id = m.campaign_id
     WHERE f.id = $1";

@@ -81,7 +81,7 @@ pub use self::trail::{
 };
 pub use self::unknown::UnknownAnswer;
 pub use self::watermark::Watermark;
-pub use self::workers::{LOST_AFTER_MS, Worker};
+pub use self::workers::{Company, LOST_AFTER_MS, Worker};
 use crate::db::{Db, sql};
 use crate::row::{Row as _, columns};
 use crate::scribe::Scribe;

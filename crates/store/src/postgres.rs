@@ -194,6 +194,13 @@ pub(crate) async fn be_ready(transaction: &Transaction, tables: &[&str]) -> Resu
     Ok(())
 }
 
+/// Has the server count what it has of tables that have just grown; by itself it would within minutes,
+/// and until then choose its ways by what they were.
+pub(crate) async fn count_anew(db: &Db, tables: &str) -> Result<(), StoreError> {
+    db.write.execute_raw(sql(&format!("ANALYZE (SKIP_LOCKED) {tables}"), [])).await?;
+    Ok(())
+}
+
 /// Keeps others from moving books into this database, until the transaction ends.
 pub(crate) async fn refuse_another_move(db: &Db) -> Result<Option<Transaction>, StoreError> {
     if !db.is_shared() {

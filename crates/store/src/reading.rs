@@ -117,6 +117,34 @@ impl Store {
         Ok(leases)
     }
 
+    /// Leases the reading of a mailbox, whoever has it: what that one still wants to write names an
+    /// epoch that is over.
+    pub async fn take_reading_over(
+        &self,
+        mailbox: i64,
+        owner: &str,
+        now: i64,
+        ttl: i64,
+    ) -> Result<ReadingLease, StoreError> {
+        let take = sql(
+            "UPDATE mailboxes SET reader = $2, reader_epoch = reader_epoch + 1, reader_until = $3
+             WHERE id = $1 RETURNING reader_epoch",
+            [mailbox.into(), owner.into(), (now + ttl).into()],
+        );
+        let row = self.db.write.query_one_raw(take).await?;
+        let row = row.ok_or_else(|| {
+            StoreError::Inconsistent(format!("there is no mailbox {mailbox} to be read"))
+        })?;
+        Ok(ReadingLease { mailbox, epoch: row.read("reader_epoch")? })
+    }
+
+    /// Who reads a mailbox, or read it last and did not give it back.
+    pub async fn reader(&self, mailbox: i64) -> Result<Option<String>, StoreError> {
+        let query = sql("SELECT reader FROM mailboxes WHERE id = $1", [mailbox.into()]);
+        let row = self.db.read.query_one_raw(query).await?;
+        Ok(row.map(|row| row.read("reader")).transpose()?.flatten())
+    }
+
     /// Every mailbox, its address, and by what moment it was read.
     pub async fn inboxes(&self) -> Result<Vec<(i64, String, Option<i64>)>, StoreError> {
         let query = sql("SELECT id, address, inbox_read_at FROM mailboxes ORDER BY id", []);
@@ -238,8 +266,8 @@ impl Store {
     }
 
     /// Writes a part of a reading down that brings outdated books up to date: first what is taken up
-    /// and what is kept as a stray, so that whatever answers it finds it. `false`: its lease is over.
-    /// What could not be taken up after all is a stray too.
+    /// and what is kept as a stray, so that whatever answers it finds it. What could not be taken up
+    /// after all is a stray too. Says how many were taken up; `None`: its lease is over.
     pub async fn record_reconciling(
         &self,
         read: &Read,

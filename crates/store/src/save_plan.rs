@@ -6,7 +6,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::db::{BATCH, json_array, sql};
 use crate::row::Row as _;
-use crate::{NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError};
+use crate::{NewMessage, PlanEntry, SavedMailboxDay, Store, StoreError, postgres};
 
 /// A plan to save.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ impl Store {
             }
         }
         let mut messages = plan.messages.into_iter();
+        let mut saved = 0;
         loop {
             let batch: Vec<NewMessage> = messages.by_ref().take(BATCH).collect();
             if batch.is_empty() {
@@ -91,11 +92,18 @@ impl Store {
             if !save_messages(&transaction, &batch, &plan.day, plan.now).await? {
                 return Ok(false);
             }
+            saved += batch.len();
         }
         transaction.commit().await?;
+        if self.db.is_shared() && saved >= MANY {
+            postgres::count_anew(&self.db, "messages, mailbox_days, budget_days").await?;
+        }
         Ok(true)
     }
 }
+
+/// After a plan of as many the server counts anew what it has.
+const MANY: usize = 1_000;
 
 impl Store {
     /// Whether the books hold the ceilings of a plan already.

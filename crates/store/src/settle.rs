@@ -238,6 +238,8 @@ const HARD_BOUNCE: &str = "hard_bounce";
 /// The verdict on an address whose whole domain is dead; in the books a hard bounce like any other.
 const DEAD_DOMAIN: &str = "dead_domain";
 
+/// A state is compared so (`|| ''`) that PostgreSQL does not look for the state, which it may believe few
+/// rows to have, but for the row; and `coalesce` hides from it that only what is settled is asked for.
 pub(crate) const SETTLE: &str = "
     UPDATE messages SET
         state = s.state, changed_at = s.now, verdict = s.verdict, why = s.why,
@@ -258,7 +260,7 @@ pub(crate) const SETTLE: &str = "
                  CAST(value ->> 'closes_at' AS BIGINT) AS closes_at,
                  CAST(value ->> 'gives_back' AS BIGINT) AS gives_back
           FROM json_each($1)) AS s
-    WHERE messages.id = s.message AND messages.state = 'sending' AND lease_epoch = s.epoch
+    WHERE messages.id = s.message AND messages.state || '' = 'sending' AND lease_epoch = s.epoch
     RETURNING id";
 
 pub(crate) const ADVANCE: &str = "
@@ -267,14 +269,14 @@ pub(crate) const ADVANCE: &str = "
     FROM (SELECT m.enrolment_id, CAST(value ->> 'next_step' AS BIGINT) AS next_step,
                  CAST(value ->> 'next_at' AS BIGINT) AS next_at
           FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value ->> 'message' AS BIGINT)
-          WHERE m.state = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
-            AND m.settled_at = CAST(j.value ->> 'now' AS BIGINT)) AS a
+          WHERE m.state || '' = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
+            AND coalesce(m.settled_at, 0) = CAST(j.value ->> 'now' AS BIGINT)) AS a
     WHERE enrolments.id = a.enrolment_id";
 
 pub(crate) const FINISH: &str = "
     UPDATE enrolments SET state = 'finished', ended_at = a.now
     FROM (SELECT m.enrolment_id, CAST(value ->> 'now' AS BIGINT) AS now
           FROM json_each($1) j JOIN messages m ON m.id = CAST(j.value ->> 'message' AS BIGINT)
-          WHERE m.state = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
-            AND m.settled_at = CAST(j.value ->> 'now' AS BIGINT)) AS a
+          WHERE m.state || '' = 'accepted' AND m.lease_epoch = CAST(j.value ->> 'epoch' AS BIGINT)
+            AND coalesce(m.settled_at, 0) = CAST(j.value ->> 'now' AS BIGINT)) AS a
     WHERE enrolments.id = a.enrolment_id AND state IN ('active', 'held')";

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
+use warmfront_core::send_id::Signet;
 
 use crate::db::sql;
 use crate::row::Row as _;
@@ -59,6 +60,11 @@ impl Watermark {
         })
     }
 
+    /// How far books of that name are known to have come.
+    fn seen(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        Ok(take_out(&mut self.read()?, name))
+    }
+
     /// Remembers how far these books have come.
     pub(crate) async fn remember(&self, name: String, epoch: i64) -> Result<(), StoreError> {
         let watermark = self.clone();
@@ -66,8 +72,8 @@ impl Watermark {
             let _ours = watermark.lock()?;
             let mut marks = watermark.read()?;
             // Of two daemons of one folder the later to write may have the earlier epoch.
-            let mark = marks.entry(name).or_insert(epoch);
-            *mark = epoch.max(*mark);
+            let seen = take_out(&mut marks, &name);
+            marks.insert(Signet::of(&name).alias(), seen.map_or(epoch, |seen| seen.max(epoch)));
             watermark.write(&marks).map_err(|error| watermark.error(&error))
         };
         tokio::task::spawn_blocking(remember).await.map_err(|_| StoreError::Closed)?
@@ -135,12 +141,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
         let mark = mark(row)?;
-        let known = watermark.read()?;
-        match known.get(&mark.name) {
-            None if !known.is_empty() && mark.epoch == 0 => {
+        match watermark.seen(&mark.name)? {
+            None if mark.epoch == 0 && !watermark.read()?.is_empty() => {
                 Err(StoreError::Replaced { file: watermark.file.clone() })
             }
-            Some(&seen) if seen > mark.epoch + ahead => {
+            Some(seen) if seen > mark.epoch + ahead => {
                 Err(StoreError::Restored { found: mark.epoch, seen, file: watermark.file.clone() })
             }
             _ => Ok(()),
@@ -156,7 +161,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = self.db.read.query_one_raw(sql("SELECT name, epoch FROM identity", [])).await?;
         let known = mark(row)?;
-        let seen = watermark.read()?.get(&known.name).copied().unwrap_or_default();
+        let seen = watermark.seen(&known.name)?.unwrap_or_default();
         let mark = mark(self.db.write.query_one_raw(sql(text, [seen.into()])).await?)?;
         watermark.remember(mark.name, mark.epoch).await
     }
@@ -174,6 +179,12 @@ impl Store {
         }
         watermark.remember(mark.name, mark.epoch).await
     }
+}
+
+/// Takes the mark of books out, under whatever it is kept: their name is the key that their ids are
+/// sealed with, so it is their alias, and was the name itself once.
+fn take_out(marks: &mut BTreeMap<String, i64>, name: &str) -> Option<i64> {
+    marks.remove(&Signet::of(name).alias()).max(marks.remove(name))
 }
 
 fn mark(row: Option<sea_orm::QueryResult>) -> Result<Mark, StoreError> {

@@ -67,6 +67,29 @@ impl Store {
         }
         Ok(workers.into_values().collect())
     }
+
+    /// How many daemons work by these books, and how many mailboxes they hold between them. `None`: they
+    /// are one daemon's alone.
+    pub async fn company(&self, now: i64) -> Result<Option<Company>, StoreError> {
+        if !self.db.is_shared() {
+            return Ok(None);
+        }
+        let values = [now.into(), (now - LOST_AFTER_MS).into()];
+        let Some(row) = self.db.read.query_one_raw(sql(COMPANY, values)).await? else {
+            return Ok(None);
+        };
+        let number = |column| row.read::<i64>(column).map(|n| usize::try_from(n).unwrap_or(0));
+        Ok(Some(Company { workers: number("workers")?, leased: number("leased")? }))
+    }
+}
+
+/// The daemons of shared books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Company {
+    /// Daemons that were heard of lately.
+    pub workers: usize,
+    /// Mailboxes that are leased, whoever holds them.
+    pub leased: usize,
 }
 
 const REPORT: &str = "
@@ -76,6 +99,10 @@ const REPORT: &str = "
 const FORGET: &str = "
     DELETE FROM workers WHERE owner = (
         SELECT owner FROM workers WHERE seen_at <= $1 ORDER BY seen_at, owner LIMIT 1)";
+
+const COMPANY: &str = "
+    SELECT (SELECT count(*) FROM workers WHERE seen_at > $2) AS workers,
+           (SELECT count(*) FROM mailboxes WHERE lease_expires_at > $1) AS leased";
 
 const WORKERS: &str = "
     SELECT coalesce(w.owner, m.lease_owner) AS owner, w.since, w.seen_at, m.address

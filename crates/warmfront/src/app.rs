@@ -9,7 +9,7 @@ use warmfront_core::problem::{self, Problem};
 use warmfront_core::span::Millis;
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::Fleet;
-use warmfront_store::{CampaignRow, Durability, MailboxRow, Store};
+use warmfront_store::{CampaignRow, Durability, MailboxRow, Store, StoreError, Watermark};
 
 use crate::cli::Global;
 use crate::config::{self, Config};
@@ -119,6 +119,24 @@ impl App {
         calendar::day_of(&self.fleet.timezone, self.now())
     }
 
+    /// Why nothing is sent from these books, where they are an older copy of what has sent since.
+    pub(crate) async fn outdated(&self) -> Result<Option<String>, Failure> {
+        let watermark = Watermark::beside(&self.config.path);
+        for looked in
+            [self.store.refuse_if_outdated().await, self.store.refuse_if_restored(&watermark).await]
+        {
+            match looked {
+                Err(error @ (StoreError::Outdated { .. } | StoreError::Restored { .. })) => {
+                    return Ok(Some(error.to_string()));
+                }
+                // Whoever wants to send is told; whoever looks may.
+                Ok(()) | Err(StoreError::Replaced { .. } | StoreError::Watermark { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
     /// The sender, without whom no campaign loads.
     pub(crate) fn sender(&self) -> Result<Sender, Failure> {
         sender(&self.config)
@@ -201,6 +219,13 @@ impl App {
                 Ok(workers.into_iter().next().map(|worker| worker.owner))
             }
         }
+    }
+}
+
+/// Tells whoever looks that nothing is sent.
+pub(crate) fn say_outdated(outdated: Option<&str>) {
+    if let Some(why) = outdated {
+        print::paragraph("nothing is sent: ", why);
     }
 }
 

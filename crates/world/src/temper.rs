@@ -25,7 +25,7 @@ pub struct Temper {
     pub opts_out: u32,
     /// They call it spam.
     pub complains: u32,
-    /// Their server takes letters and gives them back for now, as a report tells later.
+    /// Their server takes letters and gives them back as a passing trouble, as a report tells later.
     pub soft_bounces: u32,
     /// Not there, as a report tells after one that a server still tries.
     pub delayed: u32,

@@ -216,6 +216,9 @@ impl Dialogue {
             Some(_) if self.strikes(Fault::Rcpt451) => {
                 self.say(451, "4.7.1", "greylisted, try again").await?;
             }
+            Some(to) if self.strikes(Fault::Rcpt550Odd) => {
+                self.say(550, "", &format!("<{to}>: odd letter $(4bQ1)")).await?;
+            }
             Some(to) => {
                 self.rcpt = Some(to);
                 self.say(250, "2.1.5", "recipient taken").await?;

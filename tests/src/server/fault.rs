@@ -32,6 +32,8 @@ pub enum Fault {
     Rcpt550,
     /// Defers the recipient.
     Rcpt451,
+    /// Refuses the recipient in words that nobody knows.
+    Rcpt550Odd,
     /// Hangs up at DATA.
     DataDrop,
     /// Lets the message begin and says 421 in the same breath.

@@ -2,6 +2,9 @@
 
 use serde_json::json;
 use warmfront_tests::binary::Installation;
+use warmfront_tests::server::Fault;
+
+use crate::{run, send, spring};
 
 /// Needs neither a configuration nor books.
 fn explained(words: &[&str]) -> serde_json::Value {
@@ -38,6 +41,29 @@ fn what_nobody_knows_is_said_to_be_unknown() {
     let folder = Installation::empty();
     let _ = folder.run(&["classify", "smtp", "--phase", "dinner", "550 no"]).said(2, &["dinner"]);
     let _ = folder.run(&["classify", "smtp"]).said(2, &["ANSWER"]);
+}
+
+#[test]
+fn what_no_rule_knew_is_reported() {
+    let scene = spring(1);
+    assert_eq!(run(&scene, "report --json").done().json()["unknown_answers"], json!([]));
+    assert!(!run(&scene, "report").done().out.contains("no rule knew"));
+    scene.sink.fault(Fault::Rcpt550Odd, 1.0, 1);
+    send(&scene);
+    let told = run(&scene, "report --json").done().json();
+    let answer = &told["unknown_answers"][0];
+    assert_eq!(
+        (&answer["mailbox"], &answer["phase"]),
+        (&json!("ann@sender1.example"), &json!("rcpt"))
+    );
+    assert_eq!((&answer["code"], &answer["enhanced_status"]), (&json!(550), &json!(null)));
+    assert_eq!((&answer["text"], &answer["count"]), (&json!("<@>: odd letter $(4bQ1)"), &json!(1)));
+    let told = run(&scene, "report").done();
+    for words in ["no rule knew", "550 <@>: odd letter $(4bQ1)", "classify smtp --phase P \"…\""]
+    {
+        assert!(told.out.contains(words), "{told}");
+    }
+    assert!(run(&scene, "suppress list --json").done().json_lines().is_empty());
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use warmfront_mail::server::Tls;
 use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list};
 use warmfront_tests::dovecot::{Dovecot, Folder};
+use warmfront_tests::postgres::Cluster;
 
 const BOOKS: &str = "warmfront.db";
 const BACKUP: &str = "backup.db";
@@ -21,7 +23,12 @@ struct Place {
 impl Place {
     /// So many mailboxes that are read, of five messages a day each.
     fn of(mailboxes: usize) -> Self {
-        let mut fleet = Fleet::of(mailboxes);
+        Self::on(None, mailboxes)
+    }
+
+    /// The same with its books in that database.
+    fn on(store: Option<String>, mailboxes: usize) -> Self {
+        let mut fleet = Fleet { store, ..Fleet::of(mailboxes) };
         fleet.mailboxes.iter_mut().for_each(|(_, cap)| *cap = 5);
         let scene = Scene::with(&fleet);
         let dovecot = Dovecot::start();
@@ -128,6 +135,12 @@ fn a_restored_database_is_brought_up_to_date_by_the_sent_folders() {
     );
     place.restore();
     let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
+    for look in ["status", "why p0@spring-0.example"] {
+        let told = place.run(look).done();
+        assert!(told.out.contains("nothing is sent: these books are an older copy"), "{told}");
+        let told = place.run(&format!("{look} --json")).done().json();
+        assert!(told["outdated"].is_string(), "{told}");
+    }
     place.dovecot.shut();
     let told = place.run("reconcile --json");
     assert_eq!(told.code, Some(1), "{told}");
@@ -196,6 +209,34 @@ fn a_killed_reconciliation_goes_on_and_none_works_beside_a_daemon() {
 }
 
 #[test]
+fn a_restored_server_is_brought_up_to_date_like_a_file_and_waits_for_nobody_who_was_killed() {
+    let cluster = Cluster::shared();
+    let books = cluster.database(None);
+    let mut place = Place::on(Some(cluster.url(&books)), 2);
+    place.scene.begin("spring", 30);
+    place.send();
+    let copy = cluster.database(Some(&books));
+    place.rewrite("cap = 5\n", "cap = 400\n");
+    place.send();
+    place.nobody_twice(30);
+    place.rewrite(&format!("/{books}\""), &format!("/{copy}\""));
+    let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
+    for wait in [300, 600] {
+        let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
+        std::thread::sleep(std::time::Duration::from_millis(wait));
+        if killed.is_running() {
+            killed.kill();
+        }
+    }
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!(told["up_to_date"], true, "{told}");
+    place.send();
+    place.nobody_twice(30);
+    assert_eq!(place.states("spring"), "30 finished");
+    let _ = place.run("audit").done();
+}
+
+#[test]
 fn what_no_list_of_the_copy_has_holds_whoever_got_it_until_the_list_is_back() {
     let mut place = Place::begin_and_lose();
     place.scene.write_campaign("late", 3);
@@ -237,8 +278,11 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     place.rewrite("cap = 5\n", "cap = 400\n");
     let before = place.states("silent");
     place.send();
-    assert_eq!(place.states("spring"), "4 finished", "a campaign that it does not carry goes on");
     assert_eq!(place.states("silent"), before, "nobody new is written to");
+    place.take_out(&quiet);
+    place.send();
+    assert_eq!(place.states("silent"), before, "not even if it is gone");
+    place.says_who_is_unproven();
     let why = place.run("mailbox list").done();
     assert!(why.out.contains("ann@sender2.example is paused until `mailbox resume`"), "{why}");
     let resumed = place.run("mailbox resume ann@sender2.example").done();
@@ -247,7 +291,94 @@ fn a_mailbox_without_copies_waits_until_the_operator_answers_for_it() {
     place.nobody_twice(24);
 }
 
+#[test]
+fn a_mailbox_that_is_gone_from_the_configuration_waits_for_the_operator_too() {
+    let mut place = Place::of(2);
+    let gone = "ann@sender2.example";
+    place.scene.begin("spring", 30);
+    place.back_up();
+    place.send();
+    let before = place.scene.sink.accepted_count();
+    assert_eq!(before, 10);
+    assert!(place.scene.sink.accepted().iter().any(|message| message.from == gone));
+    place.take_out(gone);
+    place.restore();
+    let told = place.run("reconcile --json").done().json();
+    let (read, unseen) = (&told["mailboxes"][0], &told["mailboxes"][1]);
+    assert_eq!((&read["standing"], &read["taken_up"]), (&"up_to_date".into(), &5.into()), "{told}");
+    assert_eq!((&unseen["address"], &unseen["standing"]), (&gone.into(), &"paused".into()));
+    place.rewrite("cap = 5\n", "cap = 400\n");
+    place.send();
+    assert_eq!(place.scene.sink.accepted_count(), before, "it may have written to anybody");
+    let resumed = place.run("mailbox resume ann@sender2.example").done();
+    assert!(resumed.err.contains("the books do not know what ann@sender2.example"), "{resumed}");
+    assert!(resumed.out.contains("resumed; it is in no configuration"), "{resumed}");
+    place.send();
+    assert_eq!(place.scene.sink.accepted_count(), before + 25, "the operator answers for it");
+}
+
+#[test]
+fn a_message_that_no_server_shows_is_named_and_is_no_end_of_it() {
+    let place = Place::begin_and_lose();
+    let (ann, other) = ("ann@sender1.example", "ann@sender2.example");
+    let text = "From: ann@sender1.example\r\nSubject: By hand\r\n\r\nHi\r\n";
+    for (mailbox, folder) in [(ann, Folder::Sent), (other, Folder::Inbox)] {
+        place.dovecot.deliver_as(mailbox, folder, text, ".broken");
+        place.dovecot.lock(mailbox, folder, ".broken", true);
+    }
+    place.restore();
+    let told = place.run("reconcile --json").done().json();
+    assert_eq!((&told["up_to_date"], &told["taken_up"]), (&true.into(), &20.into()), "{told}");
+    for (mailbox, (standing, folder)) in told["mailboxes"]
+        .as_array()
+        .expect("two")
+        .iter()
+        .zip([("paused", "Envoy&AOk-s"), ("up_to_date", "INBOX")])
+    {
+        assert_eq!(
+            (&mailbox["standing"], &mailbox["unshown"][0]["folder"]),
+            (&standing.into(), &folder.into())
+        );
+        assert!(mailbox["unshown"][0]["uid"].is_u64(), "{mailbox}");
+    }
+    let _ = place.run("run --until-idle").done();
+    place.nobody_twice(30);
+    let _ = place.run("mailbox resume ann@sender1.example").done();
+}
+
 impl Place {
+    /// Whoever looks learns which mailbox keeps everybody new back.
+    #[track_caller]
+    fn says_who_is_unproven(&self) {
+        let told = self.run("status").done();
+        assert!(told.out.contains("nobody new is written to: ann@sender2.example"), "{told}");
+        let told = self.run("status --json").done().json();
+        assert_eq!(
+            (&told["outdated"], &told["mailboxes"][1]["unproven"]),
+            (&Value::Null, &true.into())
+        );
+        let why = self.run("why silent --json").done().json();
+        let reason = &why["campaign"]["next"]["reasons"][0]["reason"];
+        assert_eq!(reason, "mailbox_unproven", "{why}");
+        let ledger = self.scene.installation.ledger();
+        let planned = ledger.iter().find(|line| line.state == "planned");
+        if let Some(rcpt) = planned.and_then(|line| line.rcpt.as_deref()) {
+            let told = self.run(&format!("why {rcpt}")).done();
+            assert!(told.out.contains("ann@sender2.example may have written"), "{told}");
+        }
+    }
+
+    /// Takes a mailbox out of the configuration.
+    fn take_out(&self, address: &str) {
+        let file = "warmfront.toml";
+        let config = std::fs::read_to_string(self.file(file)).expect("it");
+        let mut tables = config.split("[[mailbox]]");
+        let head = tables.next().expect("what stands before").to_owned();
+        let stay = tables.filter(|table| !table.contains(&format!("address = \"{address}\"")));
+        let config = stay.fold(head, |all, table| all + "[[mailbox]]" + table);
+        self.scene.installation.write(file, config);
+    }
+
     #[track_caller]
     fn send_without_copies_of(&mut self, mailbox: &str) {
         let _ = self.run("run --until-idle").done();

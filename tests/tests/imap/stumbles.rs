@@ -57,6 +57,22 @@ async fn many_copies_behind_a_broken_one_keep_no_reply_waiting() {
     assert_eq!(read, ["answer"]);
 }
 
+/// A reply to what outdated books lack would be one to nothing.
+#[tokio::test]
+async fn where_the_books_may_lack_copies_no_reply_is_read_before_them() {
+    let mut reader = Reader::new(dovecot(), Tls::Implicit);
+    let (dovecot, user) = (reader.dovecot.clone(), reader.user.clone());
+    for nr in 0..230 {
+        dovecot.deliver(&user, Folder::Sent, &reply(&format!("copy{nr}")));
+    }
+    dovecot.deliver(&user, Folder::Inbox, &reply("answer"));
+    reader.bookmarks.unknown_since = Some(now() - HOUR);
+    let first = reader.part().await.expect("a reading");
+    assert_eq!((first.sent.len(), names(&first)), (200, vec![]));
+    let rest = reader.whole().await;
+    assert_eq!((rest.sent.len(), names(&rest)), (30, vec!["answer".to_owned()]));
+}
+
 /// A storage that fails for hours shows nothing at all: nobody's reply is passed for that.
 #[tokio::test]
 async fn while_a_server_shows_nothing_no_message_is_passed_for_a_day() {

@@ -149,8 +149,8 @@ impl fmt::Display for PauseReason {
             Self::Banned => f.write_str("its provider has stopped it"),
             Self::TenantStopped => f.write_str("its provider has stopped its tenant"),
             Self::Restored => f.write_str(
-                "the books were restored, and what it has sent since the copy cannot be known: its \
-                 Sent folder shows no copies",
+                "the books were restored, and nothing shows what it has sent since the copy was \
+                 made",
             ),
             Self::Operator => f.write_str("paused by the operator"),
         }

@@ -19,6 +19,8 @@ pub enum Hold {
         /// Why, where the state alone does not say.
         because: Option<String>,
     },
+    /// That mailbox may have written the same since the books were copied.
+    Unproven(String),
     /// It was tried as often as anything is.
     Attempts(u32),
     /// The campaign does not run.
@@ -120,6 +122,7 @@ impl Hold {
             Self::NotPlanned(_) => "not_planned",
             Self::Suppressed => "suppressed",
             Self::Enrolment { .. } => "enrolment_over",
+            Self::Unproven(_) => "mailbox_unproven",
             Self::Attempts(_) => "gave_up",
             Self::Campaign { .. } => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
@@ -159,9 +162,10 @@ impl Hold {
             Self::Enrolment { state, .. } if state == "held" || state == "blocked" => {
                 Clears::Operator
             }
-            Self::Campaign { .. } | Self::MailboxPaused { .. } | Self::MailboxDisabled => {
-                Clears::Operator
-            }
+            Self::Campaign { .. }
+            | Self::MailboxPaused { .. }
+            | Self::MailboxDisabled
+            | Self::Unproven(_) => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
             Self::NotPlanned(state) if state == "in_doubt" => Clears::Operator,
             Self::Suppressed | Self::Enrolment { .. } | Self::Attempts(_) | Self::NotPlanned(_) => {
@@ -190,6 +194,9 @@ impl Hold {
                 Some("mend the cause, then `warmfront mailbox resume ADDRESS`")
             }
             Self::MailboxDisabled => Some("write the mailbox into warmfront.toml again"),
+            Self::Unproven(_) => {
+                Some("suppress whom it wrote to, then `warmfront mailbox resume ADDRESS`")
+            }
             Self::Unleased => {
                 Some("`warmfront run`, unless one is running and has yet to come to it")
             }
@@ -236,6 +243,11 @@ impl fmt::Display for Hold {
             Self::NotPlanned(state) => write!(f, "it is {state}"),
             Self::Suppressed => f.write_str("the address is suppressed"),
             Self::Enrolment { state, because } => stands(f, &of_enrolment(state), because),
+            Self::Unproven(mailbox) => write!(
+                f,
+                "since the books were copied {mailbox} may have written to anybody, and nothing \
+                 shows to whom"
+            ),
             Self::Attempts(attempts) => write!(f, "gave_up after {attempts} attempts"),
             Self::Campaign { state, because } => {
                 stands(f, &format!("the campaign is {state}"), because)

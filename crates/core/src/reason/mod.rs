@@ -56,6 +56,9 @@ pub struct Person {
     pub erased: bool,
     /// Whether the address or its domain is suppressed.
     pub suppressed: bool,
+    /// A mailbox that may have begun with this person already: since the books were copied nothing
+    /// shows whom it wrote to.
+    pub unproven: Option<String>,
     /// The last attempt to this person with another message.
     pub attempt_at: Option<Millis>,
     /// The least time between two messages to one person.
@@ -175,6 +178,7 @@ fn whom(person: &Person) -> Vec<Hold> {
         let state = if person.erased { "erased" } else { &person.state };
         holds.push(Hold::Enrolment { state: state.to_owned(), because: person.because.clone() });
     }
+    holds.extend(person.unproven.clone().map(Hold::Unproven));
     holds
 }
 

@@ -21,6 +21,7 @@ fn free() -> Facts {
             because: None,
             erased: false,
             suppressed: false,
+            unproven: None,
             attempt_at: Some(50),
             gap: 10,
             company_day: None,

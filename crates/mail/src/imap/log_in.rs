@@ -131,7 +131,7 @@ impl Session {
             Unreadable::Refused { said, .. } => {
                 let said = blotted(said, &[&plain, password]);
                 if is_passing(&said) {
-                    Unreadable::Refused { what: "the log-in for now".to_owned(), said }
+                    Unreadable::Refused { what: "the log-in this time".to_owned(), said }
                 } else {
                     Unreadable::LogIn(said)
                 }

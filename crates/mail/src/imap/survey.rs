@@ -76,6 +76,8 @@ impl Survey<'_> {
     /// Says whether a folder is read to its end.
     fn close(&mut self, visit: &Visit<'_>) {
         let is_read = !visit.is_crowded && visit.unshown.is_empty();
+        let unshown = visit.unshown.iter().map(|uid| place(visit.folder, visit.life, *uid));
+        self.reading.unshown.extend(unshown);
         // The rest is read at once, unless it would be the same again.
         self.reading.has_more |= visit.is_crowded && visit.unshown.is_empty();
         self.reading.is_whole &= is_read || visit.folder.role == Role::Sent;
@@ -128,8 +130,10 @@ impl Survey<'_> {
             (None, None) => last_of(session, &opened).await?,
         };
         self.advance(folder, life, before);
-        // Who answered matters more than what we wrote, whatever keeps the reader at that.
-        let most = if folder.role == Role::Sent { self.room / 2 } else { self.room };
+        // Who answered matters more than what we wrote, whatever keeps the reader at that; unless the
+        // books may not have what was answered: then nothing is read before that.
+        let has_all = self.bookmarks.unknown_since.is_none();
+        let most = if folder.role == Role::Sent && has_all { self.room / 2 } else { self.room };
         let is_crowded = uids.len() > most;
         uids.truncate(most);
         self.room -= uids.len();
@@ -193,7 +197,8 @@ impl Survey<'_> {
         let place = place(visit.folder, visit.life, uid);
         let before = self.stumbles.get(&place).copied();
         let stumble = before.unwrap_or(Stumble { times: 0, since: self.now });
-        if stumble.is_hopeless(visit.has_shown, self.now) {
+        let is_given_up = before.is_some() && self.bookmarks.given_up.contains(&place);
+        if is_given_up || stumble.is_hopeless(visit.has_shown, self.now) {
             self.stumbles.remove(&place);
             visit.unshown.remove(&uid);
             self.reading.passed.push(place);
@@ -211,7 +216,10 @@ impl Survey<'_> {
                 return Ok(());
             }
             Err(trouble @ Unreadable::Refused { .. }) => trouble,
-            Err(trouble) => return Err(trouble),
+            Err(trouble) => {
+                self.reading.unshown.push(place);
+                return Err(trouble);
+            }
         };
         if !visit.has_shown && visit.unshown.len() >= UNSHOWN_MAX {
             return Err(trouble);

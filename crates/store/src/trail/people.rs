@@ -97,6 +97,7 @@ struct EnrolmentRow {
     company: Option<String>,
     company_per_day: u32,
     suppressed: bool,
+    unproven: Option<String>,
     attempt_at: Option<i64>,
     gap_ms: i64,
 }
@@ -122,6 +123,7 @@ columns!(EnrolmentRow {
     company,
     company_per_day,
     suppressed,
+    unproven,
     attempt_at,
     gap_ms,
 });
@@ -136,6 +138,9 @@ fn enrolment_rows(which: &str) -> String {
                 OR EXISTS (SELECT 1 FROM suppressions x
                            WHERE x.scope = 'domain' AND x.value IN (p.domain, p.company))
                     AS suppressed,
+                CASE WHEN e.next_step = 1 AND e.mailbox_id IS NULL
+                     THEN (SELECT min(u.address) FROM mailboxes u WHERE u.unproven = 1) END
+                    AS unproven,
                 p.last_attempt_at AS attempt_at
          FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
          JOIN settings k ON k.id = 1
@@ -214,6 +219,7 @@ async fn turn(
             because: row.because.clone(),
             erased: row.address.is_none(),
             suppressed: row.suppressed,
+            unproven: row.unproven.clone(),
             attempt_at: row.attempt_at,
             gap: row.gap_ms,
             company_day,

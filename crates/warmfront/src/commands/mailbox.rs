@@ -56,7 +56,8 @@ async fn changed(app: &App, address: &str, what: &str) -> Done {
             row.address, row.warm_days
         ));
     } else {
-        print::say(format!("{} {what}", row.address));
+        let gone = if row.state == "disabled" { "; it is in no configuration" } else { "" };
+        print::say(format!("{} {what}{gone}", row.address));
     }
     Ok(())
 }

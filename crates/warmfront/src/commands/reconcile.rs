@@ -93,11 +93,11 @@ async fn settle(global: &Global, verdict: Verdict, ids: &[String]) -> Done {
     }
     let office = office(&app, wiring::owner(app.now()));
     let word = word(verdict);
-    for doubt in &settled {
-        if !warmfront_engine::settle_by_operator(&office, doubt, verdict, app.now()).await? {
-            let id = doubt.id;
-            return Err(Failure::Refused(format!("message {id} was settled meanwhile")));
-        }
+    let gone = warmfront_engine::settle_by_operator(&office, &settled, verdict, app.now()).await?;
+    if let Some(id) = gone {
+        return Err(Failure::Refused(format!(
+            "message {id} was settled meanwhile; nothing was settled of the others"
+        )));
     }
     if app.json {
         let ids: Vec<i64> = settled.iter().map(|doubt| doubt.id).collect();
@@ -129,9 +129,12 @@ struct Told {
 impl Told {
     fn json(&self, app: &App) -> Value {
         let mailboxes = self.mailboxes.iter().map(|one| {
-            let (standing, why) = standing(&one.standing);
+            let (standing, why) = standing(one);
+            let unshown = one.unshown.iter();
+            let unshown = unshown.map(|place| json!({ "folder": place.folder, "uid": place.uid }));
             json!({
                 "address": one.address, "standing": standing, "taken_up": one.taken_up, "why": why,
+                "unshown": unshown.collect::<Vec<_>>(),
             })
         });
         let strays = self.strays.iter().map(|one| {
@@ -177,14 +180,23 @@ impl Told {
             let taken = print::counted(one.taken_up.into(), "message");
             let said = match &one.standing {
                 Standing::Proven => format!("{taken} taken up; up to date"),
-                Standing::Unproven => "paused: its Sent folder shows no copies of what it sent. \
-                    Nobody new is written to in its campaigns until `warmfront mailbox resume \
-                    ADDRESS` says that you answer for it"
-                    .replace("ADDRESS", &one.address),
+                Standing::Unproven | Standing::Gone => format!(
+                    "paused: {}. Nobody new is written to until `warmfront mailbox resume {}` says \
+                     that you answer for it",
+                    standing(one).1.unwrap_or_default(),
+                    one.address
+                ),
                 Standing::Unread(why) => format!("{taken} taken up; not read to its end: {why}"),
             };
             print::say(format!("  {}", one.address));
             print::paragraph("    ", &said);
+            for place in &one.unshown {
+                let (folder, uid) = (&place.folder, place.uid);
+                print::paragraph(
+                    "    ",
+                    &format!("its server does not show message {uid} of the folder {folder}"),
+                );
+            }
         }
         let taken = print::counted(self.taken_up().into(), "message");
         print::paragraph(
@@ -246,10 +258,15 @@ impl Told {
     }
 }
 
-fn standing(standing: &Standing) -> (&'static str, Option<&str>) {
-    match standing {
+/// The word for scripts, and why.
+fn standing(one: &Reconciled) -> (&'static str, Option<&str>) {
+    match &one.standing {
         Standing::Proven => ("up_to_date", None),
-        Standing::Unproven => ("paused", Some("its Sent folder shows no copies of what it sent")),
+        Standing::Unproven => ("paused", Some("its Sent folder does not show all that it sent")),
+        Standing::Gone => (
+            "paused",
+            Some("it is gone from the configuration, so nobody can look at what it sent"),
+        ),
         Standing::Unread(why) => ("unread", Some(why)),
     }
 }

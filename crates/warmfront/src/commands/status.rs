@@ -4,7 +4,7 @@ use serde_json::json;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_store::{FRESH_MS, MailboxRow, Worker};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::cli::Global;
 use crate::exit::Done;
 use crate::print;
@@ -19,6 +19,7 @@ pub(crate) async fn status(global: &Global) -> Done {
     let days = app.store.mailbox_days(&today).await?;
     let daemon = app.store.daemon()?;
     let workers = app.store.workers(now).await?;
+    let outdated = app.outdated().await?;
     let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
     let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
@@ -29,6 +30,7 @@ pub(crate) async fn status(global: &Global) -> Done {
             by_state.into_iter().map(|(state, n)| (state, json!(n))).collect();
         print::say_json(&json!({
             "day": today,
+            "outdated": outdated,
             "daemon": daemon,
             "workers": workers.iter().map(|worker| json!({
                 "owner": worker.owner, "mailboxes": worker.holds.len(), "holds": worker.holds,
@@ -42,6 +44,7 @@ pub(crate) async fn status(global: &Global) -> Done {
             "mailboxes": mailboxes.iter().map(|m| json!({
                 "address": m.address, "state": m.state, "why": m.paused_because,
                 "paused_until": m.paused_until.map(print::rfc3339),
+                "unproven": m.unproven,
                 "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
                 "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
                 "inbox_trouble": m.unread_because,
@@ -54,12 +57,13 @@ pub(crate) async fn status(global: &Global) -> Done {
         }));
         return Ok(());
     }
+    app::say_outdated(outdated.as_deref());
     say_who_runs(daemon, &workers, now);
     print::say(format!(
         "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
     ));
-    let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
-    if !parts.is_empty() {
+    if !by_state.is_empty() {
+        let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
         print::say(format!("all messages: {}", parts.join(", ")));
     }
     for campaign in &campaigns {
@@ -81,6 +85,16 @@ fn say_who_rests(mailboxes: &[MailboxRow]) {
     for mailbox in mailboxes.iter().filter(|m| m.state == "paused") {
         let because = mailbox.paused_because.as_deref().unwrap_or_default();
         print::say(format!("mailbox {} is paused: {because}", mailbox.address));
+    }
+    for mailbox in mailboxes.iter().filter(|m| m.unproven) {
+        let address = &mailbox.address;
+        print::paragraph(
+            "",
+            &format!(
+                "nobody new is written to: {address} may have written to them; `warmfront mailbox \
+                 resume {address}` says that you answer for it"
+            ),
+        );
     }
 }
 

@@ -55,6 +55,7 @@ fn person(rng: &mut ChaCha12Rng) -> Person {
         because: None,
         erased: rarely(rng, 20),
         suppressed: rarely(rng, 12),
+        unproven: rarely(rng, 12).then(|| "ann@one.test".to_owned()),
         attempt_at: maybe(rng, |rng| moment(rng, -4 * DAY, NOW)),
         gap: 48 * HOUR,
         company_day: maybe(rng, used),
@@ -85,7 +86,7 @@ fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
 }
 
 fn facts(rng: &mut ChaCha12Rng) -> Facts {
-    Facts {
+    let mut facts = Facts {
         message: Message {
             state: word(rng, "planned", &["sending", "accepted", "in_doubt", "cancelled"]),
             planned_today: !rarely(rng, 8),
@@ -98,7 +99,11 @@ fn facts(rng: &mut ChaCha12Rng) -> Facts {
         person: person(rng),
         campaign: campaign(rng),
         mailbox: mailbox(rng),
-    }
+    };
+    // Of whom a mailbox may have written to no plan keeps anything.
+    let may_be = !facts.message.planned_today && rarely(rng, 1);
+    facts.person.unproven = may_be.then(|| "ann@one.test".to_owned());
+    facts
 }
 
 /// The claim's rule, as plain as the database has it.
@@ -136,6 +141,7 @@ fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     match word {
         "not_planned" => m.state != "planned",
         "suppressed" => p.suppressed,
+        "mailbox_unproven" => p.unproven.is_some(),
         "enrolment_over" => p.erased || p.state != "active",
         "gave_up" => m.attempts == 5,
         "campaign_not_running" => f.campaign.state != "running",
@@ -158,8 +164,9 @@ fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     }
 }
 
-const WORDS: [&str; 19] = [
+const WORDS: [&str; 20] = [
     "suppressed",
+    "mailbox_unproven",
     "enrolment_over",
     "gave_up",
     "campaign_not_running",
@@ -277,6 +284,7 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
     let box_is = |is: &dyn Fn(&Mailbox) -> bool| t.mailbox.as_ref().is_some_and(is);
     match word {
         "suppressed" => t.person.suppressed,
+        "mailbox_unproven" => t.person.unproven.is_some(),
         "enrolment_over" => t.person.erased || t.person.state != "active",
         "campaign_not_running" => t.campaign.state != "running",
         "mailbox_paused" => {
@@ -297,8 +305,9 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
     }
 }
 
-const DELAYS: [&str; 14] = [
+const DELAYS: [&str; 15] = [
     "suppressed",
+    "mailbox_unproven",
     "enrolment_over",
     "campaign_not_running",
     "mailbox_paused",

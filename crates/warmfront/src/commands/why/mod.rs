@@ -14,7 +14,7 @@ use warmfront_core::span::{DAY, Span, intersection};
 use warmfront_engine::Campaign;
 use warmfront_store::{EnrolmentTrail, Trails};
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::cli::Global;
 use crate::exit::{Done, Failure};
 use crate::print;
@@ -31,9 +31,13 @@ pub(crate) async fn why(global: &Global, subject: &str) -> Done {
         open_hours(&app, trail).await?;
     }
     let running = who_runs(&app).await?;
+    let outdated = app.outdated().await?;
     if app.json {
-        print::say_json(&json::trails(&app, subject, &trails, running.as_deref()));
+        let mut told = json::trails(&app, subject, &trails, running.as_deref());
+        told["outdated"] = outdated.into();
+        print::say_json(&told);
     } else {
+        app::say_outdated(outdated.as_deref());
         tell::trails(&app, &trails, running.as_deref());
     }
     Ok(())
