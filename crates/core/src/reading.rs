@@ -120,6 +120,14 @@ pub struct Reading {
     pub trouble: Option<String>,
 }
 
+impl Reading {
+    /// Whether it shows no message, nor how far a folder is read.
+    #[must_use]
+    pub fn brings_nothing(&self) -> bool {
+        self.arrivals.is_empty() && self.sent.is_empty() && self.marks.is_empty()
+    }
+}
+
 impl Bookmarks {
     /// How far a folder was read.
     #[must_use]

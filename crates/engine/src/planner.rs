@@ -78,8 +78,7 @@ impl Planner {
         if self.office.store.planning_mark().await? != planned.mark {
             return Ok(true);
         }
-        let ready_at = self.office.store.next_follow_up_at(planned.at).await?;
-        Ok(ready_at.is_some_and(|at| at <= now))
+        Ok(self.office.store.has_new_follow_up(planned.at, now).await?)
     }
 
     /// Plans and saves. `false`: another planner has placed one of the messages.

@@ -80,7 +80,7 @@ impl Store {
              FROM messages m JOIN campaigns c ON c.id = m.campaign_id
              JOIN enrolments e ON e.id = m.enrolment_id JOIN prospects p ON p.id = e.prospect_id
              JOIN mailboxes b ON b.id = m.mailbox_id
-             WHERE m.id > $1 AND ($2 IS NULL OR c.slug = $2) ORDER BY m.id LIMIT $3",
+             WHERE m.id > $1 AND ($2 IS NULL OR c.slug = $2) ORDER BY m.id LIMIT CAST($3 AS BIGINT)",
             [after.into(), campaign.into(), limit.into()],
         );
         Ok(LedgerLine::find_by_statement(query).all(&self.db.read).await?)

@@ -240,7 +240,8 @@ const WITH_EVIDENCE: &str = "
                  OR EXISTS (SELECT 1 FROM sent_copies s WHERE s.message_id = m.id) AS was_sent,
                  EXISTS (SELECT 1 FROM evidence v WHERE v.message_id = m.id
                          AND v.at >= m.settled_at AND v.kind = 'absence') AS is_absent
-          FROM messages m WHERE m.state = 'in_doubt') m
+          FROM messages m
+          WHERE m.id IN (SELECT id FROM messages WHERE state = 'in_doubt')) m
     JOIN enrolments e ON e.id = m.enrolment_id
     WHERE m.was_sent OR m.is_absent
     ORDER BY m.id";

@@ -187,7 +187,7 @@ async fn record(
              SELECT verdict FROM messages
              WHERE mailbox_id = $1 AND settled_at IS NOT NULL
                AND state IN ('accepted', 'rejected', 'bounced')
-             ORDER BY settled_at DESC, id DESC LIMIT $2) AS last",
+             ORDER BY settled_at DESC, id DESC LIMIT CAST($2 AS BIGINT)) AS last",
         [struck.mailbox_id.into(), health::LAST.into()],
     );
     if let Some(row) = db.query_one_raw(last).await? {

@@ -16,18 +16,21 @@ impl Store {
         Ok(row.map(|row| row.read::<Option<i64>>("mark")).transpose()?.flatten().unwrap_or(0))
     }
 
-    /// The first moment after `after` at which a follow-up becomes ready that no plan has.
-    pub async fn next_follow_up_at(&self, after: i64) -> Result<Option<i64>, StoreError> {
+    /// Whether a follow-up is ready by `now` of which a plan made at `planned_at` could not know: what
+    /// comes before it was settled only since, and it was not ready then.
+    pub async fn has_new_follow_up(&self, planned_at: i64, now: i64) -> Result<bool, StoreError> {
         let query = sql(
-            "SELECT min((SELECT min(e.next_at) FROM enrolments e WHERE e.campaign_id = c.id
-                         AND e.state = 'active' AND e.next_at > $1
-                         AND NOT EXISTS (SELECT 1 FROM messages m
-                             WHERE m.enrolment_id = e.id AND m.position = e.next_step))) AS at
-             FROM campaigns c WHERE c.state = 'running'",
-            [after.into()],
+            "SELECT 1 AS one FROM campaigns c CROSS JOIN enrolments e
+             WHERE c.state = 'running' AND e.campaign_id = c.id AND e.state = 'active'
+               AND e.next_at > $1 AND e.next_at <= $2
+               AND NOT EXISTS (SELECT 1 FROM messages m
+                               WHERE m.enrolment_id = e.id AND m.position = e.next_step)
+               AND EXISTS (SELECT 1 FROM messages m
+                           WHERE m.enrolment_id = e.id AND m.settled_at >= $1)
+             LIMIT 1",
+            [planned_at.into(), now.into()],
         );
-        let row = self.db.read.query_one_raw(query).await?;
-        Ok(row.map(|row| row.read("at")).transpose()?.flatten())
+        Ok(self.db.read.query_one_raw(query).await?.is_some())
     }
 }
 

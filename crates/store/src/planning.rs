@@ -363,7 +363,7 @@ const NEW: &str = "
     FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
     WHERE e.campaign_id = $1 AND e.state = 'active' AND e.next_at = 0 AND e.id > $2
       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.enrolment_id = e.id AND m.position = 1)
-    ORDER BY e.id LIMIT $3";
+    ORDER BY e.id LIMIT CAST($3 AS BIGINT)";
 
 /// New enrolments of one look: a plan wants some of what may be a million, and until it is read a row
 /// takes the driver a kilobyte.

@@ -102,9 +102,9 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<Vec<ReadingLease>, StoreError> {
-        let transaction = self.db.begin().await?;
-        let rows = transaction
-            .query_all_raw(sql(
+        let rows = self
+            .db
+            .write_alone(sql(
                 "UPDATE mailboxes SET reader = $2, reader_epoch = reader_epoch + 1,
                         reader_until = $3 + $4
                  WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each($1))
@@ -113,7 +113,6 @@ impl Store {
                 [json_array(&mailboxes)?.into(), owner.into(), now.into(), ttl.into()],
             ))
             .await?;
-        transaction.commit().await?;
         let lease = |row: &sea_orm::QueryResult| -> Result<ReadingLease, StoreError> {
             Ok(ReadingLease { mailbox: row.read("id")?, epoch: row.read("reader_epoch")? })
         };
@@ -253,8 +252,13 @@ impl Store {
         now: i64,
         ttl: i64,
     ) -> Result<Recorded, StoreError> {
-        let transaction = self.db.begin().await?;
         let rows: Vec<RowAfter> = readings.iter().map(|read| row_after(read, now + ttl)).collect();
+        if readings.iter().all(|read| read.reading.brings_nothing()) {
+            let taken = self.db.write_alone(sql(TAKE, [json_array(&rows)?.into()])).await?;
+            let taken = taken.iter().map(|row| row.read("id")).collect::<Result<_, _>>()?;
+            return Ok(Recorded { taken, ..Recorded::default() });
+        }
+        let transaction = self.db.begin().await?;
         let taken = written_by(&transaction, TAKE, &rows).await?;
         let signet = restored::signet(&transaction).await?;
         let mut recorded = Recorded::default();

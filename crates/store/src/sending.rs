@@ -178,6 +178,7 @@ impl Store {
         now: i64,
         limit: u32,
     ) -> Result<Vec<DueMessage>, StoreError> {
+        // The cast: a bare parameter as its limit has SQLite prepare a statement anew each time.
         let query = sql(
             "SELECT m.id, m.enrolment_id, m.campaign_id, c.slug AS campaign_slug, m.position,
                     m.due_at, m.closes_at, m.attempts, m.first_attempt_at, m.rfc_message_id,
@@ -191,7 +192,7 @@ impl Store {
                    (SELECT min(n.due_at) FROM messages n WHERE n.mailbox_id = $1
                     AND n.plan_day = $2 AND n.state = 'planned' AND n.due_at > $3), $3)
                AND p.address IS NOT NULL
-             ORDER BY m.due_at, m.id LIMIT $4",
+             ORDER BY m.due_at, m.id LIMIT CAST($4 AS BIGINT)",
             [mailbox.into(), day.into(), now.into(), limit.into()],
         );
         Ok(DueMessage::find_by_statement(query).all(&self.db.read).await?)

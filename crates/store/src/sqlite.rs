@@ -54,6 +54,8 @@ fn options(url: &str, connections: u32, durability: Durability, access: Access) 
         .max_lifetime(None)
         .sqlx_logging(false)
         .acquire_timeout(ACQUIRE_MAX)
+        // Nobody hangs up on a file. The question would be one more thread to wake for each statement.
+        .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
                 .create_if_missing(true)

@@ -219,7 +219,15 @@ async fn work_begun_comes_before_new_people() {
         scene.books.import("spring", 2, &PEOPLE).await;
         scene.send(0, NOW, accepted(), None).await;
         let store = &scene.books.store;
-        assert_eq!(store.next_follow_up_at(NOW).await.unwrap(), Some(NOW + 3 * DAY));
+        for (planned_at, now, want) in [
+            (NOW, NOW + 3 * DAY, true),
+            (NOW, NOW + 3 * DAY - 1, false),
+            // That plan saw it come, and the last one had it already.
+            (NOW + 1_001, NOW + 3 * DAY, false),
+            (NOW + 3 * DAY, NOW + 3 * DAY, false),
+        ] {
+            assert_eq!(store.has_new_follow_up(planned_at, now).await.unwrap(), want, "{now}");
+        }
         assert_eq!(store.work_begun(TODAY, NOW + 3 * DAY).await.unwrap(), []);
         let work = store.work_begun(TOMORROW, NOW + 3 * DAY + 1).await.unwrap();
         let steps: Vec<_> = work.iter().map(|c| (c.message_id, c.step, c.mailbox_id)).collect();
