@@ -47,7 +47,7 @@ where
     office.store.report_worker(&office.owner, begun_at, begun_at).await?;
     let mut daemon = Daemon {
         planner: Planner::new(office.clone()),
-        sender: Sender::new(office.clone(), ways.clone()),
+        sender: Sender::new(office.clone(), ways.clone()).among_others(office.clock.now()),
         lanes: Lanes::default(),
         stop: stop.clone(),
         told: String::new(),

@@ -22,7 +22,8 @@ pub struct Sender<O, I> {
     /// Mailboxes whose lane is over, and when they may have another.
     resting: BTreeMap<i64, Millis>,
     renewed_at: Option<Millis>,
-    begun_at: Option<Millis>,
+    /// Until when another daemon may be about to begin.
+    alone_from: Millis,
     /// Since when others may take what is due.
     left_since: Option<Millis>,
 }
@@ -37,9 +38,15 @@ impl<O: Submit, I> Sender<O, I> {
             busy: BTreeSet::new(),
             resting: BTreeMap::new(),
             renewed_at: None,
-            begun_at: None,
+            alone_from: Millis::MIN,
             left_since: None,
         }
+    }
+
+    /// The same beginning at `now` along with others, who may not be known yet.
+    #[must_use]
+    pub(crate) fn among_others(self, now: Millis) -> Self {
+        Self { alone_from: now + LEFT_FOR, ..self }
     }
 
     /// Leases what is due by `now`, [`RECRUITS_MAX`] at most; gives new lanes, and says when to come
@@ -90,13 +97,11 @@ impl<O: Submit, I> Sender<O, I> {
     /// How many of so many that are due are ours to take. Where several daemons work each takes its
     /// share; what the others leave for a moment is anybody's.
     async fn share(&mut self, due: usize, now: Millis) -> Result<usize, EngineError> {
-        let begun_at = *self.begun_at.get_or_insert(now);
         if due == 0 {
             return Ok(0);
         }
         let Some(company) = self.office.store.company(now).await? else { return Ok(due) };
-        // Who is started along with others may be the first.
-        let workers = company.workers.max(1) + usize::from(now - begun_at < LEFT_FOR);
+        let workers = company.workers.max(1) + usize::from(now < self.alone_from);
         let share = (company.leased + due).div_ceil(workers).saturating_sub(self.busy.len());
         let left_since = *self.left_since.get_or_insert(now);
         if share < due && now - left_since < LEFT_FOR {
