@@ -127,6 +127,8 @@ fn coming_back() {
     says(&format!(
         "A first pause lasts {first_pause} hours; a second within {repeat} days lasts {second} days; a third waits"
     ));
+    let quota = paused_until(PauseReason::Quota, 2, &Thresholds::default(), 0).unwrap() / HOUR;
+    says(&format!("over in {quota} hours however often it was full"));
     let keeps = |days| warm_days_on_return(100, PauseReason::Spam, i64::from(days) * DAY);
     let half_until = first(|days| keeps(days) != 50) - 1;
     let quarter_until = first(|days| keeps(days) == 0) - 1;
