@@ -4,9 +4,11 @@
 //! gives it back slowly. *Pausing* stops the mailbox once the signs add up; it does not wait for
 //! easing to reach the floor. Neither moves volume to another mailbox.
 
+mod earned;
 mod pause_reason;
 mod thresholds;
 
+pub use self::earned::Earned;
 pub use self::pause_reason::PauseReason;
 use self::thresholds::surely_above;
 pub use self::thresholds::{RATE_MAX, Thresholds};
@@ -119,38 +121,6 @@ pub fn paused_until(
     reason.ends_by_itself().then_some(now + lasts)
 }
 
-/// The warm days a mailbox has left when it comes back. No amnesty: it re-enters lower on its
-/// curve, the lower the longer it was away.
-#[must_use]
-pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Millis) -> u32 {
-    match reason {
-        // None of them says anything of its reputation.
-        PauseReason::Operator
-        | PauseReason::Credentials
-        | PauseReason::Configuration
-        | PauseReason::Restored => warm_days,
-        PauseReason::SenderRejections { .. }
-        | PauseReason::HardBounces { .. }
-        | PauseReason::BounceRate { .. }
-        | PauseReason::Spam
-        | PauseReason::Complaint
-        | PauseReason::Domain
-        | PauseReason::Tenant
-        | PauseReason::Banned
-        | PauseReason::TenantStopped
-        | PauseReason::Quota
-        | PauseReason::TenantQuota => {
-            if paused_for <= WEEK {
-                warm_days / 2
-            } else if paused_for <= MONTH {
-                warm_days / 4
-            } else {
-                0
-            }
-        }
-    }
-}
-
 /// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
 #[must_use]
 pub fn probes_on_return(reason: PauseReason) -> bool {
@@ -193,9 +163,6 @@ const RECOVERY_POINTS: u32 = 10;
 
 /// Easing stops here: a mailbox that sends nothing can never show that it is well again.
 const EASE_MIN_PERCENT: u32 = 10;
-
-const WEEK: Millis = 7 * DAY;
-const MONTH: Millis = 30 * DAY;
 
 #[cfg(test)]
 mod tests {
@@ -255,13 +222,6 @@ mod tests {
             }
             assert!(!quota.repeats());
         }
-    }
-
-    #[test]
-    fn a_mailbox_comes_back_lower() {
-        let back = |days| warm_days_on_return(20, PauseReason::Spam, days * DAY);
-        assert_eq!((back(1), back(7), back(8), back(31)), (10, 10, 5, 0));
-        assert_eq!(warm_days_on_return(20, PauseReason::Operator, DAY), 20);
     }
 
     #[test]
