@@ -304,7 +304,9 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
 pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (Earned, bool) {
     let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
     let reason = reason.unwrap_or(PauseReason::Spam);
-    let paused_for = now - row.paused_at.unwrap_or(now);
+    // A pause that was over earlier was no longer: what was silence since then the idle days count.
+    let over_at = row.paused_until.map_or(now, |until| until.min(now));
+    let paused_for = over_at - row.paused_at.unwrap_or(over_at);
     (earned(row).on_return(reason, paused_for), row.probe || health::probes_on_return(reason))
 }
 

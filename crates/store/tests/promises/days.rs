@@ -133,6 +133,21 @@ async fn neither_a_pause_nor_silence_leaves_a_long_warmed_mailbox_or_one_without
 }
 
 #[tokio::test]
+async fn a_pause_of_seven_days_costs_no_more_for_the_moment_after_which_it_is_ended() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        scene.send(0, NOW, rejected("sender"), Some(Blow::Spam)).await;
+        let until = NOW + 7 * DAY;
+        let set = format!("UPDATE mailboxes SET paused_at = {NOW}, paused_until = {until}");
+        scene.books.write(&format!("{set} WHERE state = 'paused'")).await;
+        assert_eq!(store.resume_due(until + HOUR).await.unwrap(), 1);
+        assert_eq!(store.mailboxes().await.unwrap()[0].warm_days, 10);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_operators_pause_costs_nothing_and_clears_no_probe() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
