@@ -79,6 +79,11 @@ impl MigratorTrait for Migrator {
                 sqlite: include_str!("../sqlite/0014_few_at_once.sql"),
                 postgres: include_str!("../postgres/0014_few_at_once.sql"),
             }),
+            Box::new(Sql {
+                name: "0015_plateaus",
+                sqlite: include_str!("../sqlite/0015_plateaus.sql"),
+                postgres: include_str!("../postgres/0015_plateaus.sql"),
+            }),
         ]
     }
 }

@@ -4,9 +4,11 @@
 //! gives it back slowly. *Pausing* stops the mailbox once the signs add up; it does not wait for
 //! easing to reach the floor. Neither moves volume to another mailbox.
 
+mod earned;
 mod pause_reason;
 mod thresholds;
 
+pub use self::earned::Earned;
 pub use self::pause_reason::PauseReason;
 use self::thresholds::surely_above;
 pub use self::thresholds::{RATE_MAX, Thresholds};
@@ -29,10 +31,10 @@ pub enum Blow {
     CredentialsRefused,
     /// The server refused the whole sending domain.
     DomainRefused,
-    /// The server refused the whole tenant.
-    TenantRefused,
     /// The provider's own limit is reached.
     QuotaReached,
+    /// The provider's limit of the whole tenant is reached.
+    TenantQuotaReached,
     /// The provider takes mail from the mailbox more slowly than it came.
     TooFast,
     /// The provider has stopped the mailbox, or wants its person to come and prove who they are.
@@ -84,8 +86,8 @@ pub fn pause_for(blow: Blow, record: &Record, at: &Thresholds) -> Option<PauseRe
         Blow::Complaint => Some(PauseReason::Complaint),
         Blow::CredentialsRefused => Some(PauseReason::Credentials),
         Blow::DomainRefused => Some(PauseReason::Domain),
-        Blow::TenantRefused => Some(PauseReason::Tenant),
         Blow::QuotaReached => Some(PauseReason::Quota),
+        Blow::TenantQuotaReached => Some(PauseReason::TenantQuota),
         Blow::Banned => Some(PauseReason::Banned),
         Blow::ConfigurationRefused => Some(PauseReason::Configuration),
         Blow::TenantStopped => Some(PauseReason::TenantStopped),
@@ -100,7 +102,7 @@ pub fn list_is_dead(hard_bounces: u32, settled: u32, at: &Thresholds) -> bool {
 }
 
 /// Until when a pause lasts, given how many came before it within [`REPEAT_WINDOW`]. `None`: until
-/// an operator resumes.
+/// an operator resumes. A full quota is over in a day, however often it was full.
 #[must_use]
 pub fn paused_until(
     reason: PauseReason,
@@ -108,43 +110,15 @@ pub fn paused_until(
     at: &Thresholds,
     now: Millis,
 ) -> Option<Millis> {
+    if reason.is_quota() {
+        return Some(now + QUOTA_PAUSE);
+    }
     let lasts = match earlier_pauses {
         0 => at.first_pause,
         1 => at.second_pause,
         _ => return None,
     };
     reason.ends_by_itself().then_some(now + lasts)
-}
-
-/// The warm days a mailbox has left when it comes back. No amnesty: it re-enters lower on its
-/// curve, the lower the longer it was away.
-#[must_use]
-pub fn warm_days_on_return(warm_days: u32, reason: PauseReason, paused_for: Millis) -> u32 {
-    match reason {
-        // None of them says anything of its reputation.
-        PauseReason::Operator
-        | PauseReason::Credentials
-        | PauseReason::Configuration
-        | PauseReason::Restored => warm_days,
-        PauseReason::SenderRejections { .. }
-        | PauseReason::HardBounces { .. }
-        | PauseReason::BounceRate { .. }
-        | PauseReason::Spam
-        | PauseReason::Complaint
-        | PauseReason::Domain
-        | PauseReason::Tenant
-        | PauseReason::Banned
-        | PauseReason::TenantStopped
-        | PauseReason::Quota => {
-            if paused_for <= WEEK {
-                warm_days / 2
-            } else if paused_for <= MONTH {
-                warm_days / 4
-            } else {
-                0
-            }
-        }
-    }
 }
 
 /// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
@@ -181,14 +155,14 @@ pub const SPREAD_WINDOW: Millis = DAY;
 /// For how long a mailbox that went too fast goes at half its rate.
 pub const SLOW_FOR: Millis = HOUR;
 
+/// Providers count their limits over 24 hours: by then the oldest of what filled one is out of it.
+const QUOTA_PAUSE: Millis = DAY;
+
 /// How much of the allowance a clean day gives back, in points.
 const RECOVERY_POINTS: u32 = 10;
 
 /// Easing stops here: a mailbox that sends nothing can never show that it is well again.
 const EASE_MIN_PERCENT: u32 = 10;
-
-const WEEK: Millis = 7 * DAY;
-const MONTH: Millis = 30 * DAY;
 
 #[cfg(test)]
 mod tests {
@@ -241,13 +215,13 @@ mod tests {
         let until = |earlier| paused_until(PauseReason::Spam, earlier, &Thresholds::default(), 0);
         assert_eq!((until(0), until(1), until(2)), (Some(DAY), Some(7 * DAY), None));
         assert_eq!(paused_until(PauseReason::Credentials, 0, &Thresholds::default(), 0), None);
-    }
-
-    #[test]
-    fn a_mailbox_comes_back_lower() {
-        let back = |days| warm_days_on_return(20, PauseReason::Spam, days * DAY);
-        assert_eq!((back(1), back(7), back(8), back(31)), (10, 10, 5, 0));
-        assert_eq!(warm_days_on_return(20, PauseReason::Operator, DAY), 20);
+        for quota in [PauseReason::Quota, PauseReason::TenantQuota] {
+            for earlier in 0..3 {
+                let at = Thresholds { first_pause: 2 * DAY, ..Thresholds::default() };
+                assert_eq!(paused_until(quota, earlier, &at, 5), Some(5 + DAY));
+            }
+            assert!(!quota.repeats());
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! a mailbox never wakes from a fortnight's silence at full volume. Warmup here is a ramp of real
 //! mail; there are no engagement pools.
 
+use std::iter;
+
 /// A ramp from little to the mailbox's cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Curve {
@@ -42,7 +44,11 @@ impl Curve {
     pub fn allowance(&self, warm_days: u32, cap: u32) -> u32 {
         let curve = match self {
             Self::Linear { start, step } => start.saturating_add(step.saturating_mul(warm_days)),
-            Self::Growth { start, percent } => grown(*start, *percent, warm_days, cap),
+            Self::Growth { start, percent } => {
+                let days = usize::try_from(warm_days).map_or(usize::MAX, |n| n.saturating_add(1));
+                let last = growth(*start, *percent, cap).take(days).last();
+                last.and_then(|figure| u32::try_from(figure).ok()).unwrap_or(u32::MAX)
+            }
             Self::Table(table) => {
                 let day = usize::try_from(warm_days).unwrap_or(usize::MAX);
                 table.get(day).or(table.last()).copied().unwrap_or(0)
@@ -51,18 +57,33 @@ impl Curve {
         };
         curve.min(cap)
     }
+
+    /// The warm days with which the curve is at its end under `cap`: more of them raise nothing. 0
+    /// where it is no ramp, but the same from the first day.
+    #[must_use]
+    pub fn plateau(&self, cap: u32) -> u32 {
+        match self {
+            Self::Linear { step: 0, .. } | Self::Off => 0,
+            Self::Linear { start, step } => cap.saturating_sub(*start).div_ceil(*step),
+            Self::Growth { start, percent } => {
+                u32::try_from(growth(*start, *percent, cap).count() - 1).unwrap_or(u32::MAX)
+            }
+            Self::Table(table) => {
+                let end = table.last().map_or(0, |last| *last.min(&cap));
+                let first = table.iter().position(|figure| *figure >= end);
+                first.and_then(|day| u32::try_from(day).ok()).unwrap_or(0)
+            }
+        }
+    }
 }
 
-fn grown(start: u32, percent: u32, warm_days: u32, cap: u32) -> u32 {
-    let mut allowance = u64::from(start);
-    for _ in 0..warm_days {
-        if allowance >= u64::from(cap) {
-            break;
-        }
+/// The figures of a growing curve, until they reach the cap.
+fn growth(start: u32, percent: u32, cap: u32) -> impl Iterator<Item = u64> {
+    iter::successors(Some(u64::from(start)), move |&figure| {
         // Rounded up: a ramp that rounds down can stand still for ever.
-        allowance = (allowance * u64::from(100 + percent)).div_ceil(100);
-    }
-    u32::try_from(allowance).unwrap_or(u32::MAX)
+        let next = (figure * u64::from(100 + percent)).div_ceil(100);
+        (figure < u64::from(cap) && next > figure).then_some(next)
+    })
 }
 
 /// How warm a mailbox is.
@@ -104,24 +125,6 @@ impl DayRecord {
         self.accepted > 0 && self.deferred == 0 && self.sender_rejections == 0
     }
 }
-
-impl Warmth {
-    /// How warm it is after one more day.
-    #[must_use]
-    pub fn after(self, day: DayRecord) -> Self {
-        if day.accepted > 0 {
-            return Self { warm_days: self.warm_days + u32::from(day.is_warm()), idle_days: 0 };
-        }
-        let idle_days = self.idle_days + 1;
-        let cools = idle_days.is_multiple_of(COOLS_AFTER_IDLE_DAYS);
-        let warm_days = if cools { self.warm_days / 2 } else { self.warm_days };
-        Self { warm_days, idle_days }
-    }
-}
-
-/// Idle days after which, each time, half of the warmth is lost. SendGrid documents 30 for an IP
-/// to be warmed anew; a mailbox's history is thinner.
-const COOLS_AFTER_IDLE_DAYS: u32 = 14;
 
 #[cfg(test)]
 mod tests {
@@ -168,16 +171,23 @@ mod tests {
     }
 
     #[test]
-    fn a_fortnight_of_silence_halves_the_warmth_and_each_more_again() {
-        let idle = DayRecord { allowance: 20, ..DayRecord::default() };
-        let mut warmth = Warmth { warm_days: 20, idle_days: 0 };
-        let mut at = Vec::new();
-        for _ in 0..28 {
-            warmth = warmth.after(idle);
-            at.push(warmth.warm_days);
+    fn a_plateau_is_where_a_ramp_ends() {
+        let table = Curve::Table(vec![3, 8, 20, 20]);
+        for (curve, cap, want) in [
+            (Curve::default(), 50, 23),
+            (Curve::default(), 5, 0),
+            (Curve::Growth { start: 5, percent: 20 }, 40, 10),
+            (Curve::Growth { start: 0, percent: 20 }, 40, 0),
+            (table.clone(), 50, 2),
+            (table, 8, 1),
+            (Curve::Table(Vec::new()), 50, 0),
+            (Curve::Linear { start: 20, step: 0 }, 50, 0),
+            (Curve::Off, 50, 0),
+        ] {
+            assert_eq!(curve.plateau(cap), want, "{curve:?} under {cap}");
+            let end = curve.allowance(want, cap);
+            assert_eq!(curve.allowance(1_000, cap), end, "{curve:?}");
+            assert!(want == 0 || curve.allowance(want - 1, cap) < end, "{curve:?}");
         }
-        assert_eq!((at[12], at[13], at[26], at[27]), (20, 10, 10, 5));
-        let warm = DayRecord { allowance: 10, accepted: 6, ..DayRecord::default() };
-        assert_eq!(warmth.after(warm), Warmth { warm_days: 6, idle_days: 0 });
     }
 }

@@ -106,6 +106,7 @@ impl Fleet {
             cap: mailbox.cap,
             gap_ms: mailbox.spacing(),
             warm_days: mailbox.warm_days,
+            plateau: mailbox.curve.plateau(mailbox.cap),
         };
         self.mailboxes.values().map(spec).collect()
     }

@@ -1,11 +1,11 @@
 //! The turn of the day: what the past days earned or cost each mailbox.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::health;
+use warmfront_core::health::Earned;
 use warmfront_core::warmup::{DayRecord, Warmth};
 
 use crate::db::sql;
-use crate::fleet::{on_return, rows};
+use crate::fleet::{earned, on_return, rows};
 use crate::health::tell;
 use crate::row::columns;
 use crate::{MailboxRow, Store, StoreError};
@@ -85,9 +85,9 @@ impl Store {
 }
 
 fn resumed(row: MailboxRow, now: i64) -> MailboxRow {
-    let (warm_days, probe) = on_return(&row, now);
+    let (earned, probe) = on_return(&row, now);
     let state = "active".to_owned();
-    MailboxRow { state, warm_days, probe, paused_at: None, paused_until: None, ..row }
+    with(MailboxRow { state, probe, paused_at: None, paused_until: None, ..row }, earned)
 }
 
 /// A mailbox with its past days counted in; `None` where they are already.
@@ -101,17 +101,16 @@ async fn rolled(
     if days.is_empty() {
         return Ok(None);
     }
-    let mut warmth = Warmth { warm_days: row.warm_days, idle_days: row.idle_days };
-    let mut ease_percent = row.ease_percent;
+    let mut earned = earned(&row);
     for past in days {
-        let record = day_record(db, row.id, &past).await?;
-        warmth = warmth.after(record);
-        if record.is_clean() {
-            ease_percent = health::recovered(ease_percent);
-        }
+        earned = earned.after(day_record(db, row.id, &past).await?);
     }
-    let Warmth { warm_days, idle_days } = warmth;
-    Ok(Some(MailboxRow { warm_days, idle_days, ease_percent, ..row }))
+    Ok(Some(with(row, earned)))
+}
+
+fn with(row: MailboxRow, earned: Earned) -> MailboxRow {
+    let (Warmth { warm_days, idle_days }, ease_percent) = (earned.warmth, earned.ease_percent);
+    MailboxRow { warm_days, idle_days, ease_percent, ..row }
 }
 
 struct DayRow {

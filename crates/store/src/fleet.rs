@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::health::{self, PauseReason};
+use warmfront_core::health::{self, Earned, PauseReason};
+use warmfront_core::warmup::Warmth;
 
 use crate::db::{BATCH, json_array, sql};
 use crate::health::tell;
@@ -28,6 +29,8 @@ pub struct MailboxSpec {
     pub gap_ms: i64,
     /// Where it stands on its curve when first seen.
     pub warm_days: u32,
+    /// The warm days with which its curve is at its end; 0 where it has none.
+    pub plateau: u32,
 }
 
 /// A mailbox as the books have it.
@@ -61,6 +64,8 @@ pub struct MailboxRow {
     pub gap_ms: i64,
     /// Warm days earned.
     pub warm_days: u32,
+    /// The warm days with which its curve is at its end; 0 where it has none.
+    pub plateau: u32,
     /// Days without an acceptance, in a row.
     pub idle_days: u32,
     /// The first day not yet counted into `warm_days`.
@@ -98,6 +103,7 @@ columns!(MailboxRow {
     cap,
     gap_ms,
     warm_days,
+    plateau,
     idle_days,
     rolled_on,
     ease_percent,
@@ -111,8 +117,8 @@ columns!(MailboxRow {
 });
 
 pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
-    paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, idle_days, rolled_on, ease_percent,
-    unproven, probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
+    paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, plateau, idle_days, rolled_on,
+    ease_percent, unproven, probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
     lease_expires_at";
 
 impl Store {
@@ -131,7 +137,7 @@ impl Store {
                 .iter()
                 .map(|m| {
                     let texts = (&m.address, &m.domain, &m.tenant, &m.provider);
-                    (texts.0, texts.1, texts.2, texts.3, m.cap, m.gap_ms, m.warm_days)
+                    (texts.0, texts.1, texts.2, texts.3, m.cap, m.gap_ms, m.warm_days, m.plateau)
                 })
                 .collect();
             let values = [json_array(&rows)?.into(), day.into()];
@@ -164,7 +170,7 @@ impl Store {
                 && row.state != "disabled"
                 && (row.tenant.as_deref(), row.provider.as_str())
                     == (spec.tenant.as_deref(), spec.provider.as_str())
-                && (row.cap, row.gap_ms) == (spec.cap, spec.gap_ms)
+                && (row.cap, row.gap_ms, row.plateau) == (spec.cap, spec.gap_ms, spec.plateau)
         };
         let mut missing = by_address(fleet);
         for row in &known {
@@ -269,13 +275,15 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         [mailbox.into()],
     );
     let Some(row) = MailboxRow::find_by_statement(query).one(db).await? else { return Ok(()) };
-    let (warm_days, probe) = on_return(&row, now);
+    let (Earned { warmth, ease_percent, .. }, probe) = on_return(&row, now);
+    let warm_days = warmth.warm_days;
     db.execute_raw(sql(
         "UPDATE mailboxes SET state = CASE WHEN configured = 1 THEN 'active' ELSE 'disabled' END,
                 paused_at = NULL, paused_until = NULL, paused_reason = NULL,
-                paused_because = NULL, unproven = 0, warm_days = $2, probe = max(probe, $3)
+                paused_because = NULL, unproven = 0, warm_days = $2, probe = max(probe, $3),
+                ease_percent = $4
          WHERE id = $1",
-        [mailbox.into(), warm_days.into(), i64::from(probe).into()],
+        [mailbox.into(), warm_days.into(), i64::from(probe).into(), ease_percent.into()],
     ))
     .await?;
     if probe {
@@ -288,16 +296,27 @@ async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(),
         ))
         .await?;
     }
-    tell(db, mailbox, "mailbox_resumed", &format!("{{\"warm_days\":{warm_days}}}"), now).await
+    let data = format!("{{\"warm_days\":{warm_days},\"ease_percent\":{ease_percent}}}");
+    tell(db, mailbox, "mailbox_resumed", &data, now).await
 }
 
-/// How a paused mailbox comes back: its warm days, and whether it probes first.
-pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (u32, bool) {
+/// How a paused mailbox comes back: what it keeps, and whether it probes first.
+pub(crate) fn on_return(row: &MailboxRow, now: i64) -> (Earned, bool) {
     let reason = row.paused_reason.as_deref().and_then(PauseReason::from_word);
     let reason = reason.unwrap_or(PauseReason::Spam);
-    let paused_for = now - row.paused_at.unwrap_or(now);
-    let warm_days = health::warm_days_on_return(row.warm_days, reason, paused_for);
-    (warm_days, row.probe || health::probes_on_return(reason))
+    // A pause that was over earlier was no longer: what was silence since then the idle days count.
+    let over_at = row.paused_until.map_or(now, |until| until.min(now));
+    let paused_for = over_at - row.paused_at.unwrap_or(over_at);
+    (earned(row).on_return(reason, paused_for), row.probe || health::probes_on_return(reason))
+}
+
+/// What a mailbox has to lose and to gain.
+pub(crate) fn earned(row: &MailboxRow) -> Earned {
+    Earned {
+        warmth: Warmth { warm_days: row.warm_days, idle_days: row.idle_days },
+        ease_percent: row.ease_percent,
+        plateau: row.plateau,
+    }
 }
 
 /// The gap of the mailbox `b`, as `message_facts` has it: one found too fast keeps twice its own.
@@ -310,10 +329,13 @@ const SOMETHING_IS_OVER: &str = "
 
 /// WHERE TRUE: without it SQLite takes ON for a join's.
 const WRITE_MAILBOXES: &str = "
-    INSERT INTO mailboxes (address, domain, tenant, provider, cap, gap_ms, warm_days, rolled_on)
+    INSERT INTO mailboxes (address, domain, tenant, provider, cap, gap_ms, warm_days, plateau,
+                           rolled_on)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS BIGINT),
-           CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT), $2
+           CAST(value ->> 5 AS BIGINT), CAST(value ->> 6 AS BIGINT),
+           CAST(value ->> 7 AS BIGINT), $2
     FROM json_each($1) WHERE TRUE
     ON CONFLICT (address) DO UPDATE SET domain = excluded.domain, tenant = excluded.tenant,
-        provider = excluded.provider, cap = excluded.cap, gap_ms = excluded.gap_ms, configured = 1,
+        provider = excluded.provider, cap = excluded.cap, gap_ms = excluded.gap_ms,
+        plateau = excluded.plateau, configured = 1,
         state = CASE WHEN mailboxes.state = 'disabled' THEN 'active' ELSE mailboxes.state END";

@@ -82,8 +82,7 @@ pub(crate) async fn strike(
 
 /// What a pause says of itself. Whoever is to mend what one answer told of needs its words.
 fn sentence(reason: PauseReason, said: Option<&str>) -> String {
-    let is_mended =
-        !reason.ends_by_itself() || matches!(reason, PauseReason::Domain | PauseReason::Tenant);
+    let is_mended = !reason.ends_by_itself() || reason == PauseReason::Domain;
     match said.filter(|_| is_mended) {
         Some(said) => format!("{reason}: {said}"),
         None => reason.to_string(),

@@ -48,7 +48,7 @@ pub(crate) async fn pause_for_reason(
     let (domain, tenant) = (("domain", of.domain.as_str()), of.tenant.as_deref());
     let whole = match reason {
         PauseReason::Domain => Some(domain),
-        PauseReason::Tenant | PauseReason::TenantStopped => {
+        PauseReason::Tenant | PauseReason::TenantQuota | PauseReason::TenantStopped => {
             Some(tenant.map_or(domain, |tenant| ("tenant", tenant)))
         }
         PauseReason::SenderRejections { .. }
@@ -140,8 +140,7 @@ async fn pause_one(
         .await?
         .map_or(Ok(0), |row| row.read::<u32>("pauses"))?;
     let until = health::paused_until(reason, earlier, &thresholds(db).await?, now);
-    // What waits for a person to mend it says nothing of how the mailbox is seen.
-    let pauses = if reason.ends_by_itself() { earlier + 1 } else { 0 };
+    let pauses = if reason.repeats() { earlier + 1 } else { 0 };
     pause(db, mailbox, reason, sentence, until, pauses, now).await
 }
 

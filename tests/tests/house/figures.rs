@@ -3,8 +3,8 @@
 
 use warmfront_core::allot::{Taker, allot};
 use warmfront_core::health::{
-    Blow, LAST, PauseReason, REPEAT_WINDOW, Record, SPREAD_WINDOW, Thresholds, WINDOW_DAYS, eased,
-    list_is_dead, pause_for, paused_until, recovered, warm_days_on_return,
+    Blow, Earned, LAST, PauseReason, REPEAT_WINDOW, Record, SPREAD_WINDOW, Thresholds, WINDOW_DAYS,
+    eased, list_is_dead, pause_for, paused_until, recovered,
 };
 use warmfront_core::provider::Presets;
 use warmfront_core::span::{DAY, HOUR};
@@ -28,6 +28,11 @@ fn row(words: &str) -> Vec<u32> {
     let text = crate::read("docs/warmup.md");
     let rows = text.lines().filter_map(|line| line.strip_prefix(words));
     rows.flat_map(|row| row.split_whitespace().map(|n| n.parse().expect("a figure"))).collect()
+}
+
+/// A mailbox with so many warm days, all of which count.
+fn earned(warm_days: u32) -> Earned {
+    Earned { warmth: Warmth { warm_days, idle_days: 0 }, ease_percent: 100, plateau: 100 }
 }
 
 /// The first number from 1 for which something holds.
@@ -54,10 +59,7 @@ fn earning_and_losing_warmth() {
     let day = |accepted| DayRecord { allowance: 100, accepted, ..DayRecord::default() };
     assert_eq!(first(|accepted| day(accepted).is_warm()), 50);
     says("at least half of the day's allowance was accepted");
-    let idle = |days: u32| {
-        let warmth = Warmth { warm_days: 20, idle_days: 0 };
-        (0..days).fold(warmth, |warmth, _| warmth.after(day(0))).warm_days
-    };
+    let idle = |days| (0..days).fold(earned(20), |earned, _| earned.after(day(0))).warmth.warm_days;
     let cools_after = first(|days| idle(days) == 10);
     assert_eq!(idle(2 * cools_after), 5);
     says(&format!(
@@ -127,14 +129,28 @@ fn coming_back() {
     says(&format!(
         "A first pause lasts {first_pause} hours; a second within {repeat} days lasts {second} days; a third waits"
     ));
-    let keeps = |days| warm_days_on_return(100, PauseReason::Spam, i64::from(days) * DAY);
+    let quota = paused_until(PauseReason::Quota, 2, &Thresholds::default(), 0).unwrap() / HOUR;
+    says(&format!("over in {quota} hours however often it was full"));
+    let keeps = |days| {
+        let back = earned(100).on_return(PauseReason::Spam, i64::from(days) * DAY);
+        back.warmth.warm_days
+    };
     let half_until = first(|days| keeps(days) != 50) - 1;
     let quarter_until = first(|days| keeps(days) == 0) - 1;
     assert_eq!(keeps(quarter_until), 25);
     says(&format!("| up to {half_until} days | a half |"));
     says(&format!("| up to {quarter_until} days | a quarter |"));
+    let curve = Curve::default();
+    let of = |plateau| Earned { plateau, ..earned(100) }.on_return(PauseReason::Spam, DAY);
+    let back = of(curve.plateau(CAP)).warmth.warm_days;
+    assert_eq!(of(0).ease_percent, 50);
+    says(&format!(
+        "a mailbox of 100 warm days keeps {back}, as one of {} does, and so comes back at {} of {CAP} a day",
+        curve.plateau(CAP),
+        curve.allowance(back, CAP)
+    ));
     for kept in [PauseReason::Credentials, PauseReason::Operator] {
-        assert_eq!(warm_days_on_return(100, kept, 90 * DAY), 100);
+        assert_eq!(earned(100).on_return(kept, 90 * DAY), earned(100));
     }
 }
 

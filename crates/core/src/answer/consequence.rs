@@ -66,7 +66,7 @@ pub fn consequence(answer: &Answer, verdict: &Verdict) -> Consequence {
             follows(Ending::SenderRefused, Some(Blow::DomainRefused))
         }
         Action::PauseDomain => held_back(Blow::DomainRefused),
-        Action::PauseTenant if mark == Some(Mark::Quota) => held_back(Blow::TenantRefused),
+        Action::PauseTenant if mark == Some(Mark::Quota) => held_back(Blow::TenantQuotaReached),
         Action::PauseTenant => held_back(Blow::TenantStopped),
         Action::RefreshToken | Action::FixCredentials | Action::FixConfig if is_tenant => {
             follows(Ending::GivenBack, Some(Blow::TenantStopped))
@@ -181,7 +181,7 @@ impl fmt::Display for Consequence {
             Some(Blow::QuotaReached) => "; the mailbox rests for a day",
             Some(Blow::Banned) => "; the mailbox is paused until somebody has looked",
             Some(Blow::DomainRefused) => "; every mailbox of the sending domain is paused",
-            Some(Blow::TenantRefused) => "; every mailbox of the tenant rests for a day",
+            Some(Blow::TenantQuotaReached) => "; every mailbox of the tenant rests for a day",
             Some(Blow::TenantStopped) => {
                 "; every mailbox of the tenant is paused until somebody has looked"
             }
@@ -215,7 +215,7 @@ mod tests {
         check(Eod, "554 5.2.0 OutboundSpamException", put_off, Some(Blow::Banned));
         check(Eod, "550 5.7.26 no DMARC", SenderRefused, Some(Blow::DomainRefused));
         check(Eod, "421 4.7.26 no DMARC", put_off, Some(Blow::DomainRefused));
-        check(Eod, "550 5.7.233 tenant limit", put_off, Some(Blow::TenantRefused));
+        check(Eod, "550 5.7.233 tenant limit", put_off, Some(Blow::TenantQuotaReached));
         check(Eod, "550 5.7.705 tenant has exceeded", put_off, Some(Blow::TenantStopped));
         check(Mail, "530 5.7.57 not authenticated", GivenBack, Some(Blow::ConfigurationRefused));
         check(Mail, "535 5.7.8 no", GivenBack, Some(Blow::CredentialsRefused));

@@ -39,6 +39,8 @@ pub enum PauseReason {
     Tenant,
     /// Its provider takes no more today.
     Quota,
+    /// Its provider takes no more of its tenant today.
+    TenantQuota,
     /// Its server cannot be used safely, or refuses how it is configured.
     Configuration,
     /// Its provider has stopped it.
@@ -65,6 +67,7 @@ impl PauseReason {
             Self::Domain => "domain",
             Self::Tenant => "tenant",
             Self::Quota => "quota",
+            Self::TenantQuota => "tenant_quota",
             Self::Configuration => "configuration",
             Self::Banned => "banned",
             Self::TenantStopped => "tenant_stopped",
@@ -86,6 +89,7 @@ impl PauseReason {
             Self::Domain,
             Self::Tenant,
             Self::Quota,
+            Self::TenantQuota,
             Self::Configuration,
             Self::Banned,
             Self::TenantStopped,
@@ -107,8 +111,20 @@ impl PauseReason {
     /// is not lost behind a person's word, or a full quota.
     #[must_use]
     pub fn outweighs(self, other: Self) -> bool {
-        let is_light = |reason: Self| reason == Self::Quota || !reason.ends_by_itself();
-        is_light(other) && !is_light(self)
+        self.repeats() && !other.repeats()
+    }
+
+    /// Whether it says only that a limit of the provider is reached, which is over in a day.
+    #[must_use]
+    pub fn is_quota(self) -> bool {
+        matches!(self, Self::Quota | Self::TenantQuota)
+    }
+
+    /// Whether it makes the next pause longer. A full quota, and what waits for a person to mend it,
+    /// say nothing of how the mailbox is seen.
+    #[must_use]
+    pub fn repeats(self) -> bool {
+        self.ends_by_itself() && !self.is_quota()
     }
 
     /// Whether waiting mends it. Credentials, configuration, a provider's ban, a restored copy and an
@@ -145,6 +161,7 @@ impl fmt::Display for PauseReason {
             Self::Domain => f.write_str("its sending domain was refused"),
             Self::Tenant => f.write_str("its tenant was refused"),
             Self::Quota => f.write_str("its provider's sending limit is reached"),
+            Self::TenantQuota => f.write_str("its tenant's sending limit is reached"),
             Self::Configuration => f.write_str("its server cannot be used as it is set up"),
             Self::Banned => f.write_str("its provider has stopped it"),
             Self::TenantStopped => f.write_str("its provider has stopped its tenant"),

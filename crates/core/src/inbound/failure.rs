@@ -44,7 +44,7 @@ pub(super) fn blow(failure: &Failure) -> Option<Blow> {
     let answer = as_answered(failure, &words, status(failure));
     match answer::consequence(&answer, &answer::classify(&answer, None)).blow? {
         blow @ (Blow::Spam | Blow::Banned | Blow::QuotaReached) => Some(blow),
-        Blow::TenantRefused => Some(Blow::QuotaReached),
+        Blow::TenantQuotaReached => Some(Blow::QuotaReached),
         Blow::TenantStopped => Some(Blow::Banned),
         Blow::DomainRefused
         | Blow::Deferred

@@ -5,9 +5,9 @@
 
 use jiff::civil::Date;
 
-use super::{Limit, MailboxDay, Plan, Snapshot, Standing, plan_day};
+use super::{Limit, Mailbox, MailboxDay, Plan, Snapshot, Standing, plan_day};
 use crate::calendar;
-use crate::health;
+use crate::health::{self, Earned};
 use crate::sequence::Wait;
 use crate::span::Millis;
 use crate::warmup::DayRecord;
@@ -118,7 +118,8 @@ fn advance(snapshot: &mut Snapshot, plan: &Plan, sequences: &[Sequence]) {
     for (mailbox, day) in snapshot.mailboxes.iter_mut().zip(&plan.mailboxes) {
         let accepted = day.allotted;
         let record = DayRecord { allowance: day.allowance, accepted, ..DayRecord::default() };
-        mailbox.warmth = mailbox.warmth.after(record);
+        let earned = earned(mailbox).after(record);
+        (mailbox.warmth, mailbox.ease_percent) = (earned.warmth, earned.ease_percent);
         mailbox.probe &= accepted == 0;
         mailbox.last_attempt_at = day.last_at.or(mailbox.last_attempt_at);
         (mailbox.attempted, mailbox.manual) = (0, 0);
@@ -128,13 +129,21 @@ fn advance(snapshot: &mut Snapshot, plan: &Plan, sequences: &[Sequence]) {
 }
 
 /// A pause ends as the books end it: lower on the curve, and with a probe.
-fn resume_if_over(mailbox: &mut super::Mailbox, now: Millis) {
+fn resume_if_over(mailbox: &mut Mailbox, now: Millis) {
     if let Standing::Paused { reason, since, until: Some(until) } = mailbox.standing
         && until <= now
     {
         mailbox.standing = Standing::Active;
-        let warm_days = mailbox.warmth.warm_days;
-        mailbox.warmth.warm_days = health::warm_days_on_return(warm_days, reason, until - since);
+        let earned = earned(mailbox).on_return(reason, until - since);
+        (mailbox.warmth, mailbox.ease_percent) = (earned.warmth, earned.ease_percent);
         mailbox.probe |= health::probes_on_return(reason);
+    }
+}
+
+fn earned(mailbox: &Mailbox) -> Earned {
+    Earned {
+        warmth: mailbox.warmth,
+        ease_percent: mailbox.ease_percent,
+        plateau: mailbox.curve.plateau(mailbox.cap),
     }
 }

@@ -339,3 +339,24 @@ fn a_forecast_brings_a_paused_mailbox_back_lower_and_with_a_probe() {
     assert_eq!(allowances(PauseReason::Spam, 8), [0, 1, 17]);
     assert_eq!(allowances(PauseReason::Operator, 8), [0, 45, 47]);
 }
+
+#[test]
+fn a_forecast_brings_back_lower_whoever_was_warm_for_long_or_has_no_ramp() {
+    let allowances = |curve: Curve, cap, warm_days, away: i64| -> Vec<u32> {
+        let mut snapshot = monday(1_000, 600);
+        snapshot.mailboxes.truncate(1);
+        snapshot.campaigns[0].mailboxes = vec![0];
+        let mailbox = &mut snapshot.mailboxes[0];
+        (mailbox.curve, mailbox.cap, mailbox.warmth.warm_days) = (curve, cap, warm_days);
+        let until = snapshot.now + DAY;
+        let (since, reason) = (until - away * DAY, PauseReason::HardBounces { bounces: 3 });
+        mailbox.standing = Standing::Paused { reason, since, until: Some(until) };
+        let forecast = forecast(snapshot, &[Sequence { waits: Vec::new() }], 5);
+        forecast.days.iter().map(|day| day.mailboxes[0].allowance).collect()
+    };
+    assert_eq!(allowances(Curve::default(), 50, 100, 1), [0, 1, 29, 31, 33]);
+    assert_eq!(allowances(Curve::default(), 50, 100, 8), [0, 1, 17, 19, 21]);
+    assert_eq!(allowances(Curve::Table(vec![5, 10, 20, 40]), 50, 100, 1), [0, 1, 20, 40, 40]);
+    assert_eq!(allowances(Curve::Off, 50, 0, 1), [0, 1, 30, 35, 40]);
+    assert_eq!(allowances(Curve::Off, 50, 100, 8), [0, 1, 17, 22, 27]);
+}

@@ -52,7 +52,7 @@ async fn what_a_report_tells_pauses_as_the_same_answer_does() {
         (Blow::Spam, "1 paused spam 50"),
         (Blow::Banned, "1 paused banned 100"),
         (Blow::DomainRefused, "1 paused domain 100"),
-        (Blow::TenantRefused, "1 paused tenant 100"),
+        (Blow::TenantQuotaReached, "1 paused tenant_quota 100"),
         (Blow::QuotaReached, "1 paused quota 100"),
     ];
     for (blow, want) in rows {

@@ -1,7 +1,7 @@
 //! A mailbox from day to day: warmed, cooled, healed, paused and back again.
 
-use warmfront_core::health::Blow;
-use warmfront_store::MailboxRow;
+use warmfront_core::health::{Blow, PauseReason};
+use warmfront_store::{MailboxRow, MailboxSpec};
 
 use crate::books::{Books, DAY, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted, rejected, spec};
@@ -96,6 +96,53 @@ async fn a_mailbox_comes_back_lower_and_with_a_probe_that_an_acceptance_clears()
         scene.send(4, NOW + 26 * HOUR, accepted(), None).await;
         assert!(!store.mailboxes().await.unwrap()[0].probe);
         assert!(store.planning_mark().await.unwrap() > mark, "there is room for the planner");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn neither_a_pause_nor_silence_leaves_a_long_warmed_mailbox_or_one_without_a_ramp_as_it_was()
+{
+    for (plateau, want) in [(23, (11, 100)), (0, (0, 50))] {
+        for_each_database(async |books| {
+            let scene = Scene::begin(books).await;
+            let (store, ann) = (&scene.books.store, scene.mailboxes[0]);
+            let warm = MailboxSpec { plateau, ..spec("ann@one.test") };
+            let fleet = [warm, spec("bea@one.test")];
+            assert_eq!(store.fleet_is(&fleet).await.unwrap(), plateau == 23);
+            store.write_fleet(&fleet, TODAY, NOW).await.unwrap();
+            let set = "UPDATE mailboxes SET warm_days = 100, ease_percent = 100";
+            let earned = async || {
+                let row = store.mailboxes().await.unwrap().swap_remove(0);
+                (row.warm_days, row.ease_percent)
+            };
+            scene.books.write(set).await;
+            store.stop_mailbox(ann, PauseReason::Banned, "553", NOW).await.unwrap();
+            store.resume_mailbox(ann, NOW + DAY).await.unwrap();
+            assert_eq!(earned().await, want);
+
+            scene.books.write(set).await;
+            let silence = "2027-01-29";
+            let then = store.mailboxes_as_of(silence, days_between, NOW).await.unwrap();
+            assert_eq!((then[0].warm_days, then[0].ease_percent), want);
+            store.roll_days(silence, days_between, NOW).await.unwrap();
+            assert_eq!(earned().await, want);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_pause_of_seven_days_costs_no_more_for_the_moment_after_which_it_is_ended() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        scene.send(0, NOW, rejected("sender"), Some(Blow::Spam)).await;
+        let until = NOW + 7 * DAY;
+        let set = format!("UPDATE mailboxes SET paused_at = {NOW}, paused_until = {until}");
+        scene.books.write(&format!("{set} WHERE state = 'paused'")).await;
+        assert_eq!(store.resume_due(until + HOUR).await.unwrap(), 1);
+        assert_eq!(store.mailboxes().await.unwrap()[0].warm_days, 10);
     })
     .await;
 }

@@ -63,6 +63,34 @@ async fn what_waiting_does_not_mend_waits_for_a_person() {
     }
 }
 
+#[tokio::test]
+async fn a_full_quota_rests_for_a_day_however_often_and_makes_no_other_pause_longer() {
+    for (blow, reason) in
+        [(Blow::QuotaReached, "quota"), (Blow::TenantQuotaReached, "tenant_quota")]
+    {
+        for_each_database(async |books| {
+            let people: Vec<String> = (0..10).map(|n| format!("p{n}@free.test")).collect();
+            let people: Vec<&str> = people.iter().map(String::as_str).collect();
+            let scene = Scene::begin_with(books, &people).await;
+            let blows = [blow, blow, blow, Blow::Spam, blow];
+            let told = [reason, reason, reason, "spam", reason];
+            for (nth, (blow, told)) in (0..).zip(blows.into_iter().zip(told)) {
+                let now = NOW + nth * HOUR;
+                let index = usize::try_from(2 * nth).unwrap();
+                scene.send(index, now, deferred(now), Some(blow)).await;
+                let row = &scene.books.store.mailboxes().await.unwrap()[0];
+                assert_eq!(row.paused_reason.as_deref(), Some(told));
+                assert_eq!(row.paused_until, Some(now + 1_000 + DAY), "{told}, the {nth}th");
+                for &mailbox in &scene.mailboxes {
+                    scene.books.store.resume_mailbox(mailbox, now + MINUTE).await.unwrap();
+                }
+                scene.plan_again().await;
+            }
+        })
+        .await;
+    }
+}
+
 /// The scene's answers say "busy".
 #[tokio::test]
 async fn whoever_is_to_mend_a_mailbox_reads_what_its_server_said() {
@@ -71,10 +99,10 @@ async fn whoever_is_to_mend_a_mailbox_reads_what_its_server_said() {
         (Blow::ConfigurationRefused, "its server cannot be used as it is set up: busy"),
         (Blow::CredentialsRefused, "the server refused the log-in: busy"),
         (Blow::TenantStopped, "its provider has stopped its tenant: busy"),
-        (Blow::TenantRefused, "its tenant was refused: busy"),
         (Blow::DomainRefused, "its sending domain was refused: busy"),
         (Blow::Spam, "a server called its mail spam"),
         (Blow::QuotaReached, "its provider's sending limit is reached"),
+        (Blow::TenantQuotaReached, "its tenant's sending limit is reached"),
     ] {
         for_each_database(async |books| {
             let scene = Scene::begin(books).await;

@@ -75,6 +75,7 @@ fn spec(address: &str) -> MailboxSpec {
         cap: 50,
         gap_ms: 4 * MINUTE,
         warm_days: 20,
+        plateau: 23,
     }
 }
 
