@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use tracing::info;
 use warmfront_core::calendar;
 use warmfront_core::plan::{self, Plan, Snapshot, Standing};
-use warmfront_core::span::{DAY, Millis};
+use warmfront_core::span::{DAY, HOUR, MINUTE, Millis};
 use warmfront_store::{
     DayPlan, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay, Settings, Store,
 };
@@ -20,6 +20,8 @@ pub struct Planner {
     office: Office,
     /// The day last planned, and what the books looked like then.
     planned: Option<Planned>,
+    /// Whether messages were put back since: their room is another's.
+    has_room: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,19 +29,23 @@ struct Planned {
     day: Date,
     at: Millis,
     mark: i64,
+    /// The messages that were left without a day, though due.
+    unplaced: i64,
+    /// How long a message that is put back waits for a plan of its own.
+    patience: Millis,
 }
 
 impl Planner {
     /// A planner that has planned nothing yet.
     #[must_use]
     pub fn new(office: Office) -> Self {
-        Self { office, planned: None }
+        Self { office, planned: None, has_room: false }
     }
 
     /// Does what is due by `now`; says when to come back.
     pub async fn tick(&mut self, now: Millis) -> Result<Millis, EngineError> {
         let day = self.office.day(now);
-        let store = &self.office.store;
+        let store = &self.office.store.clone();
         let settings = settings(store).await?;
         store.resume_due(now).await?;
         if self.planned.is_none_or(|planned| planned.day != day) {
@@ -55,30 +61,40 @@ impl Planner {
         self.office.hang_up(roster);
         if self.is_stale(day, now).await? {
             let mark = store.planning_mark().await?;
+            let before = self.planned.filter(|planned| planned.day == day && self.has_room);
+            let patience = before.map_or(MINUTE, |planned| (2 * planned.patience).min(HOUR));
             // Where another planner was faster, the next tick takes in what that one left.
             let saved = self.plan(&settings, day, now).await?;
-            self.planned = saved.then_some(Planned { day, at: now, mark });
+            let unplaced = store.unplaced(now).await?;
+            self.has_room = false;
+            self.planned = saved.then_some(Planned { day, at: now, mark, unplaced, patience });
         }
         let midnight = calendar::day_span(&self.office.fleet.timezone, day).end();
         Ok((now + self.office.poll).min(midnight))
     }
 
-    /// Whether what it planned last was saved. Where another planner was faster, or an answer came
-    /// meanwhile, there may be work that no plan has yet.
+    /// Whether what it planned last was saved, and nothing put back since. Where another planner was
+    /// faster, or an answer came meanwhile, there may be work that no plan has yet.
     #[must_use]
     pub fn has_planned(&self) -> bool {
-        self.planned.is_some()
+        self.planned.is_some() && !self.has_room
     }
 
     /// Whether something happened since the last plan that a new one would take in.
-    async fn is_stale(&self, day: Date, now: Millis) -> Result<bool, EngineError> {
+    async fn is_stale(&mut self, day: Date, now: Millis) -> Result<bool, EngineError> {
         let Some(planned) = self.planned.filter(|planned| planned.day == day) else {
             return Ok(true);
         };
         if self.office.store.planning_mark().await? != planned.mark {
             return Ok(true);
         }
-        Ok(self.office.store.has_new_follow_up(planned.at, now).await?)
+        if self.office.store.has_new_follow_up(planned.at, now).await? {
+            return Ok(true);
+        }
+        // A claim that is refused puts its message back, and somebody else may have its place. Should
+        // that be refused too, the next one waits longer: a plan is work.
+        self.has_room = self.office.store.unplaced(now).await? > planned.unplaced;
+        Ok(self.has_room && now - planned.at >= planned.patience)
     }
 
     /// Plans and saves. `false`: another planner has placed one of the messages.

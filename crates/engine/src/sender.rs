@@ -102,7 +102,9 @@ impl<O: Submit, I> Sender<O, I> {
         }
         let Some(company) = self.office.store.company(now).await? else { return Ok(due) };
         let workers = company.workers.max(1) + usize::from(now < self.alone_from);
-        let share = (company.leased + due).div_ceil(workers).saturating_sub(self.busy.len());
+        let share = (company.leased.max(self.busy.len()) + due)
+            .div_ceil(workers)
+            .saturating_sub(self.busy.len());
         let left_since = *self.left_since.get_or_insert(now);
         if share < due && now - left_since < LEFT_FOR {
             return Ok(share);

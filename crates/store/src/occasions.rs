@@ -16,6 +16,16 @@ impl Store {
         Ok(row.map(|row| row.read::<Option<i64>>("mark")).transpose()?.flatten().unwrap_or(0))
     }
 
+    /// How many messages are due by `now` that were planned once and have no day at present.
+    pub async fn unplaced(&self, now: i64) -> Result<i64, StoreError> {
+        let query = sql(
+            "SELECT count(*) AS n FROM messages
+             WHERE state = 'planned' AND plan_day IS NULL AND due_at <= $1",
+            [now.into()],
+        );
+        Ok(self.db.read.query_one_raw(query).await?.map_or(Ok(0), |row| row.read("n"))?)
+    }
+
     /// Whether a follow-up is ready by `now` of which a plan made at `planned_at` could not know: what
     /// comes before it was settled only since, and it was not ready then.
     pub async fn has_new_follow_up(&self, planned_at: i64, now: i64) -> Result<bool, StoreError> {

@@ -179,6 +179,12 @@ fn a_report_counts_what_became_of_all_messages() {
     }
     assert_eq!(told["answers"], json!([]));
     says(&scene, "report spring", &["spring: 3 people written to, 0 replied: 0.0 % (0.0–56.1 %)"]);
+    let all = &told["campaigns"][0]["messages"];
+    let steps = told["campaigns"][0]["by_step"].as_array().expect("a list");
+    for what in ["planned", "accepted", "rejected"] {
+        let sum: u64 = steps.iter().map(|step| step[what].as_u64().expect("a count")).sum();
+        assert_eq!(all[what], sum, "{what}: {all}");
+    }
     let day = told["campaigns"][0]["by_step"][0].clone();
     assert_eq!(
         run(&scene, "report --since 2000-01-01 --json").done().json()["campaigns"][0]["by_step"][0],

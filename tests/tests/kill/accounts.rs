@@ -33,7 +33,20 @@ pub(crate) fn balance(scene: &Scene, people: usize, story: &str) -> BTreeMap<Str
         assert!(line.state != "accepted" || taken.contains(rcpt), "{story}: lost {line:?}");
         *states.entry(line.state.clone()).or_default() += 1;
     }
+    every_doubt_is_listed(scene, &ledger, story);
     let audit = scene.installation.run(&["audit"]);
     assert_eq!(audit.code, Some(0), "{story}: {audit}");
     states
+}
+
+/// Whoever is in doubt is listed for the operator, with the reason.
+#[track_caller]
+fn every_doubt_is_listed(scene: &Scene, ledger: &[LedgerLine], story: &str) {
+    let in_doubt = ledger.iter().filter(|line| line.state == "in_doubt");
+    for line in in_doubt.clone() {
+        assert!(line.why.as_deref().is_some_and(|why| !why.is_empty()), "{story}: {line:?}");
+    }
+    let told = scene.installation.run(&["reconcile", "--json"]).done().json();
+    let listed = told["doubts"].as_array().map(Vec::len);
+    assert_eq!(listed, Some(in_doubt.count()), "{story}: {told}");
 }

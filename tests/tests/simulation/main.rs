@@ -8,6 +8,7 @@ mod awaits;
 mod daemon;
 mod failpoints;
 mod little;
+mod places;
 mod recruits;
 mod seeds;
 

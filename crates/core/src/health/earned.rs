@@ -52,11 +52,7 @@ impl Earned {
             | PauseReason::Banned
             | PauseReason::TenantStopped
             | PauseReason::Quota
-            | PauseReason::TenantQuota => self.keeping(match paused_for {
-                ..=WEEK => 50,
-                ..=MONTH => 25,
-                _ => 0,
-            }),
+            | PauseReason::TenantQuota => self.keeping(kept_percent(paused_for)),
         }
     }
 
@@ -71,6 +67,17 @@ impl Earned {
             ease_percent: if self.plateau == 0 { eased } else { self.ease_percent },
             ..self
         }
+    }
+}
+
+/// The part of its warmth that a pause of such a length leaves.
+fn kept_percent(paused_for: Millis) -> u32 {
+    if paused_for <= WEEK {
+        50
+    } else if paused_for <= MONTH {
+        25
+    } else {
+        0
     }
 }
 

@@ -70,6 +70,11 @@ fn of<'a>(funnel: &'a Funnel, campaign: &'a str) -> impl Iterator<Item = &'a Fun
     funnel.rows.iter().filter(move |row| row.campaign == campaign)
 }
 
+/// All messages of a campaign, added up.
+fn total(funnel: &Funnel, campaign: &str) -> FunnelRow {
+    added(of(funnel, campaign), |_| String::new()).into_values().next().unwrap_or_default()
+}
+
 fn campaigns(funnel: &Funnel) -> Vec<(String, People)> {
     let mut names: Vec<&String> = funnel.rows.iter().map(|row| &row.campaign).collect();
     names.dedup();
@@ -92,16 +97,19 @@ fn tell(funnel: &Funnel, since: Option<&str>) {
             n => format!("{n} people"),
         };
         let replied = rate(people.replied, people.written_to);
-        print::paragraph(
-            "",
-            &format!(
-                "{campaign}{since}: {written} written to, {} replied{replied}",
-                people.replied
-            ),
-        );
+        let all = total(funnel, &campaign);
+        let machines = match all.auto_replied {
+            0 => String::new(),
+            n => format!("; {} answered by a machine", print::counted(n.into(), "message")),
+        };
+        let people = format!("{written} written to, {} replied{replied}", people.replied);
+        print::paragraph("", &format!("{campaign}{since}: {people}{machines}"));
         for (what, by) in BY {
             let rows = added(of(funnel, &campaign), by).into_iter();
-            let rows = rows.map(|(name, sum)| cells(&name, &sum)).collect();
+            let mut rows: Vec<_> = rows.map(|(name, sum)| cells(&name, &sum)).collect();
+            if what == "step" {
+                rows.push(cells("all", &all));
+            }
             let header =
                 [what, "plan", "acc", "bnc", "rej", "dbt", "reply", "%", "95 %", "out", "spam"];
             print::say(print::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows));
@@ -226,6 +234,7 @@ fn as_json(funnel: &Funnel, since: Option<&str>) -> Value {
                     "unsubscribed": people.unsubscribed,
                     "complained": people.complained,
                 })),
+                "messages": row_json("campaign", campaign, &total(funnel, campaign)),
             });
             for (what, by) in BY {
                 let sums = added(of(funnel, campaign), by).into_iter();

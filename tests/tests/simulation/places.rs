@@ -1,0 +1,29 @@
+//! Places in a day that come free again.
+
+use warmfront_core::span::{HOUR, MINUTE};
+
+use crate::{block_on, little};
+
+/// A claim that the books refuse puts its message back, and no event tells of that.
+#[test]
+fn what_was_put_back_is_placed_again_before_anything_else_happens() {
+    block_on(async {
+        let mut play = little::begin().await;
+        // The first follow-up is ready at eleven, and is planned for in any case.
+        let before_eleven = play.now + HOUR + 50 * MINUTE;
+        let mut put_back = None;
+        let watch = async |play: &warmfront_tests::simulation::Play| {
+            let ledger = play.store.ledger(None, 0, 100).await.expect("books");
+            if let Some(line) = ledger.iter().find(|line| line.state == "planned")
+                && put_back.is_none()
+            {
+                let held = play.store.hold_message(line.id, None, "its place was taken").await;
+                held.expect("books");
+                put_back = Some(line.id);
+            }
+        };
+        play.run(before_eleven, watch).await.expect("no tick fails");
+        assert!(put_back.is_some(), "nothing waited for its turn");
+        assert_eq!(play.world.held().len(), play.scenario.campaigns[0].people.len());
+    });
+}
