@@ -13,78 +13,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(Sql {
-                name: "0001_books",
-                sqlite: include_str!("../sqlite/0001_books.sql"),
-                postgres: include_str!("../postgres/0001_books.sql"),
-            }),
-            Box::new(Sql {
-                name: "0002_moves",
-                sqlite: include_str!("../sqlite/0002_moves.sql"),
-                postgres: include_str!("../postgres/0002_moves.sql"),
-            }),
-            Box::new(Sql {
-                name: "0003_inbound",
-                sqlite: include_str!("../sqlite/0003_inbound.sql"),
-                postgres: include_str!("../postgres/0003_inbound.sql"),
-            }),
-            Box::new(Sql {
-                name: "0004_slow_mailboxes",
-                sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
-                postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),
-            }),
-            Box::new(Sql {
-                name: "0006_workers",
-                sqlite: include_str!("../sqlite/0006_workers.sql"),
-                postgres: include_str!("../postgres/0006_workers.sql"),
-            }),
-            Box::new(Sql {
-                name: "0007_folders",
-                sqlite: include_str!("../sqlite/0007_folders.sql"),
-                postgres: include_str!("../postgres/0007_folders.sql"),
-            }),
-            Box::new(Sql {
-                name: "0008_restored",
-                sqlite: include_str!("../sqlite/0008_restored.sql"),
-                postgres: include_str!("../postgres/0008_restored.sql"),
-            }),
-            Box::new(Sql {
-                name: "0009_what_came_back",
-                sqlite: include_str!("../sqlite/0009_what_came_back.sql"),
-                postgres: include_str!("../postgres/0009_what_came_back.sql"),
-            }),
-            Box::new(Sql {
-                name: "0010_thresholds",
-                sqlite: include_str!("../sqlite/0010_thresholds.sql"),
-                postgres: include_str!("../postgres/0010_thresholds.sql"),
-            }),
-            Box::new(Sql {
-                name: "0011_unknown_answers",
-                sqlite: include_str!("../sqlite/0011_unknown_answers.sql"),
-                postgres: include_str!("../postgres/0011_unknown_answers.sql"),
-            }),
-            Box::new(Sql {
-                name: "0012_blamed",
-                sqlite: include_str!("../sqlite/0012_blamed.sql"),
-                postgres: include_str!("../postgres/0012_blamed.sql"),
-            }),
-            Box::new(Sql {
-                name: "0013_back_and_evidence",
-                sqlite: include_str!("../sqlite/0013_back_and_evidence.sql"),
-                postgres: include_str!("../postgres/0013_back_and_evidence.sql"),
-            }),
-            Box::new(Sql {
-                name: "0014_few_at_once",
-                sqlite: include_str!("../sqlite/0014_few_at_once.sql"),
-                postgres: include_str!("../postgres/0014_few_at_once.sql"),
-            }),
-            Box::new(Sql {
-                name: "0015_plateaus",
-                sqlite: include_str!("../sqlite/0015_plateaus.sql"),
-                postgres: include_str!("../postgres/0015_plateaus.sql"),
-            }),
-        ]
+        ALL.into_iter().map(|sql| Box::new(sql) as Box<dyn MigrationTrait>).collect()
     }
 }
 
@@ -93,6 +22,79 @@ impl MigratorTrait for Migrator {
 pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
+
+const ALL: [Sql; 14] = [
+    Sql {
+        name: "0001_books",
+        sqlite: include_str!("../sqlite/0001_books.sql"),
+        postgres: include_str!("../postgres/0001_books.sql"),
+    },
+    Sql {
+        name: "0002_moves",
+        sqlite: include_str!("../sqlite/0002_moves.sql"),
+        postgres: include_str!("../postgres/0002_moves.sql"),
+    },
+    Sql {
+        name: "0003_inbound",
+        sqlite: include_str!("../sqlite/0003_inbound.sql"),
+        postgres: include_str!("../postgres/0003_inbound.sql"),
+    },
+    Sql {
+        name: "0004_slow_mailboxes",
+        sqlite: include_str!("../sqlite/0004_slow_mailboxes.sql"),
+        postgres: include_str!("../postgres/0004_slow_mailboxes.sql"),
+    },
+    Sql {
+        name: "0006_workers",
+        sqlite: include_str!("../sqlite/0006_workers.sql"),
+        postgres: include_str!("../postgres/0006_workers.sql"),
+    },
+    Sql {
+        name: "0007_folders",
+        sqlite: include_str!("../sqlite/0007_folders.sql"),
+        postgres: include_str!("../postgres/0007_folders.sql"),
+    },
+    Sql {
+        name: "0008_restored",
+        sqlite: include_str!("../sqlite/0008_restored.sql"),
+        postgres: include_str!("../postgres/0008_restored.sql"),
+    },
+    Sql {
+        name: "0009_what_came_back",
+        sqlite: include_str!("../sqlite/0009_what_came_back.sql"),
+        postgres: include_str!("../postgres/0009_what_came_back.sql"),
+    },
+    Sql {
+        name: "0010_thresholds",
+        sqlite: include_str!("../sqlite/0010_thresholds.sql"),
+        postgres: include_str!("../postgres/0010_thresholds.sql"),
+    },
+    Sql {
+        name: "0011_unknown_answers",
+        sqlite: include_str!("../sqlite/0011_unknown_answers.sql"),
+        postgres: include_str!("../postgres/0011_unknown_answers.sql"),
+    },
+    Sql {
+        name: "0012_blamed",
+        sqlite: include_str!("../sqlite/0012_blamed.sql"),
+        postgres: include_str!("../postgres/0012_blamed.sql"),
+    },
+    Sql {
+        name: "0013_back_and_evidence",
+        sqlite: include_str!("../sqlite/0013_back_and_evidence.sql"),
+        postgres: include_str!("../postgres/0013_back_and_evidence.sql"),
+    },
+    Sql {
+        name: "0014_few_at_once",
+        sqlite: include_str!("../sqlite/0014_few_at_once.sql"),
+        postgres: include_str!("../postgres/0014_few_at_once.sql"),
+    },
+    Sql {
+        name: "0015_plateaus",
+        sqlite: include_str!("../sqlite/0015_plateaus.sql"),
+        postgres: include_str!("../postgres/0015_plateaus.sql"),
+    },
+];
 
 /// One migration. There is no way down: a step back would lose books.
 struct Sql {
