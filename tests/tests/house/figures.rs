@@ -163,6 +163,7 @@ fn limits_of_providers() {
     let text = crate::read("docs/warmup.md");
     let rows: Vec<Vec<&str>> = text
         .lines()
+        .skip_while(|line| !line.starts_with("| Provider |"))
         .filter(|line| line.starts_with("| `"))
         .map(|line| line.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
         .collect();
