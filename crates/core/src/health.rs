@@ -11,8 +11,8 @@ mod thresholds;
 pub use self::earned::Earned;
 pub use self::pause_reason::PauseReason;
 use self::thresholds::surely_above;
-pub use self::thresholds::{RATE_MAX, Thresholds};
-use crate::span::{DAY, HOUR, Millis};
+pub use self::thresholds::{LAST_MAX, RATE_MAX, Thresholds};
+use crate::span::{DAY, Millis};
 
 /// Something that speaks against a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub struct Record {
     /// Refusals of the sender today. An acceptance does not wipe them out: a mailbox refused every
     /// second time is not well.
     pub sender_rejections_today: u32,
-    /// Hard bounces among the last [`LAST`] settled messages.
+    /// Hard bounces among the last [`Thresholds::last_messages`] settled ones.
     pub hard_bounces_of_last: u32,
-    /// Hard bounces in the sliding window of [`WINDOW_DAYS`] days.
+    /// Hard bounces within [`Thresholds::bounce_window`].
     pub hard_bounces: u32,
     /// Messages settled in that window.
     pub settled: u32,
@@ -75,9 +75,10 @@ pub fn pause_for(blow: Blow, record: &Record, at: &Thresholds) -> Option<PauseRe
         Blow::HardBounce => {
             let (bounces, settled) = (record.hard_bounces, record.settled);
             if record.hard_bounces_of_last >= at.hard_bounces {
-                Some(PauseReason::HardBounces { bounces: record.hard_bounces_of_last })
+                let (bounces, last) = (record.hard_bounces_of_last, at.last_messages);
+                Some(PauseReason::HardBounces { bounces, last })
             } else if surely_above(bounces, settled, at.bounce_rate) {
-                Some(PauseReason::BounceRate { bounces, settled })
+                Some(PauseReason::BounceRate { bounces, settled, within: at.bounce_window })
             } else {
                 None
             }
@@ -94,14 +95,15 @@ pub fn pause_for(blow: Blow, record: &Record, at: &Thresholds) -> Option<PauseRe
     }
 }
 
-/// Whether a campaign's list is so dead that the campaign must stop: at least 3 hard bounces of at
-/// least 20 messages, and the lower 95 % bound of the rate above the threshold.
+/// Whether a campaign's list is so dead that the campaign must stop: enough messages to judge by, at
+/// least 3 hard bounces among them, and the lower 95 % bound of the rate above the threshold.
 #[must_use]
 pub fn list_is_dead(hard_bounces: u32, settled: u32, at: &Thresholds) -> bool {
-    hard_bounces >= 3 && settled >= 20 && surely_above(hard_bounces, settled, at.list_bounce_rate)
+    let enough = hard_bounces >= LIST_BOUNCES_MIN && settled >= at.list_messages;
+    enough && surely_above(hard_bounces, settled, at.list_bounce_rate)
 }
 
-/// Until when a pause lasts, given how many came before it within [`REPEAT_WINDOW`]. `None`: until
+/// Until when a pause lasts, given how many came before it within [`Thresholds::repeat_window`]. `None`: until
 /// an operator resumes. A full quota is over in a day, however often it was full.
 #[must_use]
 pub fn paused_until(
@@ -140,20 +142,8 @@ pub fn recovered(ease_percent: u32) -> u32 {
     (ease_percent + RECOVERY_POINTS).min(100)
 }
 
-/// How many settled messages the short look-back covers.
-pub const LAST: u32 = 20;
-
-/// The sliding window of the bounce rate, in days.
-pub const WINDOW_DAYS: u32 = 7;
-
-/// Pauses closer together than this count as repeated.
-pub const REPEAT_WINDOW: Millis = 14 * DAY;
-
-/// Two mailboxes of one domain or tenant paused for policy within this time pause all of it.
-pub const SPREAD_WINDOW: Millis = DAY;
-
-/// For how long a mailbox that went too fast goes at half its rate.
-pub const SLOW_FOR: Millis = HOUR;
+/// Two dead addresses may be one list's bad luck, however few were written to.
+const LIST_BOUNCES_MIN: u32 = 3;
 
 /// Providers count their limits over 24 hours: by then the oldest of what filled one is out of it.
 const QUOTA_PAUSE: Millis = DAY;
@@ -242,6 +232,8 @@ mod tests {
             list_bounce_rate: 3,
             first_pause: 2 * DAY,
             second_pause: 14 * DAY,
+            list_messages: 10,
+            ..Thresholds::default()
         };
         let rejected = Record {
             allotted_today: 40,
@@ -255,6 +247,8 @@ mod tests {
             assert_eq!((pauses(blow, &strict), pauses(blow, &usual)), (true, false));
         }
         assert!(list_is_dead(4, 37, &strict) && !list_is_dead(4, 37, &usual));
+        assert!(list_is_dead(3, 10, &strict) && !list_is_dead(3, 10, &usual));
+        assert!(!list_is_dead(2, 10, &strict), "two are bad luck");
         let until = |earlier| paused_until(PauseReason::Spam, earlier, &strict, 0);
         assert_eq!((until(0), until(1), until(2)), (Some(2 * DAY), Some(14 * DAY), None));
     }

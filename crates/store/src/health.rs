@@ -3,7 +3,7 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::health::{self, Blow, PauseReason, Record, Thresholds};
-use warmfront_core::span::{DAY, Millis};
+use warmfront_core::span::Millis;
 
 use crate::StoreError;
 use crate::db::sql;
@@ -65,11 +65,11 @@ pub(crate) async fn strike(
     if eases.contains(&blow) {
         ease(db, &struck, now).await?;
     }
-    if blow == Blow::TooFast {
-        slow(db, struck.mailbox_id, now).await?;
-    }
-    let record = record(db, &struck, blow, now).await?;
     let at = thresholds(db).await?;
+    if blow == Blow::TooFast {
+        slow(db, struck.mailbox_id, now + at.slow_for, now).await?;
+    }
+    let record = record(db, &struck, blow, &at, now).await?;
     if let Some(reason) = health::pause_for(blow, &record, &at) {
         let of = Of { mailbox_id: struck.mailbox_id, domain: struck.domain, tenant: struck.tenant };
         pause_for_reason(db, &of, reason, &sentence(reason, said), now).await?;
@@ -118,8 +118,12 @@ pub(crate) async fn strike_late(
 
 /// Has a mailbox go at half its rate for a while, from now on if it does so already. The planner
 /// ends it (`hasten`).
-async fn slow(db: &impl ConnectionTrait, mailbox: i64, now: Millis) -> Result<(), StoreError> {
-    let until = now + health::SLOW_FOR;
+async fn slow(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    until: Millis,
+    now: Millis,
+) -> Result<(), StoreError> {
     db.execute_raw(sql(
         "UPDATE mailboxes SET slow_until = $2 WHERE id = $1",
         [mailbox.into(), until.into()],
@@ -170,6 +174,7 @@ async fn record(
     db: &impl ConnectionTrait,
     struck: &Struck,
     blow: Blow,
+    at: &Thresholds,
     now: Millis,
 ) -> Result<Record, StoreError> {
     let mut record = Record {
@@ -187,7 +192,7 @@ async fn record(
              WHERE mailbox_id = $1 AND settled_at IS NOT NULL
                AND state IN ('accepted', 'rejected', 'bounced')
              ORDER BY settled_at DESC, id DESC LIMIT CAST($2 AS BIGINT)) AS last",
-        [struck.mailbox_id.into(), health::LAST.into()],
+        [struck.mailbox_id.into(), at.last_messages.into()],
     );
     if let Some(row) = db.query_one_raw(last).await? {
         record.hard_bounces_of_last = count(&row, "bounces")?;
@@ -196,7 +201,7 @@ async fn record(
         "SELECT count(*) AS settled,
                 count(*) FILTER (WHERE verdict = 'hard_bounce') AS bounces FROM messages
          WHERE mailbox_id = $1 AND settled_at > $2 AND state IN ('accepted', 'rejected', 'bounced')",
-        [struck.mailbox_id.into(), (now - i64::from(health::WINDOW_DAYS) * DAY).into()],
+        [struck.mailbox_id.into(), (now - at.bounce_window).into()],
     );
     if let Some(row) = db.query_one_raw(window).await? {
         record.settled = count(&row, "settled")?;

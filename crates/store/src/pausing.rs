@@ -76,8 +76,8 @@ pub(crate) async fn pause_for_reason(
     Ok(())
 }
 
-/// Two mailboxes of one domain or tenant paused for policy within a day pause all of it, though a
-/// pause of theirs may be over already.
+/// Two mailboxes of one domain or tenant paused for policy within a day, or what the operator has set,
+/// pause all of it, though a pause of theirs may be over already.
 async fn spread(
     db: &impl ConnectionTrait,
     column: &str,
@@ -86,6 +86,7 @@ async fn spread(
     now: Millis,
 ) -> Result<(), StoreError> {
     let data = json(db, "v.data");
+    let at = thresholds(db).await?;
     let paused = db
         .query_one_raw(sql(
             &format!(
@@ -94,11 +95,11 @@ async fn spread(
                  WHERE v.kind = 'mailbox_paused' AND v.at > $2 AND b.{column} = $1
                    AND {data} ->> 'reason' IN ('sender_rejections', 'spam', 'complaint')"
             ),
-            [name.into(), (now - health::SPREAD_WINDOW).into()],
+            [name.into(), (now - at.spread_window).into()],
         ))
         .await?
         .map_or(Ok(0), |row| row.read::<i64>("n"))?;
-    if paused >= 2 {
+    if paused >= i64::from(at.spread_mailboxes) {
         pause_all(db, column, name, reason, &reason.to_string(), now).await?;
     }
     Ok(())
@@ -132,14 +133,15 @@ async fn pause_one(
     sentence: &str,
     now: Millis,
 ) -> Result<(), StoreError> {
+    let at = thresholds(db).await?;
     let earlier = db
         .query_one_raw(sql(
             "SELECT pauses FROM mailboxes WHERE id = $1 AND last_paused_at >= $2",
-            [mailbox.into(), (now - health::REPEAT_WINDOW).into()],
+            [mailbox.into(), (now - at.repeat_window).into()],
         ))
         .await?
         .map_or(Ok(0), |row| row.read::<u32>("pauses"))?;
-    let until = health::paused_until(reason, earlier, &thresholds(db).await?, now);
+    let until = health::paused_until(reason, earlier, &at, now);
     let pauses = if reason.repeats() { earlier + 1 } else { 0 };
     pause(db, mailbox, reason, sentence, until, pauses, now).await
 }

@@ -3,8 +3,8 @@
 
 use warmfront_core::allot::{Taker, allot};
 use warmfront_core::health::{
-    Blow, Earned, LAST, PauseReason, REPEAT_WINDOW, Record, SPREAD_WINDOW, Thresholds, WINDOW_DAYS,
-    eased, list_is_dead, pause_for, paused_until, recovered,
+    Blow, Earned, PauseReason, Record, Thresholds, eased, list_is_dead, pause_for, paused_until,
+    recovered,
 };
 use warmfront_core::provider::Presets;
 use warmfront_core::span::{DAY, HOUR};
@@ -101,8 +101,9 @@ fn pausing() {
     says(&format!("refusals reach {refusals} % of the day's allotment"));
     let of_last = |n| Record { hard_bounces_of_last: n, hard_bounces: 1, settled: 1, ..none };
     let bounces = first(|n| pauses(Blow::HardBounce, of_last(n)));
-    says(&format!("{bounces} of the last {LAST} messages"));
-    says(&format!("the rate over {WINDOW_DAYS} days is above 2 %"));
+    let at = Thresholds::default();
+    says(&format!("{bounces} of the last {} messages", at.last_messages));
+    says(&format!("the rate over {} days is above 2 %", at.bounce_window / DAY));
     let most = |bounces| {
         let record = |settled| Record { hard_bounces: bounces, settled, ..none };
         first(|settled| !pauses(Blow::HardBounce, record(settled))) - 1
@@ -112,7 +113,9 @@ fn pausing() {
     for at_once in [Blow::Spam, Blow::Complaint, Blow::CredentialsRefused] {
         assert!(pauses(at_once, none), "{at_once:?}");
     }
-    says(&format!("paused within {} hours", SPREAD_WINDOW / HOUR));
+    assert_eq!(at.spread_mailboxes, 2);
+    says("Two mailboxes of one domain (or tenant)");
+    says(&format!("paused within {} hours", at.spread_window / HOUR));
     let dead = |bounces, settled| list_is_dead(bounces, settled, &Thresholds::default());
     let settled = first(|n| dead(n, n));
     says(&format!("at least {settled} messages settled, and so many hard bounces"));
@@ -125,7 +128,7 @@ fn coming_back() {
     let lasts = |earlier| paused_until(PauseReason::Spam, earlier, &Thresholds::default(), 0);
     assert_eq!(lasts(2), None);
     let (first_pause, second) = (lasts(0).unwrap() / HOUR, lasts(1).unwrap() / DAY);
-    let repeat = REPEAT_WINDOW / DAY;
+    let repeat = Thresholds::default().repeat_window / DAY;
     says(&format!(
         "A first pause lasts {first_pause} hours; a second within {repeat} days lasts {second} days; a third waits"
     ));
@@ -160,6 +163,7 @@ fn limits_of_providers() {
     let text = crate::read("docs/warmup.md");
     let rows: Vec<Vec<&str>> = text
         .lines()
+        .skip_while(|line| !line.starts_with("| Provider |"))
         .filter(|line| line.starts_with("| `"))
         .map(|line| line.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
         .collect();

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{LAST, WINDOW_DAYS};
+use crate::span::{Millis, length_text};
 
 /// Why a mailbox is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,10 @@ pub enum PauseReason {
     },
     /// Too many of the last messages bounced.
     HardBounces {
-        /// How many of the last [`LAST`].
+        /// How many.
         bounces: u32,
+        /// Of how many.
+        last: u32,
     },
     /// The bounce rate is above what any list of living addresses has.
     BounceRate {
@@ -26,6 +28,8 @@ pub enum PauseReason {
         bounces: u32,
         /// Messages settled in the window.
         settled: u32,
+        /// The window.
+        within: Millis,
     },
     /// Called spam by a server.
     Spam,
@@ -81,8 +85,8 @@ impl PauseReason {
     pub fn from_word(word: &str) -> Option<Self> {
         [
             Self::SenderRejections { rejections: 0, allotted: 0 },
-            Self::HardBounces { bounces: 0 },
-            Self::BounceRate { bounces: 0, settled: 0 },
+            Self::HardBounces { bounces: 0, last: 0 },
+            Self::BounceRate { bounces: 0, settled: 0, within: 0 },
             Self::Spam,
             Self::Complaint,
             Self::Credentials,
@@ -149,11 +153,12 @@ impl fmt::Display for PauseReason {
             Self::SenderRejections { rejections, allotted } => {
                 write!(f, "the server refused the sender {rejections} times of {allotted} today")
             }
-            Self::HardBounces { bounces } => {
-                write!(f, "{bounces} of the last {LAST} messages bounced")
+            Self::HardBounces { bounces, last } => {
+                write!(f, "{bounces} of the last {last} messages bounced")
             }
-            Self::BounceRate { bounces, settled } => {
-                write!(f, "{bounces} of {settled} messages in {WINDOW_DAYS} days bounced")
+            Self::BounceRate { bounces, settled, within } => {
+                let within = length_text(*within);
+                write!(f, "{bounces} of {settled} messages within {within} bounced")
             }
             Self::Spam => f.write_str("a server called its mail spam"),
             Self::Complaint => f.write_str("a recipient reported its mail as spam"),

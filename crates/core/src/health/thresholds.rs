@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::span::{DAY, Millis};
+use crate::span::{DAY, HOUR, Millis};
 
 /// When something stops. [`Thresholds::default`] is what the documents tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,17 +10,30 @@ use crate::span::{DAY, Millis};
 pub struct Thresholds {
     /// Refusals of the sender that pause a mailbox, in percent of its day's allotment.
     pub sender_rejections: u32,
-    /// Hard bounces among the last 20 messages that pause a mailbox.
+    /// Hard bounces among the last messages that pause a mailbox.
     pub hard_bounces: u32,
-    /// The rate of hard bounces over seven days, in percent, that pauses a mailbox once it is surely
-    /// passed.
+    /// How many settled messages those last ones are.
+    pub last_messages: u32,
+    /// The rate of hard bounces, in percent, that pauses a mailbox once it is surely passed.
     pub bounce_rate: u32,
+    /// The time behind us over which that rate is taken.
+    pub bounce_window: Millis,
     /// The same rate of a whole campaign, which then pauses itself.
     pub list_bounce_rate: u32,
+    /// The fewest settled messages by which a campaign's list is judged.
+    pub list_messages: u32,
     /// How long the first pause lasts.
     pub first_pause: Millis,
-    /// How long the second lasts, if it comes within 14 days. A third waits for the operator.
+    /// How long the second lasts. A third waits for the operator.
     pub second_pause: Millis,
+    /// Pauses closer together than this are a first, a second and a third.
+    pub repeat_window: Millis,
+    /// So many mailboxes of one domain or tenant paused for policy pause all of it.
+    pub spread_mailboxes: u32,
+    /// The time within which these pauses lie.
+    pub spread_window: Millis,
+    /// For how long a mailbox that went too fast goes at half its rate.
+    pub slow_for: Millis,
 }
 
 impl Default for Thresholds {
@@ -28,17 +41,28 @@ impl Default for Thresholds {
         Self {
             sender_rejections: 10,
             hard_bounces: 3,
+            last_messages: 20,
             bounce_rate: 2,
+            bounce_window: 7 * DAY,
             // Amazon SES puts a sender under review at 5 %.
             list_bounce_rate: 5,
+            list_messages: 20,
             first_pause: DAY,
             second_pause: 7 * DAY,
+            repeat_window: 14 * DAY,
+            spread_mailboxes: 2,
+            spread_window: DAY,
+            slow_for: HOUR,
         }
     }
 }
 
 /// The highest rate that can be set, in percent.
 pub const RATE_MAX: u32 = 10;
+
+/// The most messages, or mailboxes, that can be asked for at once: what comes later than after so many
+/// comes too late.
+pub const LAST_MAX: u32 = 200;
 
 /// Whether `bounces` of `settled` show, with 95 % confidence, a rate above `percent`, which is from
 /// 1 to [`RATE_MAX`].

@@ -349,7 +349,8 @@ fn a_forecast_brings_back_lower_whoever_was_warm_for_long_or_has_no_ramp() {
         let mailbox = &mut snapshot.mailboxes[0];
         (mailbox.curve, mailbox.cap, mailbox.warmth.warm_days) = (curve, cap, warm_days);
         let until = snapshot.now + DAY;
-        let (since, reason) = (until - away * DAY, PauseReason::HardBounces { bounces: 3 });
+        let (since, reason) =
+            (until - away * DAY, PauseReason::HardBounces { bounces: 3, last: 20 });
         mailbox.standing = Standing::Paused { reason, since, until: Some(until) };
         let forecast = forecast(snapshot, &[Sequence { waits: Vec::new() }], 5);
         forecast.days.iter().map(|day| day.mailboxes[0].allowance).collect()

@@ -91,6 +91,32 @@ async fn a_full_quota_rests_for_a_day_however_often_and_makes_no_other_pause_lon
     }
 }
 
+#[tokio::test]
+async fn the_figures_that_the_operator_has_set_are_gone_by() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let store = &scene.books.store;
+        let set = r#"UPDATE settings SET thresholds =
+            '{"slow_for":7200000,"spread_mailboxes":1,"repeat_window":1}'"#;
+        scene.books.write(set).await;
+        scene.send(0, NOW, deferred(NOW), Some(Blow::TooFast)).await;
+        assert_eq!(scene.books.row(SLOW).await, (NOW + 1_000 + 2 * HOUR).to_string());
+        for now in [NOW + HOUR, NOW + 2 * HOUR] {
+            let index = usize::try_from(2 * (now - NOW) / HOUR).unwrap();
+            scene.send(index, now, rejected("sender"), Some(Blow::Spam)).await;
+            let fleet = store.mailboxes().await.unwrap();
+            let reasons = [0, 1].map(|mailbox| fleet[mailbox].paused_reason.as_deref());
+            assert_eq!(reasons, [Some("spam"), Some("domain")], "one is enough");
+            assert_eq!(fleet[0].paused_until, Some(now + 1_000 + DAY), "each is a first one");
+            for row in &fleet {
+                store.resume_mailbox(row.id, now + MINUTE).await.unwrap();
+            }
+            scene.plan_again().await;
+        }
+    })
+    .await;
+}
+
 /// The scene's answers say "busy".
 #[tokio::test]
 async fn whoever_is_to_mend_a_mailbox_reads_what_its_server_said() {

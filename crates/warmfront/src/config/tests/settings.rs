@@ -1,5 +1,7 @@
 //! The safety rules.
 
+use warmfront_core::span::DAY;
+
 use super::*;
 
 #[test]
@@ -177,23 +179,38 @@ fn thresholds_loosen_only_by_an_override_beside_them() {
         ("list_bounce_rate = 6", "`list_bounce_rate` in [health] is 6, above 5"),
         ("first_pause = \"23h\"", "`first_pause` in [health] is 23h, below 1d"),
         ("second_pause = \"6d\"", "`second_pause` in [health] is 6d, below 7d"),
+        ("last_messages = 19", "`last_messages` in [health] is 19, below 20"),
+        ("bounce_window = \"6d\"", "`bounce_window` in [health] is 6d, below 7d"),
+        ("list_messages = 21", "`list_messages` in [health] is 21, above 20"),
+        ("repeat_window = \"13d\"", "`repeat_window` in [health] is 13d, below 14d"),
+        ("spread_mailboxes = 3", "`spread_mailboxes` in [health] is 3, above 2"),
+        ("spread_window = \"23h\"", "`spread_window` in [health] is 23h, below 1d"),
+        ("slow_for = \"59m\"", "`slow_for` in [health] is 59m, below 1h"),
     ] {
         check(&format!("[health]\n{line}\n"), &[&format!("w.toml:2: {what}{tail}")]);
         check(&format!("[health]\n{line}\noverride = true\n"), &[]);
     }
-    let strict = "[health]\nsender_rejections = 5\nhard_bounces = 2\nbounce_rate = 1\n\
-                  list_bounce_rate = 2\nfirst_pause = \"2d\"\nsecond_pause = \"30d\"\n";
-    assert_eq!(
-        loaded(strict).thresholds,
-        Thresholds {
-            sender_rejections: 5,
-            hard_bounces: 2,
-            bounce_rate: 1,
-            list_bounce_rate: 2,
-            first_pause: 2 * warmfront_core::span::DAY,
-            second_pause: 30 * warmfront_core::span::DAY,
-        }
-    );
+    let strict = "[health]\nsender_rejections = 5\nhard_bounces = 2\nlast_messages = 40\n\
+                  bounce_rate = 1\nbounce_window = \"14d\"\nlist_bounce_rate = 2\n\
+                  list_messages = 10\nfirst_pause = \"2d\"\nsecond_pause = \"30d\"\n\
+                  repeat_window = \"60d\"\nspread_mailboxes = 1\nspread_window = \"3d\"\n\
+                  slow_for = \"2h\"\n";
+    let want = Thresholds {
+        sender_rejections: 5,
+        hard_bounces: 2,
+        last_messages: 40,
+        bounce_rate: 1,
+        bounce_window: 14 * DAY,
+        list_bounce_rate: 2,
+        list_messages: 10,
+        first_pause: 2 * DAY,
+        second_pause: 30 * DAY,
+        repeat_window: 60 * DAY,
+        spread_mailboxes: 1,
+        spread_window: 3 * DAY,
+        slow_for: 2 * HOUR,
+    };
+    assert_eq!(loaded(strict).thresholds, want);
     assert_eq!(loaded("").thresholds, Thresholds::default());
 }
 
