@@ -168,12 +168,8 @@ async fn a_retry_of_another_day_counts_there() {
         let mut leftover = scene.plan(crate::books::TOMORROW, vec![]);
         leftover.messages.push(warmfront_store::NewMessage {
             message_id: Some(scene.messages[0]),
-            enrolment_id: scene.enrolment(PEOPLE[0]).await,
-            campaign_id: scene.campaign,
-            step: 1,
-            mailbox_id: scene.mailboxes[0],
             due_at: NOW + DAY,
-            closes_at: NOW + DAY + 400 * DAY,
+            ..scene.first_step(PEOPLE[0], 0).await
         });
         assert!(scene.books.store.save_plan(leftover).await.unwrap());
         let mut claim = scene.claim_of(0, NOW + DAY);

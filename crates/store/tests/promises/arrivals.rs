@@ -253,15 +253,7 @@ async fn a_reply_cancels_what_was_planned_and_a_late_one_corrects_finished() {
     for_each_database(async |books| {
         let scene = Scene::begin(books).await;
         scene.send(0, NOW, accepted(), None).await;
-        let follow_up = warmfront_store::NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment(PEOPLE[0]).await,
-            campaign_id: scene.campaign,
-            step: 2,
-            mailbox_id: scene.mailboxes[0],
-            due_at: NOW + DAY,
-            closes_at: NOW + DAY + 400 * DAY,
-        };
+        let follow_up = scene.follow_up(NOW + DAY, NOW + 400 * DAY).await;
         let plan = scene.plan(crate::books::TOMORROW, vec![follow_up]);
         assert!(scene.books.store.save_plan(plan).await.unwrap());
         let reply = |key, id| arrival(key, Some(id), Kind::Reply);

@@ -3,7 +3,7 @@
 use warmfront_core::inbound::{Inbound, Kind};
 use warmfront_core::reason::{self, Turn};
 use warmfront_core::span::Span;
-use warmfront_store::{Fate, NewMessage, Verdict};
+use warmfront_store::{Fate, Verdict};
 
 use crate::books::{DAY, HOUR, NOW, TODAY, TOMORROW, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred, in_doubt, not_sent};
@@ -69,15 +69,7 @@ async fn a_follow_up_that_is_planned_waits_too() {
         let scene = Scene::begin(books).await;
         let store = &scene.books.store;
         scene.send(0, NOW, accepted(), None).await;
-        let follow_up = NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment(PEOPLE[0]).await,
-            campaign_id: scene.campaign,
-            step: 2,
-            mailbox_id: scene.mailboxes[0],
-            due_at: NOW + DAY,
-            closes_at: NOW + DAY + 8 * HOUR,
-        };
+        let follow_up = scene.follow_up(NOW + DAY, NOW + DAY + 8 * HOUR).await;
         assert!(store.save_plan(scene.plan(TOMORROW, vec![follow_up])).await.unwrap());
         scene.arrive(0, &[away()]).await;
         let row = "SELECT plan_day, due_at, why FROM messages WHERE position = 2";
@@ -97,15 +89,7 @@ async fn with_a_follow_up_on_its_way(books: crate::books::Books) -> Scene {
     let mut scene = Scene::begin(books).await;
     scene.send(0, NOW, accepted(), None).await;
     scene.books.write("UPDATE settings SET person_gap_ms = 0").await;
-    let follow_up = NewMessage {
-        message_id: None,
-        enrolment_id: scene.enrolment(PEOPLE[0]).await,
-        campaign_id: scene.campaign,
-        step: 2,
-        mailbox_id: scene.mailboxes[0],
-        due_at: NOW,
-        closes_at: NOW + 8 * HOUR,
-    };
+    let follow_up = scene.follow_up(NOW, NOW + 8 * HOUR).await;
     assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![follow_up])).await.unwrap());
     scene.messages.push(scene.message(PEOPLE[0], 2).await);
     scene.arrive(0, &[]).await;
@@ -151,15 +135,7 @@ async fn a_plan_that_knows_nothing_of_an_absence_reminds_nobody() {
         let scene = Scene::begin(books).await;
         let store = &scene.books.store;
         scene.send(0, NOW, accepted(), None).await;
-        let mut follow_up = NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment(PEOPLE[0]).await,
-            campaign_id: scene.campaign,
-            step: 2,
-            mailbox_id: scene.mailboxes[0],
-            due_at: NOW + DAY,
-            closes_at: NOW + DAY + 8 * HOUR,
-        };
+        let mut follow_up = scene.follow_up(NOW + DAY, NOW + DAY + 8 * HOUR).await;
         scene.arrive(0, &[away()]).await;
         for _ in 0..2 {
             let plan = scene.plan(TOMORROW, vec![follow_up]);

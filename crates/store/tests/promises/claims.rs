@@ -172,15 +172,7 @@ async fn a_person_is_not_written_to_by_two_campaigns_at_once_but_a_retry_is_no_s
         let other = scene.books.import("summer", 1, &["ada@acme.test"]).await.campaign;
         scene.books.store.start_campaign(other, NOW).await.unwrap();
         let spring = std::mem::replace(&mut scene.campaign, other);
-        let message = warmfront_store::NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment("ada@acme.test").await,
-            campaign_id: other,
-            step: 1,
-            mailbox_id: scene.mailboxes[1],
-            due_at: NOW,
-            closes_at: NOW + 400 * DAY,
-        };
+        let message = scene.first_step("ada@acme.test", 1).await;
         assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![message])).await.unwrap());
         scene.messages[1] = scene.message("ada@acme.test", 1).await;
         scene.campaign = spring;

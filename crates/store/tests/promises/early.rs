@@ -3,7 +3,6 @@
 
 use warmfront_core::address::Address;
 use warmfront_core::inbound::{Inbound, Kind};
-use warmfront_store::NewMessage;
 
 use crate::books::{DAY, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{PEOPLE, Scene, accepted, deferred, in_doubt, rejected};
@@ -111,18 +110,10 @@ async fn a_no_by_its_sender_alone_proves_nothing_where_it_may_answer_an_earlier_
         let mut scene = Scene::begin(books).await;
         scene.send(0, NOW, accepted(), None).await;
         scene.books.write("UPDATE settings SET person_gap_ms = 0").await;
-        let campaign = scene.books.import("summer", 1, &PEOPLE[..1]).await.campaign;
-        scene.books.store.start_campaign(campaign, NOW).await.unwrap();
-        let enrolment_id = scene.books.number("SELECT max(id) FROM enrolments").await;
-        let second = NewMessage {
-            message_id: None,
-            enrolment_id,
-            campaign_id: campaign,
-            step: 1,
-            mailbox_id: scene.mailboxes[0],
-            due_at: NOW,
-            closes_at: NOW + 400 * DAY,
-        };
+        scene.campaign = scene.books.import("summer", 1, &PEOPLE[..1]).await.campaign;
+        scene.books.store.start_campaign(scene.campaign, NOW).await.unwrap();
+        let second = scene.first_step(PEOPLE[0], 0).await;
+        let enrolment_id = second.enrolment_id;
         assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![second])).await.unwrap());
         scene.messages.push(scene.books.number("SELECT max(id) FROM messages").await);
         scene.send(6, NOW + HOUR, in_doubt(), None).await;

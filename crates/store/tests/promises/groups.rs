@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use crate::books::{Books, DAY, HOUR, NOW, TODAY, for_each_database};
+use crate::books::{Books, HOUR, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// Sixty people, each of another company, of sixty mailboxes.
@@ -16,16 +16,8 @@ pub(crate) async fn crowd(books: Books) -> (Scene, Vec<warmfront_store::Claim>) 
     let mailboxes = books.mailboxes().await;
     let mut scene = Scene { books, campaign, mailboxes, leases: vec![], messages: vec![] };
     let mut messages = Vec::new();
-    for (address, &mailbox_id) in people.iter().zip(&scene.mailboxes) {
-        messages.push(warmfront_store::NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment(address).await,
-            campaign_id: campaign,
-            step: 1,
-            mailbox_id,
-            due_at: NOW,
-            closes_at: NOW + 400 * DAY,
-        });
+    for (n, address) in people.iter().enumerate() {
+        messages.push(scene.first_step(address, n).await);
     }
     assert!(scene.books.store.save_plan(scene.plan(TODAY, messages)).await.unwrap());
     let mut claims = Vec::new();

@@ -10,16 +10,8 @@ use crate::scene::{PEOPLE, Scene, accepted, deferred};
 const PLANNED: [&str; 3] = [PEOPLE[0], PEOPLE[1], PEOPLE[2]];
 
 impl Scene {
-    async fn first_step(&self, address: &str, mailbox: usize) -> NewMessage {
-        NewMessage {
-            message_id: None,
-            enrolment_id: self.enrolment(address).await,
-            campaign_id: self.campaign,
-            step: 1,
-            mailbox_id: self.mailboxes[mailbox],
-            due_at: NOW + HOUR,
-            closes_at: NOW + HOUR + 400 * DAY,
-        }
+    async fn in_an_hour(&self, address: &str, mailbox: usize) -> NewMessage {
+        NewMessage { due_at: NOW + HOUR, ..self.first_step(address, mailbox).await }
     }
 
     fn leftover(&self, message: usize, mut new: NewMessage) -> NewMessage {
@@ -64,7 +56,7 @@ async fn a_revision_has_the_next_number_and_leaves_planned_rows_alone() {
         let scene = Scene::begin_with(books, &PLANNED).await;
         scene.books.import("spring", 2, &PEOPLE).await;
         let before = scene.books.rows("SELECT * FROM messages").await;
-        let mut revision = scene.plan(TODAY, vec![scene.first_step(PEOPLE[3], 0).await]);
+        let mut revision = scene.plan(TODAY, vec![scene.in_an_hour(PEOPLE[3], 0).await]);
         revision.campaigns[0].target = 5;
         revision.campaigns[0].shortfalls =
             vec![("mailbox_days".to_owned(), 4, "warm another mailbox".to_owned())];
@@ -94,10 +86,10 @@ async fn of_two_planners_with_one_idea_the_second_saves_nothing() {
         let scene = Scene::begin_with(books, &PLANNED).await;
         scene.books.import("spring", 2, &PEOPLE).await;
         // The second is one short of the same, and brings one of its own before it.
-        let first = scene.plan(TODAY, vec![scene.first_step(PEOPLE[4], 0).await]);
+        let first = scene.plan(TODAY, vec![scene.in_an_hour(PEOPLE[4], 0).await]);
         let second = scene.plan(
             TODAY,
-            vec![scene.first_step(PEOPLE[5], 1).await, scene.first_step(PEOPLE[4], 1).await],
+            vec![scene.in_an_hour(PEOPLE[5], 1).await, scene.in_an_hour(PEOPLE[4], 1).await],
         );
         // Who is first of two at once is for the database to say.
         let saved = [scene.save(&first).await, scene.save(&second).await];
@@ -115,7 +107,7 @@ async fn of_two_planners_with_one_idea_the_second_saves_nothing() {
 async fn a_leftover_moves_once_and_a_planner_that_moves_it_too_saves_nothing() {
     for_each_database(async |books| {
         let scene = Scene::begin_with(books, &PLANNED).await;
-        let moved = scene.leftover(0, scene.first_step(PEOPLE[0], 1).await);
+        let moved = scene.leftover(0, scene.in_an_hour(PEOPLE[0], 1).await);
         let plan = scene.plan(TOMORROW, vec![moved]);
         assert!(scene.save(&plan).await);
         let query =
@@ -133,7 +125,7 @@ async fn a_message_that_was_tried_cannot_be_planned_elsewhere() {
     for_each_database(async |books| {
         let scene = Scene::begin_with(books, &PLANNED).await;
         scene.send(0, NOW, deferred(NOW), None).await;
-        let moved = scene.leftover(0, scene.first_step(PEOPLE[0], 1).await);
+        let moved = scene.leftover(0, scene.in_an_hour(PEOPLE[0], 1).await);
         let refused = scene.books.store.save_plan(scene.plan(TOMORROW, vec![moved])).await;
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("a message that was tried keeps its mailbox"), "{refused}");
@@ -147,8 +139,8 @@ async fn somebody_who_answers_while_the_plan_is_made_gets_nothing_of_it() {
     for_each_database(async |books| {
         let scene = Scene::begin_with(books, &PLANNED).await;
         scene.books.import("spring", 2, &PEOPLE).await;
-        let leftover = scene.leftover(0, scene.first_step(PEOPLE[0], 0).await);
-        let plan = scene.plan(TOMORROW, vec![leftover, scene.first_step(PEOPLE[4], 1).await]);
+        let leftover = scene.leftover(0, scene.in_an_hour(PEOPLE[0], 0).await);
+        let plan = scene.plan(TOMORROW, vec![leftover, scene.in_an_hour(PEOPLE[4], 1).await]);
         for address in [PEOPLE[0], PEOPLE[4]] {
             let id = scene.enrolment(address).await;
             scene

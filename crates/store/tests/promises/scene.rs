@@ -48,15 +48,7 @@ impl Scene {
         scene.mailboxes = scene.books.mailboxes().await;
         let mut messages = Vec::new();
         for (index, address) in people.iter().enumerate() {
-            messages.push(NewMessage {
-                message_id: None,
-                enrolment_id: scene.enrolment(address).await,
-                campaign_id: campaign,
-                step: 1,
-                mailbox_id: scene.mailboxes[index % 2],
-                due_at: NOW,
-                closes_at: NOW + 400 * DAY,
-            });
+            messages.push(scene.first_step(address, index % 2).await);
         }
         let plan = scene.plan(TODAY, messages);
         assert!(scene.books.store.save_plan(plan).await.unwrap());
@@ -98,6 +90,24 @@ impl Scene {
             }],
             messages,
         }
+    }
+
+    /// The first step to somebody, from a mailbox of the scene: due now, and for more than a year.
+    pub(crate) async fn first_step(&self, address: &str, mailbox: usize) -> NewMessage {
+        NewMessage {
+            message_id: None,
+            enrolment_id: self.enrolment(address).await,
+            campaign_id: self.campaign,
+            step: 1,
+            mailbox_id: self.mailboxes[mailbox],
+            due_at: NOW,
+            closes_at: NOW + 400 * DAY,
+        }
+    }
+
+    /// The second step to the first person, from the mailbox of their thread.
+    pub(crate) async fn follow_up(&self, due_at: i64, closes_at: i64) -> NewMessage {
+        NewMessage { step: 2, due_at, closes_at, ..self.first_step(PEOPLE[0], 0).await }
     }
 
     pub(crate) async fn enrolment(&self, address: &str) -> i64 {

@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 use tokio::sync::mpsc;
 use warmfront_store::{Claim, Durability, Fate, Scope, Settlement, Store};
 
-use crate::books::{Books, DAY, Database, HOUR, MINUTE, NOW, TODAY};
+use crate::books::{Books, Database, HOUR, MINUTE, NOW, TODAY};
 use crate::groups::{CROWD, crowd};
 use crate::scene::{PEOPLE, Scene, accepted, campaign, not_sent, rejected, row};
 
@@ -62,15 +62,7 @@ async fn two_campaigns_on_two_daemons_write_to_one_person_once() {
     scene.books.store.start_campaign(scene.campaign, NOW).await.unwrap();
     scene.books.write("UPDATE settings SET company_per_day = 9").await;
     let revision = scene.books.number("SELECT max(id) FROM step_revisions").await;
-    let message = warmfront_store::NewMessage {
-        message_id: None,
-        enrolment_id: scene.enrolment(PEOPLE[0]).await,
-        campaign_id: scene.campaign,
-        step: 1,
-        mailbox_id: scene.mailboxes[1],
-        due_at: NOW,
-        closes_at: NOW + DAY,
-    };
+    let message = scene.first_step(PEOPLE[0], 1).await;
     assert!(scene.books.store.save_plan(scene.plan(TODAY, vec![message])).await.unwrap());
     let first = scene.claim_of(0, NOW);
     scene.messages[1] = scene.message(PEOPLE[0], 1).await;
@@ -208,15 +200,7 @@ async fn of_two_planners_of_one_day_one_saves() {
     let scene = Scene { campaign: summer, ..scene };
     let mut messages = Vec::new();
     for address in PEOPLE {
-        messages.push(warmfront_store::NewMessage {
-            message_id: None,
-            enrolment_id: scene.enrolment(address).await,
-            campaign_id: summer,
-            step: 1,
-            mailbox_id: scene.mailboxes[0],
-            due_at: NOW,
-            closes_at: NOW + DAY,
-        });
+        messages.push(scene.first_step(address, 0).await);
     }
     let plan = scene.plan(TODAY, messages);
     let saved = join(scene.books.store.save_plan(plan.clone()), other.save_plan(plan)).await;
