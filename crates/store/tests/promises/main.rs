@@ -41,5 +41,7 @@ mod server;
 mod sharing;
 mod stops;
 mod taken_up;
+mod twins;
 mod unknown;
+mod values;
 mod workers;

@@ -218,6 +218,12 @@ async fn checks_read_as_sentences() {
         ("UPDATE prospects SET address = NULL", "erased_means_empty"),
         ("UPDATE prospects SET erased_at = 5", "erased_means_empty"),
         ("UPDATE messages SET settled_at = NULL WHERE id = {m}", "settled_says_when"),
+        ("UPDATE messages SET revision_id = NULL WHERE id = {m}", "an_attempt_has_its_ids"),
+        (
+            "INSERT INTO step_revisions (campaign_id, position, variant, revision, text, hash)
+             SELECT campaign_id, 1, 'z', 1, 'Hello.', 'z' FROM steps",
+            "the_first_step_has_a_subject",
+        ),
         ("UPDATE mailbox_days SET ceiling = allowance + 1", "CHECK constraint failed"),
         ("UPDATE mailbox_days SET allowance = cap + 1", "CHECK constraint failed"),
         ("UPDATE mailbox_days SET attempted = cap + 1", "reached its allowance"),
@@ -231,6 +237,29 @@ async fn checks_read_as_sentences() {
     for (statement, words) in rows {
         check(words, statement, words).await;
     }
+}
+
+/// Each part of a claim that is not given; what guards against a claim asks for none of them.
+#[tokio::test]
+async fn a_claim_is_fenced_and_has_its_ids() {
+    for_each_database(async |books| {
+        let scene = Scene::begin(books).await;
+        let (claim, id) = (scene.raw_claim(0, NOW), scene.messages[0]);
+        let epoch = scene.leases[0].epoch;
+        for (part, without, words) in [
+            (format!("lease_epoch = {epoch}"), "lease_epoch = NULL", "sending_is_fenced"),
+            (format!("sending_since = {NOW}"), "sending_since = NULL", "sending_is_fenced"),
+            (format!("sending_on = '{TODAY}'"), "sending_on = NULL", "sending_is_fenced"),
+            (format!("'<raw-{id}>'"), "NULL", "an_attempt_has_its_ids"),
+            (format!("'raw-{id}'"), "NULL", "an_attempt_has_its_ids"),
+            ("revision_id = 1".to_owned(), "revision_id = NULL", "an_attempt_has_its_ids"),
+        ] {
+            assert!(claim.contains(&part), "{claim}");
+            scene.books.refuse(&claim.replace(&part, without), words).await;
+        }
+        assert_eq!(scene.books.may(&[&claim]).await, Ok(()));
+    })
+    .await;
 }
 
 #[tokio::test]
