@@ -6,7 +6,7 @@ use tracing::warn;
 use warmfront_core::health::PauseReason;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_mail::submit::Submit;
-use warmfront_store::Lease;
+use warmfront_store::{Company, Lease};
 
 use crate::EngineError;
 use crate::lane::Lane;
@@ -100,11 +100,9 @@ impl<O: Submit, I> Sender<O, I> {
         if due == 0 {
             return Ok(0);
         }
-        let Some(company) = self.office.store.company(now).await? else { return Ok(due) };
-        let workers = company.workers.max(1) + usize::from(now < self.alone_from);
-        let share = (company.leased.max(self.busy.len()) + due)
-            .div_ceil(workers)
-            .saturating_sub(self.busy.len());
+        let Some(mut company) = self.office.store.company(now).await? else { return Ok(due) };
+        company.workers = company.workers.max(1) + usize::from(now < self.alone_from);
+        let share = share(&company, self.busy.len(), due);
         let left_since = *self.left_since.get_or_insert(now);
         if share < due && now - left_since < LEFT_FOR {
             return Ok(share);
@@ -170,6 +168,14 @@ impl<O: Submit, I> Sender<O, I> {
     }
 }
 
+/// What one of a company may take of what is due, that all may have as much: mailboxes that it is
+/// busy with it has already.
+fn share(company: &Company, busy: usize, due: usize) -> usize {
+    // The books may have learnt of our leases after they counted.
+    let all = company.leased.max(busy) + due;
+    all.div_ceil(company.workers).saturating_sub(busy)
+}
+
 /// A place among so many, another for each name.
 fn place(name: &str, of: usize) -> usize {
     let sum =
@@ -186,3 +192,32 @@ const LEFT_FOR: Millis = SECOND;
 /// Mailboxes leased at once: by one statement, while nobody else writes. The lanes of these begin
 /// before the others are leased.
 const RECRUITS_MAX: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_what_makes_all_alike() {
+        // Daemons, mailboxes leased by all, busy here, due; ours to take.
+        let rows = [
+            (1, 0, 0, 8, 8),
+            (2, 0, 0, 8, 4),
+            (2, 4, 0, 4, 4),
+            (2, 4, 4, 4, 0),
+            // One more is one that somebody must take.
+            (2, 0, 0, 9, 5),
+            (3, 0, 0, 1, 1),
+            (3, 6, 2, 3, 1),
+            // Whoever has more than their share takes nothing, and gives nothing back.
+            (2, 10, 10, 4, 0),
+            (3, 9, 0, 3, 4),
+            // The count is older than our last leases.
+            (2, 0, 4, 4, 0),
+        ];
+        for (workers, leased, busy, due, want) in rows {
+            let company = Company { workers, leased };
+            assert_eq!(share(&company, busy, due), want, "{company:?}, {busy} busy, {due} due");
+        }
+    }
+}

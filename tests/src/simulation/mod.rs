@@ -24,4 +24,4 @@ pub use self::oracle::Oracle;
 pub use self::play::{Engine, Play};
 pub use self::record::{Attempt, Dot, End, Log, Record};
 pub use self::scenario::{Campaign, Event, Mailbox, Person, Scenario, Step, Wait, Zone};
-pub use self::seams::{Gate, POINTS, Point, WatchedOut};
+pub use self::seams::{Gate, POINTS, Point, WatchedInbox, WatchedOut};

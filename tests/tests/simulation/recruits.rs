@@ -1,6 +1,7 @@
 //! The sender gives lanes, and keeps no lease that has none: where one mailbox cannot be leased, or has
 //! no way out, the others lose nothing by it. Many are leased in parts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::{Connection as _, SqliteConnection};
@@ -8,7 +9,9 @@ use tempfile::TempDir;
 use warmfront_core::span::{MINUTE, SECOND};
 use warmfront_engine::{Lane, Office, Planner, Sender, Ways};
 use warmfront_mail::submit::Submit;
-use warmfront_tests::simulation::{Person, Play, Zone, address};
+use warmfront_tests::simulation::{
+    Mailbox, Person, Play, Scenario, WatchedInbox, WatchedOut, Zone, address,
+};
 
 use crate::{block_on, little};
 
@@ -35,6 +38,32 @@ impl Morning {
     async fn write(&mut self, text: &'static str) {
         sqlx::query(text).execute(&mut self.past).await.expect("it is written");
     }
+}
+
+/// A mailbox for each sending domain, a person for each company.
+fn fleet(mailboxes: usize, people: u32) -> Scenario {
+    let mut scenario = little::scenario();
+    let (mailbox, campaign) = (scenario.mailboxes[0].clone(), &mut scenario.campaigns[0]);
+    campaign.daily_target = people;
+    campaign.people = (0..people)
+        .map(|n| Person { address: address(&format!("p@to{n}.example")), zone: Zone::Unknown })
+        .collect();
+    scenario.mailboxes = (0..mailboxes)
+        .map(|n| Mailbox { address: address(&format!("ann@from{n}.example")), ..mailbox.clone() })
+        .collect();
+    scenario
+}
+
+/// Two daemons at nine on one PostgreSQL, where eight mailboxes have work, each known to the other.
+async fn two_senders(play: &mut Play) -> [Sender<WatchedOut, WatchedInbox>; 2] {
+    play.lease_ttl = MINUTE;
+    let offices = [play.office().0, play.office().0];
+    let nine = play.now;
+    Planner::new(offices[0].clone()).tick(nine).await.expect("a plan");
+    for Office { store, owner, .. } in &offices {
+        store.report_worker(owner, nine, nine).await.expect("the books are well");
+    }
+    offices.map(|office| Sender::new(office, play.ways(None)))
 }
 
 fn mailboxes<O: Submit>(lanes: &[Lane<O>]) -> Vec<i64> {
@@ -98,20 +127,7 @@ fn a_mailbox_without_a_way_out_costs_no_other_its_lane_though_it_cannot_be_pause
 #[test]
 fn a_large_fleet_is_leased_in_parts_whose_lanes_begin_at_once() {
     block_on(async {
-        let mut scenario = little::scenario();
-        let (mailbox, campaign) = (scenario.mailboxes[0].clone(), &mut scenario.campaigns[0]);
-        let nobody_knows = Zone::Unknown;
-        campaign.daily_target = 600;
-        campaign.people = (0..600)
-            .map(|n| Person { address: address(&format!("p@to{n}.example")), zone: nobody_knows })
-            .collect();
-        scenario.mailboxes = (0..520)
-            .map(|n| {
-                let address = address(&format!("ann@from{n}.example"));
-                warmfront_tests::simulation::Mailbox { address, ..mailbox.clone() }
-            })
-            .collect();
-        let mut play = little::at_nine(Play::begin(scenario).await);
+        let mut play = little::at_nine(Play::begin(fleet(520, 600)).await);
         let (office, _) = play.office();
         Planner::new(office.clone()).tick(play.now).await.expect("a plan");
         let mut sender = Sender::new(office, play.ways(None));
@@ -120,5 +136,38 @@ fn a_large_fleet_is_leased_in_parts_whose_lanes_begin_at_once() {
         let (lanes, wake) = sender.tick(play.now).await.expect("lanes");
         assert_eq!(lanes.len(), 20);
         assert!(wake > play.now);
+    });
+}
+
+#[test]
+fn two_daemons_take_a_half_each() {
+    block_on(async {
+        let mut play = little::at_nine(Play::begin_on_postgres(fleet(8, 16)).await);
+        let nine = play.now;
+        let [mut one, mut other] = two_senders(&mut play).await;
+        let (first, wake) = one.tick(nine).await.expect("lanes");
+        assert_eq!(
+            (first.len(), wake),
+            (4, nine + SECOND),
+            "the rest is the other's, for a second"
+        );
+        let (second, _) = other.tick(nine).await.expect("lanes");
+        assert_eq!(second.len(), 4);
+        let all: BTreeSet<i64> =
+            [mailboxes(&first), mailboxes(&second)].concat().into_iter().collect();
+        assert_eq!(all.len(), 8);
+    });
+}
+
+#[test]
+fn what_a_daemon_leaves_to_another_is_its_own_a_second_later() {
+    block_on(async {
+        let mut play = little::at_nine(Play::begin_on_postgres(fleet(8, 16)).await);
+        let nine = play.now;
+        let [mut one, _other] = two_senders(&mut play).await;
+        for (after, want) in [(0, 4), (SECOND - 1, 0), (SECOND, 4)] {
+            let (lanes, _) = one.tick(nine + after).await.expect("lanes");
+            assert_eq!(lanes.len(), want, "after {after} ms");
+        }
     });
 }

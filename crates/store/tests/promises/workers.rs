@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::ConnectionTrait as _;
 use tokio::time::timeout;
-use warmfront_store::{LOST_AFTER_MS, Store};
+use warmfront_store::{Company, LOST_AFTER_MS, Store};
 
 use crate::books::{Books, Database, HOUR, NOW, for_each_database};
 
@@ -49,6 +49,36 @@ async fn daemons_are_known_with_the_mailboxes_they_hold_and_by_these_alone() {
     assert_eq!(known(store, NOW).await, both);
     assert_eq!(known(store, NOW + HOUR).await, both[1..]);
     assert_eq!(known(store, NOW + HOUR + 2).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_company_is_who_was_heard_of_and_what_anybody_holds() {
+    for_each_database(async |books| {
+        books.fleet(&["ann@one.test", "bea@one.test", "cas@one.test"]).await;
+        let (store, mailboxes) = (&books.store, books.mailboxes().await);
+        // Daemons, and mailboxes leased; of a file there is one, which its lock tells.
+        let check = async |now, workers, leased| {
+            let want = books.is_postgres().then_some(Company { workers, leased });
+            assert_eq!(store.company(now).await.unwrap(), want, "{}", now - NOW);
+        };
+        check(NOW, 0, 0).await;
+        store.report_worker("one", NOW, NOW).await.unwrap();
+        store.report_worker("two", NOW, NOW + 1).await.unwrap();
+        for (mailbox, owner) in [(0, "one"), (1, "two"), (2, "whoever does not say so")] {
+            let ttl = HOUR + mailbox as i64;
+            store.lease(mailboxes[mailbox], owner, NOW, ttl).await.unwrap().unwrap();
+        }
+        check(NOW, 2, 3).await;
+        check(NOW + LOST_AFTER_MS - 1, 2, 3).await;
+        // Whoever was silent for a minute is gone; what they hold is held until its end.
+        check(NOW + LOST_AFTER_MS, 1, 3).await;
+        store.report_worker("one", NOW, NOW + LOST_AFTER_MS).await.unwrap();
+        store.dismiss_worker("two").await.unwrap();
+        check(NOW + LOST_AFTER_MS, 1, 3).await;
+        check(NOW + HOUR, 0, 2).await;
+        check(NOW + HOUR + 2, 0, 0).await;
+    })
+    .await;
 }
 
 #[tokio::test]
