@@ -109,16 +109,22 @@ pub enum StoreError {
         why: String,
     },
     /// The server is older than what the books ask for.
-    #[error("the books need PostgreSQL 15 or later, and the server is {version}; upgrade it")]
+    #[error(
+        "the books need PostgreSQL 15 or later, and the server at {url} is {version}; upgrade it"
+    )]
     TooOld {
+        /// Its URL, without a password.
+        url: String,
         /// What the server says it is.
         version: String,
     },
     /// The server does not wait for its disk.
     #[error(
-        "the PostgreSQL server has `{setting}` off: a power cut would take back what was committed, and mail would be sent twice. Set `{setting} = on` in postgresql.conf (or for this user or database, where it is set there) and reload the server"
+        "the PostgreSQL server at {url} has `{setting}` off: a power cut would take back what was committed, and mail would be sent twice. Set `{setting} = on` in postgresql.conf (or for this user or database, where it is set there) and reload the server"
     )]
     Forgetful {
+        /// Its URL, without a password.
+        url: String,
         /// The setting.
         setting: &'static str,
     },

@@ -50,7 +50,7 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
     // several daemons starting on an empty database need; sea-orm-migration takes none.
     let first = async {
         let mut first = options.connect().await.map_err(failed)?;
-        refuse_what_loses_commits(&mut first, durability).await?;
+        refuse_what_loses_commits(&mut first, url, durability).await?;
         let lock = format!("SELECT pg_advisory_lock({OURS}, {MIGRATIONS})");
         sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut first).await.map_err(failed)?;
         Ok::<_, StoreError>(first)
@@ -113,22 +113,24 @@ fn options(url: &str, durability: Durability) -> Result<PgConnectOptions, sqlx::
 /// A server that is too old, or forgets at a power cut what it said was committed.
 async fn refuse_what_loses_commits(
     server: &mut PgConnection,
+    url: &str,
     durability: Durability,
 ) -> Result<(), StoreError> {
     let mut setting = async |name: &str| -> Result<String, StoreError> {
         let query = sqlx::query("SELECT current_setting($1)").bind(name.to_owned());
         Ok(query.fetch_one(&mut *server).await?.get(0))
     };
-    let version = setting("server_version_num").await?;
-    if version.parse::<u32>().is_ok_and(|number| number < OLDEST) {
-        return Err(StoreError::TooOld { version: setting("server_version").await? });
+    let number = setting("server_version_num").await?;
+    if number.parse::<u32>().is_ok_and(|number| number < OLDEST) {
+        let version = setting("server_version").await?;
+        return Err(StoreError::TooOld { url: without_password(url), version });
     }
     if durability == Durability::None {
         return Ok(());
     }
     for name in ["fsync", "synchronous_commit"] {
         if setting(name).await? == "off" {
-            return Err(StoreError::Forgetful { setting: name });
+            return Err(StoreError::Forgetful { url: without_password(url), setting: name });
         }
     }
     Ok(())

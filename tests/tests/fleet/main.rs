@@ -1,6 +1,7 @@
 //! Several daemons of the real program on one PostgreSQL: started at once, stopped for longer than
 //! their leases last, killed, left without their database. The server keeps what it took, and the
-//! books are held against that: nobody is written to twice, nobody is lost, no limit is passed.
+//! books are held against that: nobody is written to twice, nobody is lost, no limit is passed. And
+//! one that finds a server or a clock it cannot work by.
 //!
 //! `WARMFRONT_STARTS`, `WARMFRONT_STOPS` and `WARMFRONT_KILLS` do each of these so often, and
 //! `WARMFRONT_SEED` draws the moments of another run again.
@@ -8,6 +9,7 @@
 mod accounts;
 mod outage;
 mod pair;
+mod refusals;
 mod starts;
 mod stops;
 mod storm;

@@ -39,7 +39,7 @@ async fn a_server_that_forgets_what_it_committed_is_refused() {
     let text = format!("ALTER DATABASE {name} SET synchronous_commit = off");
     Cluster::shared().run_sql("postgres", &[text]);
     let refused = Store::open(&url, Durability::Full).await.unwrap_err();
-    assert!(matches!(refused, StoreError::Forgetful { setting: "synchronous_commit" }));
+    assert!(matches!(refused, StoreError::Forgetful { setting: "synchronous_commit", .. }));
     let words = "Set `synchronous_commit = on` in postgresql.conf";
     assert!(refused.to_string().contains(words), "{refused}");
     assert!(Store::open(&url, Durability::None).await.is_ok(), "a simulation may forget");
@@ -59,7 +59,7 @@ async fn a_server_that_does_not_wait_for_its_disk_is_refused() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let opened = Store::open(&url, Durability::Full).await.map(|_| ());
-        let refused = matches!(opened, Err(StoreError::Forgetful { setting: "fsync" }));
+        let refused = matches!(opened, Err(StoreError::Forgetful { setting: "fsync", .. }));
         assert_eq!(refused, is_refused, "{fsync}: {opened:?}");
     }
 }
