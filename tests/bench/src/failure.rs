@@ -3,9 +3,9 @@
 /// A row is told with this in place of its figures, never left out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
-    /// A peer could not be had.
-    #[error("{peer} is not here and cannot be installed: {why}")]
-    Missing { peer: &'static str, why: String },
+    /// A peer could not be had; says what to type.
+    #[error("{0}")]
+    Missing(String),
     /// It did not come to its end in time.
     #[error("{what} was stopped after {seconds} s")]
     TooSlow { what: String, seconds: u64 },

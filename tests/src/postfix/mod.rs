@@ -177,9 +177,9 @@ fn find() -> Option<()> {
     found.then_some(())
 }
 
-/// Without a configuration Debian's package starts no server. Beside that a policy forbids to start
+/// Debian's Postfix. Without a configuration the package starts no server; beside that a policy forbids to start
 /// any, unless the machine has a policy already.
-const POSTFIX: Software = Software {
+pub const POSTFIX: Software = Software {
     name: "Postfix",
     packages: "postfix libsasl2-modules",
     before:

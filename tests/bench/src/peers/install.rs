@@ -1,45 +1,77 @@
-//! Where peers come from: Debian's packages, npm and PyPI.
+//! Where peers come from: Debian's packages, npm and PyPI. What cannot be installed from here is told
+//! with the line to type.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use warmfront_tests::machine::{self, Software, provide};
 
 use crate::failure::Failure;
 use crate::process;
 
 /// SQLite's shell.
 pub(crate) fn sqlite3() -> Result<PathBuf, Failure> {
-    debian("sqlite3", "sqlite3")
+    debian("sqlite3", &SQLITE)
 }
 
 /// What keeps a program on one core.
 pub(crate) fn taskset() -> Result<PathBuf, Failure> {
-    debian("taskset", "util-linux")
+    debian("taskset", &UTIL_LINUX)
 }
 
-/// A program of a Debian package, installed where it is missing and may be.
-pub(super) fn debian(program: &'static str, package: &str) -> Result<PathBuf, Failure> {
-    if let Some(found) = found(program) {
-        return Ok(found);
+/// A program of Debian's, installed where it is missing and may be.
+pub(super) fn debian(program: &str, software: &Software) -> Result<PathBuf, Failure> {
+    had(software, || found(program))
+}
+
+/// A folder with packages of npm, made where it is not there yet.
+pub(super) fn npm(peers: &Path, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let folder = peers.join("node");
+    let there = |package: &&str| folder.join("node_modules").join(package).is_dir();
+    debian("node", &NODE)?;
+    if !packages.iter().all(there) {
+        let mut npm = Command::new(debian("npm", &NPM)?);
+        make(&folder)?;
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).args(packages);
+        install_by("nodemailer", &mut npm)?;
     }
-    crate::say::progress(&format!("installing {package}"));
-    let script = format!(
-        "export DEBIAN_FRONTEND=noninteractive
-         install='apt-get install -y --no-install-recommends {package}'
-         $install || {{ apt-get update && $install; }}"
-    );
-    let shell = ["sh", "-c", script.as_str()];
-    let words: Vec<&str> =
-        if is_root() { shell.to_vec() } else { [&["sudo", "-n"], &shell[..]].concat() };
-    let mut command = Command::new(words[0]);
-    command.args(&words[1..]);
-    let missing = |why: String| Failure::Missing {
-        peer: program,
-        why: format!("{why}; type: sudo apt-get install {package}"),
+    Ok(folder)
+}
+
+/// The programs of a Python environment with these packages, made where it is not there yet.
+pub(super) fn pip(peers: &Path, peer: &str, packages: &[&str]) -> Result<PathBuf, Failure> {
+    let folder = peers.join(peer);
+    let programs = folder.join("bin");
+    let done = folder.join("installed");
+    if !done.exists() {
+        let python = had(&VENV, || found("python3").filter(|python| makes_environments(python)))?;
+        make(&folder)?;
+        install_by(peer, Command::new(python).args(["-m", "venv"]).arg(&folder))?;
+        let mut pip = Command::new(programs.join("pip"));
+        install_by(peer, pip.args(["install", "--quiet"]).args(packages))?;
+        std::fs::write(&done, "").map_err(|error| Failure::of(peer, error))?;
+    }
+    Ok(programs)
+}
+
+fn had(software: &Software, find: impl Fn() -> Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let install = |software: &Software| {
+        crate::say::progress(&format!("installing {}", software.name));
+        machine::install(software)
     };
-    process::run("apt-get", &mut command, INSTALL_MAX)
-        .and_then(|ended| ended.done("apt-get"))
-        .map_err(|failure| missing(failure.to_string()))?;
-    found(program).ok_or_else(|| missing("the package does not hold it".to_owned()))
+    provide(software, find, install).map_err(Failure::Missing)
+}
+
+/// Installs a peer by a program of its own, which can be typed too.
+fn install_by(peer: &str, command: &mut Command) -> Result<(), Failure> {
+    crate::say::progress(&format!("installing {peer}"));
+    let program = command.get_program().display().to_string();
+    let ended = process::run(&program, command, INSTALL_MAX).and_then(|ended| ended.done(&program));
+    ended.map(drop).map_err(|why| {
+        Failure::Missing(format!(
+            "{peer} is missing and cannot be installed from here; type: {command:?}\n{why}"
+        ))
+    })
 }
 
 /// Where a program lies, daemons' folders included.
@@ -50,60 +82,85 @@ fn found(program: &str) -> Option<PathBuf> {
     all.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// Whether the bench may do everything.
-pub(super) fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n")
-}
-
-/// A folder with packages of npm, made where it is not there yet.
-pub(super) fn npm(peers: &Path, packages: &[&str]) -> Result<PathBuf, Failure> {
-    let folder = peers.join("node");
-    let there = |package: &&str| folder.join("node_modules").join(package).is_dir();
-    let missing =
-        |failure: Failure| Failure::Missing { peer: "nodemailer", why: failure.to_string() };
-    debian("node", "nodejs")?;
-    if !packages.iter().all(there) {
-        let npm = debian("npm", "npm")?;
-        crate::say::progress("installing nodemailer");
-        make(&folder).map_err(missing)?;
-        let mut command = Command::new(npm);
-        command
-            .args(["install", "--no-audit", "--no-fund", "--prefix"])
-            .arg(&folder)
-            .args(packages);
-        let ended =
-            process::run("npm", &mut command, INSTALL_MAX).and_then(|ended| ended.done("npm"));
-        ended.map_err(missing)?;
-    }
-    Ok(folder)
-}
-
-/// The programs of a Python environment with these packages, made where it is not there yet.
-pub(super) fn pip(peers: &Path, peer: &'static str, packages: &[&str]) -> Result<PathBuf, Failure> {
-    let folder = peers.join(peer);
-    let programs = folder.join("bin");
-    let done = folder.join("installed");
-    if !done.exists() {
-        let missing = |failure: Failure| Failure::Missing { peer, why: failure.to_string() };
-        let python = debian("python3", "python3-venv")?;
-        crate::say::progress(&format!("installing {peer}"));
-        make(&folder).map_err(missing)?;
-        let mut venv = Command::new(python);
-        venv.args(["-m", "venv"]).arg(&folder);
-        let made = process::run("python3 -m venv", &mut venv, INSTALL_MAX);
-        made.and_then(|ended| ended.done("python3 -m venv")).map_err(missing)?;
-        let mut command = Command::new(programs.join("pip"));
-        command.args(["install", "--quiet"]).args(packages);
-        let ended =
-            process::run("pip", &mut command, INSTALL_MAX).and_then(|ended| ended.done("pip"));
-        ended.map_err(missing)?;
-        std::fs::write(&done, "").map_err(|error| missing(Failure::of(peer, error)))?;
-    }
-    Ok(programs)
+/// Debian's Python comes without what puts pip into a new environment.
+fn makes_environments(python: &Path) -> bool {
+    let asked = Command::new(python).args(["-c", "import ensurepip, venv"]).output();
+    asked.is_ok_and(|said| said.status.success())
 }
 
 fn make(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::of("a folder for peers", error))
 }
 
+const SQLITE: Software = Software {
+    name: "SQLite's shell",
+    packages: "sqlite3",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends sqlite3",
+};
+
+const UTIL_LINUX: Software = Software {
+    name: "taskset",
+    packages: "util-linux",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends util-linux",
+};
+
+pub(super) const PSQL: Software = Software {
+    name: "psql",
+    packages: "postgresql-client",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends postgresql-client",
+};
+
+pub(super) const NODE: Software = Software {
+    name: "Node.js",
+    packages: "nodejs",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends nodejs",
+};
+
+const NPM: Software = Software {
+    name: "npm",
+    packages: "npm",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends npm",
+};
+
+const VENV: Software = Software {
+    name: "Python's venv",
+    packages: "python3-venv",
+    before: "",
+    by_hand: "sudo apt-get install -y --no-install-recommends python3-venv",
+};
+
 const INSTALL_MAX: u64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_installed_is_told_with_the_line_to_type() {
+        for software in [SQLITE, UTIL_LINUX, PSQL, NODE, NPM, VENV] {
+            let line =
+                format!("sudo apt-get install -y --no-install-recommends {}", software.packages);
+            let no = |_: &Software| Err("E: no network".to_owned());
+            let missing = provide(&software, || None::<PathBuf>, no).unwrap_err();
+            assert!(missing.contains(&format!("type: {line}\n")), "{missing}");
+        }
+        let mut fails = Command::new("sh");
+        let failure = install_by("nothing", fails.args(["-c", "echo no network >&2; exit 7"]));
+        let told = failure.unwrap_err().to_string();
+        let want = "nothing is missing and cannot be installed from here; \
+                    type: \"sh\" \"-c\" \"echo no network >&2; exit 7\"\n\
+                    sh ended with exit status: 7: no network";
+        assert_eq!(told, want);
+    }
+
+    #[test]
+    fn a_python_that_makes_no_environments_does_not_serve() {
+        assert!(!makes_environments(Path::new("false")));
+        assert!(makes_environments(Path::new("true")));
+    }
+}

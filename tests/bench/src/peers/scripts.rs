@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::install::{npm, pip};
+use super::install::{NODE, debian, npm, pip};
 use crate::bench::Bench;
 use crate::failure::Failure;
 use crate::process;
@@ -16,7 +16,7 @@ pub(crate) fn nodemailer(bench: &Bench, port: u16, messages: usize) -> Result<Re
     let folder = npm(&bench.peers(), &["nodemailer", "handlebars"])?;
     let script = folder.join("send.js");
     put(&script, include_str!("send.js"))?;
-    let mut command = Command::new(super::install::debian("node", "nodejs")?);
+    let mut command = Command::new(debian("node", &NODE)?);
     command.arg(&script).args([port.to_string(), messages.to_string()]);
     rate("nodemailer", &mut command)
 }

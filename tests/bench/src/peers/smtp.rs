@@ -5,7 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use super::install::{debian, is_root, taskset};
+use warmfront_tests::machine::is_root;
+use warmfront_tests::postfix::POSTFIX;
+
+use super::install::{debian, taskset};
 use crate::failure::Failure;
 use crate::process::{self, Running};
 use crate::rounds::Reading;
@@ -25,7 +28,7 @@ impl SmtpSink {
 
     /// Starts one on a port.
     pub(crate) fn start_on(port: u16, core: Option<&str>) -> Result<Self, Failure> {
-        let mut command = pinned(core, &debian("smtp-sink", "postfix")?)?;
+        let mut command = pinned(core, &debian("smtp-sink", &POSTFIX)?)?;
         if is_root() {
             // It refuses to keep the rights of root.
             command.args(["-u", "nobody"]);
@@ -52,7 +55,7 @@ pub(crate) fn smtp_source(
     messages: usize,
     core: Option<&str>,
 ) -> Result<Reading, Failure> {
-    let mut command = pinned(core, &debian("smtp-source", "postfix")?)?;
+    let mut command = pinned(core, &debian("smtp-source", &POSTFIX)?)?;
     command.args([
         "-d",
         "-N",
