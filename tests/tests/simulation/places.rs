@@ -39,7 +39,8 @@ fn what_is_put_back_again_and_again_is_placed_each_time_within_seconds() {
         planner.tick(play.now).await.expect("a plan");
         for time in 1..=5 {
             let ledger = play.store.ledger(None, 0, 100).await.expect("books");
-            let next = ledger.iter().filter(|line| line.state == "planned").min_by_key(|l| l.due_at);
+            let next =
+                ledger.iter().filter(|line| line.state == "planned").min_by_key(|l| l.due_at);
             let next = next.expect("somebody is planned for");
             play.now = play.now.max(next.due_at);
             let held = play.store.hold_message(next.id, None, "its place was taken").await;
