@@ -112,6 +112,20 @@ impl Clears {
             Self::Never => "never",
         }
     }
+
+    /// How long it lasts, for comparison: what nothing clears, what waits for the operator, what
+    /// waits for a daemon for nobody knows how long, then by its moment.
+    pub(super) fn lasts(self, day_ends_at: Millis) -> (u8, Millis) {
+        match self {
+            Self::Never => (4, 0),
+            Self::Operator => (3, 0),
+            Self::Running => (2, 0),
+            Self::At(at) => (1, at),
+            Self::NextDay => (1, day_ends_at),
+            // Days of 24 hours will do for a comparison.
+            Self::Days(days) => (1, day_ends_at + Millis::from(days.saturating_sub(1)) * DAY),
+        }
+    }
 }
 
 impl Hold {
@@ -171,6 +185,14 @@ impl Hold {
             Self::Suppressed | Self::Enrolment { .. } | Self::Attempts(_) | Self::NotPlanned(_) => {
                 Clears::Never
             }
+        }
+    }
+
+    /// How long it lasts, for comparison. What a daemon at work is done with in a moment comes last.
+    pub(super) fn lasts(&self, day_ends_at: Millis) -> (u8, Millis) {
+        match self {
+            Self::InFlight(_) | Self::Unleased => (0, 0),
+            other => other.clears().lasts(day_ends_at),
         }
     }
 

@@ -8,6 +8,8 @@ mod bound;
 mod hold;
 mod unplanned;
 
+use std::cmp::Reverse;
+
 pub use self::bound::Bound;
 pub use self::hold::{Clears, Hold};
 pub use self::unplanned::{Absence, Turn, Unplanned, unplanned};
@@ -24,6 +26,8 @@ pub struct Facts {
     pub campaign: Campaign,
     /// The mailbox it leaves from.
     pub mailbox: Mailbox,
+    /// When the present counting day is over.
+    pub day_ends_at: Millis,
 }
 
 /// A message that was planned once.
@@ -132,7 +136,7 @@ pub fn binding(facts: &Facts, now: Millis) -> Option<Hold> {
 /// Every reason that keeps a message back, the one that binds first. None: it may leave.
 #[must_use]
 pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
-    let Facts { message, person, campaign, mailbox } = facts;
+    let Facts { message, person, campaign, mailbox, day_ends_at } = facts;
     if message.state != "planned" {
         return vec![Hold::NotPlanned(message.state.clone())];
     }
@@ -155,17 +159,24 @@ pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
     holds.extend(person_gap(person, now));
     holds.extend((message.due_at > now).then_some(Hold::NotDue(message.due_at)));
     holds.extend(mailbox_busy(mailbox, now));
-    holds
+    sorted(holds, *day_ends_at)
 }
 
 /// Every reason that keeps a mailbox from sending anything at this moment, the one that binds
 /// first. That no daemon holds it is none: a daemon takes it up when something is due.
 #[must_use]
-pub fn mailbox_holds(mailbox: &Mailbox, now: Millis) -> Vec<Hold> {
+pub fn mailbox_holds(mailbox: &Mailbox, day_ends_at: Millis, now: Millis) -> Vec<Hold> {
     let mut holds: Vec<Hold> = mailbox_stands(mailbox).into_iter().collect();
     holds.extend(full_days(mailbox));
     holds.extend(mailbox_busy(mailbox, now));
     holds.retain(|hold| *hold != Hold::Unleased);
+    sorted(holds, day_ends_at)
+}
+
+/// The one that holds longest first. Stable: of two that last as long, the one that says more of
+/// the message comes first.
+fn sorted(mut holds: Vec<Hold>, day_ends_at: Millis) -> Vec<Hold> {
+    holds.sort_by_key(|hold| Reverse(hold.lasts(day_ends_at)));
     holds
 }
 

@@ -315,7 +315,7 @@ pub(super) async fn messages(
     let rows: Vec<MessageRow> = all(db, &text, [number.into()]).await?;
     let mut messages = Vec::with_capacity(rows.len());
     for row in rows {
-        let facts = facts(db, row.id, day.name).await?.ok_or_else(|| {
+        let facts = facts(db, row.id, day.name, day.span).await?.ok_or_else(|| {
             StoreError::Inconsistent("the settings were never written".to_owned())
         })?;
         let inbound = db.query_all_raw(sql(INBOUND, [row.id.into()])).await?;

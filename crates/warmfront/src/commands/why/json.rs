@@ -1,12 +1,12 @@
 //! The answer for scripts.
 
 use serde_json::{Value, json};
-use warmfront_core::reason::{self, Hold};
+use warmfront_core::reason::Hold;
 use warmfront_store::{CampaignTrail, EnrolmentTrail, MailboxTrail, MessageTrail, Trails};
 
 use super::reason::Reason;
 use super::reasons_of_turn;
-use super::tell::{bound, campaign_reasons, reasons_of_message};
+use super::tell::{bound, campaign_reasons, reasons_of_mailbox, reasons_of_message};
 use crate::app::App;
 use crate::print;
 
@@ -93,8 +93,7 @@ fn message(app: &App, message: &MessageTrail) -> Value {
 
 fn mailbox(app: &App, trail: &MailboxTrail) -> Value {
     let row = &trail.row;
-    let holds = reason::mailbox_holds(&trail.facts, app.now());
-    let reasons: Vec<Reason> = holds.iter().map(Reason::of_hold).collect();
+    let reasons = reasons_of_mailbox(app, trail);
     let bound = trail.day.map(|_| bound(trail));
     json!({
         "address": row.address,

@@ -1,5 +1,6 @@
 //! The answer for people: what, why, the numbers, when it clears, what they can do.
 
+use warmfront_core::calendar;
 use warmfront_core::reason::{self, Bound, Hold};
 use warmfront_store::{CampaignTrail, EnrolmentTrail, MailboxTrail, MessageTrail, Trails};
 
@@ -122,7 +123,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
             );
             // Other mail, easing and probes lower what its counter may reach.
             let lowered = if day.ceiling < day.allowance {
-                format!(", no more than {} for now", day.ceiling)
+                format!(", no more than {} at present", day.ceiling)
             } else {
                 String::new()
             };
@@ -139,8 +140,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
             &format!("today has no plan yet; warm day {}, cap {}", row.warm_days, row.cap),
         ),
     }
-    let holds = reason::mailbox_holds(&trail.facts, app.now());
-    tell(app, 2, &holds.iter().map(Reason::of_hold).collect::<Vec<_>>());
+    tell(app, 2, &reasons_of_mailbox(app, trail));
     match &trail.next {
         Some((message, address)) => {
             print::paragraph("  next: ", who(address.as_deref()));
@@ -148,6 +148,13 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
         }
         None => print::paragraph("  ", "nothing is planned for it"),
     }
+}
+
+/// What keeps a mailbox from sending anything.
+pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason> {
+    let today = calendar::day_span(&app.fleet.timezone, app.today());
+    let holds = reason::mailbox_holds(&trail.facts, today.end(), app.now());
+    holds.iter().map(Reason::of_hold).collect()
 }
 
 /// What sets a mailbox's allowance of today.
