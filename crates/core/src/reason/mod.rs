@@ -1,17 +1,20 @@
-//! Why a message does not leave this instant: every reason that holds it back, the one that binds
-//! first, each with its numbers and with what clears it.
+//! Why a message left or does not leave this instant: every reason that holds it back, the one that
+//! binds first, each with its numbers and with what clears it.
 //!
 //! A message that some plan has made is held by a [`Hold`], and the claim goes by the very same
-//! conditions. Where nothing is planned of a step yet, [`unplanned`] says why.
+//! conditions. Where nothing is planned of a step yet, [`unplanned`] says why; of a message that is
+//! no longer planned, [`settled`] says what became of it.
 
 mod bound;
 mod hold;
+mod settled;
 mod unplanned;
 
 use std::cmp::Reverse;
 
 pub use self::bound::Bound;
 pub use self::hold::{Clears, Hold};
+pub use self::settled::{Past, Settled, Whom, settled};
 pub use self::unplanned::{Absence, Turn, Unplanned, unplanned};
 use crate::span::Millis;
 
@@ -242,6 +245,10 @@ fn mailbox_busy(mailbox: &Mailbox, now: Millis) -> Vec<Hold> {
     let unleased = (!is_held).then_some(Hold::Unleased);
     [gap, mailbox.in_flight_since.map(Hold::InFlight), unleased].into_iter().flatten().collect()
 }
+
+/// The word for a message that is tried no more. Whatever gives one up has its sentence begin so, and
+/// by that the books tell it from one that a server refused.
+pub const GAVE_UP: &str = "gave_up";
 
 /// Attempts that a server answered, or may have; after as many a message is given up.
 pub const ATTEMPTS_MAX: u32 = 5;

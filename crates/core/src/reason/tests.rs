@@ -3,6 +3,7 @@
 use super::*;
 
 mod order;
+mod stories;
 mod worlds;
 
 fn free() -> Facts {

@@ -69,20 +69,21 @@ fn next(app: &App, trail: &EnrolmentTrail) -> Option<Value> {
 }
 
 fn message(app: &App, message: &MessageTrail) -> Value {
+    let past = &message.past;
     json!({
         "step": message.step,
         "variant": message.variant,
         "mailbox": message.mailbox,
-        "state": message.state,
+        "state": past.state,
         "day": message.plan_day,
         "due_at": print::rfc3339(message.due_at),
-        "attempts": message.attempts,
+        "attempts": past.attempts,
         "last_attempt_at": message.sending_since.map(print::rfc3339),
-        "settled_at": message.settled_at.map(print::rfc3339),
-        "verdict": message.verdict,
-        "code": message.smtp_code,
-        "enhanced_status": message.enhanced_status,
-        "why": message.why,
+        "settled_at": past.settled_at.map(print::rfc3339),
+        "verdict": past.verdict,
+        "code": past.code,
+        "enhanced_status": past.enhanced,
+        "why": past.why,
         "message_id": message.message_id,
         "inbound": message.inbound.iter().map(|(kind, at)| json!({
             "kind": kind, "at": print::rfc3339(*at),
