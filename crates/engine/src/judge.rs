@@ -3,7 +3,7 @@
 use warmfront_core::answer::{self, Answer, Consequence, Ending, Phase};
 use warmfront_core::health::Blow;
 use warmfront_core::provider::{self, Preset};
-use warmfront_core::reason::ATTEMPTS_MAX;
+use warmfront_core::reason::{ATTEMPTS_MAX, GAVE_UP};
 use warmfront_core::rng;
 use warmfront_core::span::{DAY, MINUTE, Millis, length_text};
 use warmfront_mail::submit::{Outcome, Trouble};
@@ -113,7 +113,7 @@ fn deferred(answer: &Answer, attempt: &Attempt<'_>, for_recipient: bool) -> Fate
         let verdict = if for_recipient { "recipient_deferred" } else { "deferred" };
         return Fate::Rejected {
             verdict,
-            why: format!("gave_up after {tries} attempts: {answer}"),
+            why: format!("{GAVE_UP} after {tries} attempts: {answer}"),
         };
     }
     Fate::Deferred { for_recipient, retry_at, closes_at: None, why: answer.to_string() }
@@ -128,7 +128,7 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
     };
     let age = attempt.now - since;
     if age > GIVE_UP_AFTER {
-        return Fate::GivenUp { why: format!("gave_up after {}: {trouble}", length_text(age)) };
+        return Fate::GivenUp { why: format!("{GAVE_UP} after {}: {trouble}", length_text(age)) };
     }
     let wait = age.clamp(RETRIES[0] / 5, RETRIES[RETRIES.len() - 1]);
     Fate::NotSent {

@@ -211,9 +211,14 @@ impl<O: Submit> Lane<O> {
         now: Millis,
     ) -> Result<Option<Next>, EngineError> {
         let store = &self.office.store;
-        let Some(facts) = store.facts(due.id, &self.day).await? else {
+        let today = calendar::day_span(&self.office.fleet.timezone, self.office.day(now));
+        let Some(facts) = store.facts(due.id, &self.day, today).await? else {
             return Ok(Some(Next::At(now)));
         };
+        // Of a mailbox that stands still no message is moved for another reason.
+        if facts.mailbox.state != "active" {
+            return Ok(Some(Next::Done));
+        }
         let Some(hold) = reason::binding(&facts, now) else { return Ok(None) };
         let why = hold.to_string();
         match hold {

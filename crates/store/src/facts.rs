@@ -2,15 +2,21 @@
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use warmfront_core::reason::{Campaign, Facts, Mailbox, Message, Person, Used};
+use warmfront_core::span::Span;
 
 use crate::db::sql;
 use crate::row::columns;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Everything a claim of this message depends on.
-    pub async fn facts(&self, message: i64, day: &str) -> Result<Option<Facts>, StoreError> {
-        facts(&self.db.read, message, day).await
+    /// Everything a claim of this message depends on. `day` is the counting day of that name, which lasts `today`.
+    pub async fn facts(
+        &self,
+        message: i64,
+        day: &str,
+        today: Span,
+    ) -> Result<Option<Facts>, StoreError> {
+        facts(&self.db.read, message, day, today).await
     }
 }
 
@@ -19,9 +25,10 @@ pub(crate) async fn facts(
     db: &impl ConnectionTrait,
     message: i64,
     day: &str,
+    today: Span,
 ) -> Result<Option<Facts>, StoreError> {
     let row = FactsRow::find_by_statement(sql(FACTS, [message.into()])).one(db).await?;
-    Ok(row.map(|row| row.into_facts(day)))
+    Ok(row.map(|row| row.into_facts(day, today)))
 }
 
 struct FactsRow {
@@ -97,7 +104,7 @@ columns!(FactsRow {
 });
 
 impl FactsRow {
-    fn into_facts(self, day: &str) -> Facts {
+    fn into_facts(self, day: &str, today: Span) -> Facts {
         let used = |attempted, ceiling| Used { attempted, ceiling };
         Facts {
             message: Message {
@@ -134,6 +141,7 @@ impl FactsRow {
                 domain_day: used(self.domain_attempted, self.domain_ceiling),
                 tenant_day: self.tenant_ceiling.map(|c| used(self.tenant_attempted, c)),
             },
+            day_ends_at: today.end(),
         }
     }
 }

@@ -273,7 +273,7 @@ pub(crate) struct SmtpAnswer {
     pub(crate) phase: Phase,
     /// A file of answers, with columns `provider`, `phase` and `text_example`.
     ///
-    /// Printed back with two columns more, `scope` and `action`.
+    /// Printed back with two columns more behind all others, `scope` and `action`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["provider", "phase"])]
     pub(crate) csv: Option<PathBuf>,
 }

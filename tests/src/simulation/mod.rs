@@ -7,6 +7,7 @@
 
 mod books;
 mod draw;
+mod explained;
 mod folder;
 mod hours;
 mod letter;
@@ -19,6 +20,7 @@ mod untimely;
 
 pub use self::books::{ledger_text, prove, prove_rows};
 pub use self::draw::{Sizes, address, draw};
+pub use self::explained::prove_explained;
 pub use self::hours::{Hours, Opening};
 pub use self::oracle::Oracle;
 pub use self::play::{Engine, Play};

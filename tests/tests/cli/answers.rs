@@ -87,6 +87,17 @@ fn a_file_comes_back_with_two_columns_more() {
     assert_eq!(rows[2][3..], ["x", "", "ip", "fix_config"]);
     assert!(told.err.contains("3 answers, each known to a rule"), "{}", told.err);
 
+    // Judged again it has the verdict twice, and the last two columns are always ours.
+    folder.write("again.csv", &told.out);
+    let again = folder.run(&["classify", "smtp", "--csv", "again.csv"]).done();
+    let mut again = csv::ReaderBuilder::new().has_headers(false).from_reader(again.out.as_bytes());
+    let again: Vec<csv::StringRecord> = again.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(again.len(), 4);
+    for row in &again {
+        let cells: Vec<&str> = row.iter().collect();
+        assert_eq!(cells[5..7], cells[7..], "{row:?}");
+    }
+
     let lines = folder.run(&["classify", "smtp", "--csv", "answers.csv", "--json"]).done().out;
     assert_eq!(lines.lines().count(), 3);
 

@@ -53,10 +53,15 @@ fn a_person_is_explained_from_the_import_to_the_last_step() {
     let enrolment = &told["enrolments"][0];
     let message = &enrolment["messages"][0];
     assert_eq!((&message["state"], &message["code"]), (&json!("accepted"), &json!(250)));
-    assert_eq!((words(message), &message["mailbox"]), (vec![], &json!(FIRST)));
+    assert_eq!((words(message), &message["mailbox"]), (vec!["accepted"], &json!(FIRST)));
+    let reason = &message["reasons"][0];
+    let said = reason["says"].as_str().expect("a sentence");
+    assert!(said.starts_with("the server took it over at attempt 1: it answered 250"), "{said}");
+    assert_eq!((&reason["since"], &reason["clears"]), (&message["settled_at"], &json!("never")));
+    assert_eq!((&reason["clears_at"], &reason["cure"]), (&Value::Null, &Value::Null));
     assert_eq!((&enrolment["state"], &enrolment["next"]), (&json!("finished"), &Value::Null));
     assert_eq!(enrolment["over"]["clears"], "never");
-    says(&scene, &format!("why {PAT}"), &["accepted", "the server answered 250", "the last step"]);
+    says(&scene, &format!("why {PAT}"), &["accepted", "it answered 250", "the last step"]);
 
     let ledger = scene.installation.ledger();
     let id = ledger[0].message_id.as_ref().expect("it was sent");

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 
-use warmfront_core::span::DAY;
-use warmfront_tests::simulation::{Oracle, Play, Sizes, draw, ledger_text, prove, prove_rows};
+use warmfront_core::span::{DAY, HOUR, Millis};
+use warmfront_tests::simulation::{
+    Oracle, Play, Sizes, draw, ledger_text, prove, prove_explained, prove_rows,
+};
 
 use crate::{block_on, number, on_every_core};
 
 /// What a play came to.
 struct Told {
     ledger: String,
-    /// Messages by state, arrivals by kind, and what came at the wrong moment.
+    /// Messages by state, arrivals by kind, what came at the wrong moment, and the reasons of messages.
     counts: BTreeMap<String, u64>,
 }
 
@@ -25,7 +27,10 @@ async fn prove_to_its_end(mut play: Play) -> Told {
     let (world, log) = (play.world.clone(), play.log.clone());
     let mut oracle = Oracle::new(scenario, world, log, play.start);
     let end = play.end;
-    let (mut ticks, mut audited_on) = (0_u64, None);
+    let (mut ticks, mut audited_on, mut explained_on) = (0_u64, None, None);
+    // At another hour in each play.
+    let hour = Millis::try_from(play.scenario.seed % 24).expect("an hour") * HOUR;
+    let mut reasons = BTreeMap::new();
     let every = if play.scenario.seed < AUDITED_AT_EVERY_TICK { 1 } else { AUDITED_EVERY };
     let watch = async |play: &Play| {
         oracle.look();
@@ -34,11 +39,15 @@ async fn prove_to_its_end(mut play: Play) -> Told {
         if ticks.is_multiple_of(every) || audited_on.replace(day) != Some(day) {
             prove_rows(play).await;
         }
+        let day = (play.now - play.start - hour) / DAY;
+        if explained_on.replace(day) != Some(day) {
+            prove_explained(play, &mut reasons).await;
+        }
     };
     play.run(end, watch).await.expect("no tick fails");
     prove(&play).await;
     let (states, _) = play.store.message_counts("").await.expect("books");
-    let mut counts: BTreeMap<String, u64> = states.into_iter().collect();
+    let mut counts: BTreeMap<String, u64> = states.into_iter().chain(reasons).collect();
     counts.extend(play.untimely().await.map(|(what, count)| (what.to_owned(), count)));
     for told in &play.log.open().told {
         *counts.entry(told.kind.as_str().to_owned()).or_default() += 1;
@@ -85,7 +94,7 @@ fn seeds_keep_every_promise() {
     let counts = play_all(&seeds, Sizes::SMALL, ["", "seeds_keep"]);
     if seeds.len() >= 100 {
         // A simulation in which nothing happens keeps every promise, too.
-        for what in STATES.into_iter().chain(ARRIVALS).chain(UNTIMELY) {
+        for what in STATES.into_iter().chain(ARRIVALS).chain(UNTIMELY).chain(REASONS) {
             let count = counts.get(what).copied().unwrap_or(0);
             assert!(count > seeds.len() as u64 / 100, "{what}: {count} in {counts:?}");
         }
@@ -156,6 +165,22 @@ const ARRIVALS: [&str; 8] = [
     "sender_block",
 ];
 const UNTIMELY: [&str; 3] = ["answered in time", "answered too late", "answered on its way"];
+
+/// Of messages, those that are asked for often enough.
+const REASONS: [&str; 12] = [
+    "why: accepted",
+    "why: bounced",
+    "why: address_dead",
+    "why: sender_refused",
+    "why: gave_up",
+    "why: enrolment_over",
+    "why: in_doubt",
+    "why: not_due",
+    "why: next_plan",
+    "why: inbox_not_read",
+    "why: campaign_not_running",
+    "why: mailbox_paused",
+];
 
 /// After how many ticks the books are audited, besides after the first of each day: after every one it
 /// would take as long as all the rest.

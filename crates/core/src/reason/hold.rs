@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use super::Used;
+use super::{GAVE_UP, Used};
 use crate::span::{DAY, HOUR, MINUTE, Millis, SECOND, length_text};
 
 /// Why a message does not leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// It has left, or is over.
+    /// It is being sent, has left or is over: its state. What is settled says more
+    /// ([`settled`](super::settled)).
     NotPlanned(String),
     /// The person asked for it, bounced or was put on the list.
     Suppressed,
@@ -112,6 +113,20 @@ impl Clears {
             Self::Never => "never",
         }
     }
+
+    /// How long it lasts, for comparison: what nothing clears, what waits for the operator, what
+    /// waits for a daemon for nobody knows how long, then by its moment.
+    pub(super) fn lasts(self, day_ends_at: Millis) -> (u8, Millis) {
+        match self {
+            Self::Never => (4, 0),
+            Self::Operator => (3, 0),
+            Self::Running => (2, 0),
+            Self::At(at) => (1, at),
+            Self::NextDay => (1, day_ends_at),
+            // Days of 24 hours will do for a comparison.
+            Self::Days(days) => (1, day_ends_at + Millis::from(days.saturating_sub(1)) * DAY),
+        }
+    }
 }
 
 impl Hold {
@@ -123,7 +138,7 @@ impl Hold {
             Self::Suppressed => "suppressed",
             Self::Enrolment { .. } => "enrolment_over",
             Self::Unproven(_) => "mailbox_unproven",
-            Self::Attempts(_) => "gave_up",
+            Self::Attempts(_) => GAVE_UP,
             Self::Campaign { .. } => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
             Self::MailboxDisabled => "mailbox_disabled",
@@ -167,10 +182,17 @@ impl Hold {
             | Self::MailboxDisabled
             | Self::Unproven(_) => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
-            Self::NotPlanned(state) if state == "in_doubt" => Clears::Operator,
             Self::Suppressed | Self::Enrolment { .. } | Self::Attempts(_) | Self::NotPlanned(_) => {
                 Clears::Never
             }
+        }
+    }
+
+    /// How long it lasts, for comparison. What a daemon at work is done with in a moment comes last.
+    pub(super) fn lasts(&self, day_ends_at: Millis) -> (u8, Millis) {
+        match self {
+            Self::InFlight(_) | Self::Unleased => (0, 0),
+            other => other.clears().lasts(day_ends_at),
         }
     }
 
@@ -203,10 +225,6 @@ impl Hold {
             Self::InboxStale { .. } => {
                 Some("`warmfront run` reads the inboxes of mailboxes that have `imap`")
             }
-            Self::NotPlanned(state) if state == "in_doubt" => Some(
-                "wait for a copy of it, a reply or a bounce; `warmfront reconcile` lists it, \
-                     and `reconcile --as` is your word",
-            ),
             Self::NotPlanned(_)
             | Self::Suppressed
             | Self::Enrolment { .. }
@@ -232,25 +250,20 @@ impl fmt::Display for Hold {
         let full = |f: &mut fmt::Formatter<'_>, whose: &str, used: &Used| {
             write!(f, "{whose} has had {} of {} today", used.attempted, used.ceiling)
         };
-        let stands = |f: &mut fmt::Formatter<'_>, what: &str, because: &Option<String>| {
-            f.write_str(what)?;
-            because.as_ref().map_or(Ok(()), |because| write!(f, ": {because}"))
-        };
         match self {
-            Self::NotPlanned(state) if state == "in_doubt" => f.write_str(
-                "it is in doubt: the connection was lost between the final dot and the answer",
-            ),
             Self::NotPlanned(state) => write!(f, "it is {state}"),
             Self::Suppressed => f.write_str("the address is suppressed"),
-            Self::Enrolment { state, because } => stands(f, &of_enrolment(state), because),
+            Self::Enrolment { state, because } => {
+                stands(f, &of_enrolment(state), because.as_deref())
+            }
             Self::Unproven(mailbox) => write!(
                 f,
                 "since the books were copied {mailbox} may have written to anybody, and nothing \
                  shows to whom"
             ),
-            Self::Attempts(attempts) => write!(f, "gave_up after {attempts} attempts"),
+            Self::Attempts(attempts) => write!(f, "{GAVE_UP} after {attempts} attempts"),
             Self::Campaign { state, because } => {
-                stands(f, &format!("the campaign is {state}"), because)
+                stands(f, &format!("the campaign is {state}"), because.as_deref())
             }
             Self::MailboxPaused { because, .. } => write!(f, "the mailbox is paused: {because}"),
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
@@ -295,8 +308,14 @@ fn rounded(age: Millis) -> Millis {
     age / unit * unit
 }
 
+/// A state and its cause, where that is known.
+pub(super) fn stands(f: &mut fmt::Formatter<'_>, what: &str, because: Option<&str>) -> fmt::Result {
+    f.write_str(what)?;
+    because.map_or(Ok(()), |because| write!(f, ": {because}"))
+}
+
 /// What the state of an enrolment that gets nothing says.
-fn of_enrolment(state: &str) -> String {
+pub(super) fn of_enrolment(state: &str) -> String {
     let said = match state {
         "held" => "the enrolment is held",
         "blocked" => "the enrolment is blocked: its text cannot be rendered",

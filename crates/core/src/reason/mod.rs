@@ -1,15 +1,20 @@
-//! Why a message does not leave this instant: every reason that holds it back, the one that binds
-//! first, each with its numbers and with what clears it.
+//! Why a message left or does not leave this instant: every reason that holds it back, the one that
+//! binds first, each with its numbers and with what clears it.
 //!
 //! A message that some plan has made is held by a [`Hold`], and the claim goes by the very same
-//! conditions. Where nothing is planned of a step yet, [`unplanned`] says why.
+//! conditions. Where nothing is planned of a step yet, [`unplanned`] says why; of a message that is
+//! no longer planned, [`settled`] says what became of it.
 
 mod bound;
 mod hold;
+mod settled;
 mod unplanned;
+
+use std::cmp::Reverse;
 
 pub use self::bound::Bound;
 pub use self::hold::{Clears, Hold};
+pub use self::settled::{Past, Settled, Whom, settled};
 pub use self::unplanned::{Absence, Turn, Unplanned, unplanned};
 use crate::span::Millis;
 
@@ -24,6 +29,8 @@ pub struct Facts {
     pub campaign: Campaign,
     /// The mailbox it leaves from.
     pub mailbox: Mailbox,
+    /// When the present counting day is over.
+    pub day_ends_at: Millis,
 }
 
 /// A message that was planned once.
@@ -132,7 +139,7 @@ pub fn binding(facts: &Facts, now: Millis) -> Option<Hold> {
 /// Every reason that keeps a message back, the one that binds first. None: it may leave.
 #[must_use]
 pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
-    let Facts { message, person, campaign, mailbox } = facts;
+    let Facts { message, person, campaign, mailbox, day_ends_at } = facts;
     if message.state != "planned" {
         return vec![Hold::NotPlanned(message.state.clone())];
     }
@@ -155,17 +162,24 @@ pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
     holds.extend(person_gap(person, now));
     holds.extend((message.due_at > now).then_some(Hold::NotDue(message.due_at)));
     holds.extend(mailbox_busy(mailbox, now));
-    holds
+    sorted(holds, *day_ends_at)
 }
 
 /// Every reason that keeps a mailbox from sending anything at this moment, the one that binds
 /// first. That no daemon holds it is none: a daemon takes it up when something is due.
 #[must_use]
-pub fn mailbox_holds(mailbox: &Mailbox, now: Millis) -> Vec<Hold> {
+pub fn mailbox_holds(mailbox: &Mailbox, day_ends_at: Millis, now: Millis) -> Vec<Hold> {
     let mut holds: Vec<Hold> = mailbox_stands(mailbox).into_iter().collect();
     holds.extend(full_days(mailbox));
     holds.extend(mailbox_busy(mailbox, now));
     holds.retain(|hold| *hold != Hold::Unleased);
+    sorted(holds, day_ends_at)
+}
+
+/// The one that holds longest first. Stable: of two that last as long, the one that says more of
+/// the message comes first.
+fn sorted(mut holds: Vec<Hold>, day_ends_at: Millis) -> Vec<Hold> {
+    holds.sort_by_key(|hold| Reverse(hold.lasts(day_ends_at)));
     holds
 }
 
@@ -231,6 +245,10 @@ fn mailbox_busy(mailbox: &Mailbox, now: Millis) -> Vec<Hold> {
     let unleased = (!is_held).then_some(Hold::Unleased);
     [gap, mailbox.in_flight_since.map(Hold::InFlight), unleased].into_iter().flatten().collect()
 }
+
+/// The word for a message that is tried no more. Whatever gives one up has its sentence begin so, and
+/// by that the books tell it from one that a server refused.
+pub const GAVE_UP: &str = "gave_up";
 
 /// Attempts that a server answered, or may have; after as many a message is given up.
 pub const ATTEMPTS_MAX: u32 = 5;

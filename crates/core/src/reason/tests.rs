@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod order;
+mod stories;
 mod worlds;
 
 fn free() -> Facts {
@@ -41,6 +43,7 @@ fn free() -> Facts {
             domain_day: room,
             tenant_day: Some(room),
         },
+        day_ends_at: 1_000,
     }
 }
 
@@ -89,6 +92,20 @@ fn of_several_reasons_the_one_that_would_hold_longest_binds() {
         Some("suppressed"),
     );
     check(|f| (f.mailbox.day, f.message.due_at) = (FULL, 150), Some("mailbox_day_full"));
+    check(|f| (f.mailbox.day, f.person.gap) = (FULL, 950), Some("mailbox_day_full"));
+    check(|f| (f.mailbox.day, f.person.gap) = (FULL, 951), Some("person_gap"));
+    // A pause of an hour is over before the day is.
+    check(
+        |f| {
+            (f.mailbox.state, f.mailbox.paused_until) = ("paused".to_owned(), Some(160));
+            f.message.planned_today = false;
+        },
+        Some("next_plan"),
+    );
+    // Somebody is away for days.
+    check(|f| (f.message.planned_today, f.message.due_at) = (false, 5_000), Some("not_due"));
+    // When an inbox is read again nobody knows; that no daemon holds a mailbox is over in a moment.
+    check(|f| (f.mailbox.inbox_read_at, f.person.gap) = (None, 951), Some("inbox_not_read"));
     check(
         |f| (f.mailbox.leased_until, f.mailbox.attempt_at) = (None, Some(95)),
         Some("mailbox_gap"),
@@ -122,9 +139,9 @@ fn a_reason_says_its_numbers() {
 #[test]
 fn a_mailbox_is_held_by_what_holds_all_of_its_messages() {
     let mut mailbox = free().mailbox;
-    assert_eq!(mailbox_holds(&mailbox, 100), []);
+    assert_eq!(mailbox_holds(&mailbox, 1_000, 100), []);
     (mailbox.domain_day, mailbox.attempt_at) = (FULL, Some(95));
     mailbox.leased_until = None;
     let gap = Hold::MailboxGap { until: 105, gap: 10 };
-    assert_eq!(mailbox_holds(&mailbox, 100), [Hold::DomainDay(FULL), gap]);
+    assert_eq!(mailbox_holds(&mailbox, 1_000, 100), [Hold::DomainDay(FULL), gap]);
 }

@@ -3,6 +3,7 @@
 //! As if the step had to leave at this very moment. Knows the hours to come, the day's counters and
 //! how many come first, and supposes nothing of what a server will answer.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -108,7 +109,7 @@ pub fn unplanned(turn: &Turn, now: Millis) -> Vec<Unplanned> {
         };
     }
     // Stable: of two that last as long, the one that says more comes first.
-    reasons.sort_by_key(|reason| std::cmp::Reverse(lasts(reason.clears(), turn.today)));
+    reasons.sort_by_key(|reason| Reverse(reason.clears().lasts(turn.today.end())));
     reasons
 }
 
@@ -144,21 +145,6 @@ fn not_yet(turn: &Turn, now: Millis) -> Vec<Unplanned> {
         }),
     ];
     reasons.into_iter().flatten().collect()
-}
-
-/// How long a reason lasts, for comparison: nobody's, an operator's, some day's, some moment's.
-fn lasts(clears: Clears, today: Span) -> (u8, Millis) {
-    match clears {
-        Clears::Never => (4, 0),
-        Clears::Operator => (3, 0),
-        Clears::Running => (2, 0),
-        Clears::At(at) => (1, at),
-        Clears::NextDay => (1, today.end()),
-        // Days of 24 hours will do for a comparison.
-        Clears::Days(days) => {
-            (1, today.end() + Millis::from(days.saturating_sub(1)) * crate::span::DAY)
-        }
-    }
 }
 
 impl Unplanned {

@@ -7,7 +7,7 @@ mod fleet;
 mod people;
 
 use sea_orm::{AccessMode, ConnectionTrait, FromQueryResult, IsolationLevel, TransactionOptions};
-use warmfront_core::reason::{Facts, Mailbox, Turn, Used};
+use warmfront_core::reason::{Facts, Mailbox, Past, Turn, Used};
 use warmfront_core::span::Span;
 
 use crate::db::{Transaction, sql};
@@ -78,26 +78,14 @@ pub struct MessageTrail {
     pub variant: Option<String>,
     /// The mailbox it leaves from.
     pub mailbox: String,
-    /// Its state.
-    pub state: String,
+    /// What became of it.
+    pub past: Past,
     /// The day it is planned for.
     pub plan_day: Option<String>,
     /// When it is or was due.
     pub due_at: i64,
-    /// Attempts that a server answered or may have.
-    pub attempts: u32,
-    /// The last of them.
+    /// Its last attempt.
     pub sending_since: Option<i64>,
-    /// When it was settled.
-    pub settled_at: Option<i64>,
-    /// Whom the last answer concerned.
-    pub verdict: Option<String>,
-    /// The last answer's code.
-    pub smtp_code: Option<u32>,
-    /// The last answer's enhanced code.
-    pub enhanced_status: Option<String>,
-    /// The reason written beside it.
-    pub why: Option<String>,
     /// Its Message-ID, once it has one.
     pub message_id: Option<String>,
     /// What came in about it: (kind, moment).

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use warmfront_core::plan::Limit;
-use warmfront_core::reason::{Absence, Campaign, Person, Turn, Used};
+use warmfront_core::reason::{Absence, Campaign, Past, Person, Turn, Used};
 
 use super::{Day, EnrolmentTrail, MessageTrail, all, count, fleet};
 use crate::campaigns::COLUMNS as CAMPAIGN;
@@ -272,11 +272,14 @@ struct MessageRow {
     due_at: i64,
     attempts: u32,
     sending_since: Option<i64>,
+    changed_at: i64,
     settled_at: Option<i64>,
     verdict: Option<String>,
     smtp_code: Option<u32>,
     enhanced_status: Option<String>,
     why: Option<String>,
+    evidence: Option<String>,
+    because: Option<String>,
     rfc_message_id: Option<String>,
 }
 
@@ -290,13 +293,33 @@ columns!(MessageRow {
     due_at,
     attempts,
     sending_since,
+    changed_at,
     settled_at,
     verdict,
     smtp_code,
     enhanced_status,
     why,
+    evidence,
+    because,
     rfc_message_id,
 });
+
+/// Evidence of an earlier attempt says nothing of the last; the cause of an end that came later
+/// nothing of the one that cancelled it.
+fn message_rows(which: &str) -> String {
+    format!(
+        "SELECT m.id, m.position, r.variant, b.address AS mailbox, m.state, m.plan_day, m.due_at,
+                m.attempts, m.sending_since, m.changed_at, m.settled_at, m.verdict, m.smtp_code,
+                m.enhanced_status, m.why, m.rfc_message_id,
+                (SELECT v.kind FROM evidence v
+                 WHERE v.message_id = m.id AND v.kind <> 'absence' AND v.at >= m.sending_since
+                 ORDER BY v.id DESC LIMIT 1) AS evidence,
+                CASE WHEN m.why = 'enrolment_' || e.state THEN e.because END AS because
+         FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
+         JOIN enrolments e ON e.id = m.enrolment_id
+         LEFT JOIN step_revisions r ON r.id = m.revision_id WHERE {which}"
+    )
+}
 
 /// Messages by a condition on `m` and one number.
 pub(super) async fn messages(
@@ -305,17 +328,10 @@ pub(super) async fn messages(
     number: i64,
     day: Day<'_>,
 ) -> Result<Vec<MessageTrail>, StoreError> {
-    let text = format!(
-        "SELECT m.id, m.position, r.variant, b.address AS mailbox, m.state, m.plan_day, m.due_at,
-                m.attempts, m.sending_since, m.settled_at, m.verdict, m.smtp_code,
-                m.enhanced_status, m.why, m.rfc_message_id
-         FROM messages m JOIN mailboxes b ON b.id = m.mailbox_id
-         LEFT JOIN step_revisions r ON r.id = m.revision_id WHERE {which}"
-    );
-    let rows: Vec<MessageRow> = all(db, &text, [number.into()]).await?;
+    let rows: Vec<MessageRow> = all(db, &message_rows(which), [number.into()]).await?;
     let mut messages = Vec::with_capacity(rows.len());
     for row in rows {
-        let facts = facts(db, row.id, day.name).await?.ok_or_else(|| {
+        let facts = facts(db, row.id, day.name, day.span).await?.ok_or_else(|| {
             StoreError::Inconsistent("the settings were never written".to_owned())
         })?;
         let inbound = db.query_all_raw(sql(INBOUND, [row.id.into()])).await?;
@@ -325,16 +341,21 @@ pub(super) async fn messages(
             step: row.position,
             variant: row.variant,
             mailbox: row.mailbox,
-            state: row.state,
+            past: Past {
+                state: row.state,
+                changed_at: row.changed_at,
+                settled_at: row.settled_at,
+                attempts: row.attempts,
+                verdict: row.verdict,
+                code: row.smtp_code,
+                enhanced: row.enhanced_status,
+                why: row.why,
+                evidence: row.evidence,
+                because: row.because,
+            },
             plan_day: row.plan_day,
             due_at: row.due_at,
-            attempts: row.attempts,
             sending_since: row.sending_since,
-            settled_at: row.settled_at,
-            verdict: row.verdict,
-            smtp_code: row.smtp_code,
-            enhanced_status: row.enhanced_status,
-            why: row.why,
             message_id: row.rfc_message_id,
             inbound: inbound.collect::<Result<_, StoreError>>()?,
             facts,

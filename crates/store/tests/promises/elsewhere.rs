@@ -43,6 +43,30 @@ async fn a_no_counts_in_whichever_of_our_mailboxes_it_arrives() {
 }
 
 #[tokio::test]
+async fn a_reply_from_a_free_mail_address_holds_nobody_else() {
+    let rows = [
+        (["ada@acme.test", "bob@acme.test"], "ada held, bob held"),
+        (["fay@free.test", "gus@free.test"], "fay held, gus active"),
+    ];
+    for (people, want) in rows {
+        for_each_database(async |books| {
+            let scene = Scene::begin_with(books, &people).await;
+            scene.books.import("summer", 1, &people).await;
+            scene.send(0, NOW, accepted(), None).await;
+            let told = scene.arrive(0, &[arrival(people[0], Kind::Reply)]).await;
+            assert_eq!(told, [Consequence::Ended]);
+            let query = "SELECT substr(p.address, 1, 3) || ' ' || e.state AS of_summer
+                         FROM enrolments e JOIN prospects p ON p.id = e.prospect_id
+                         JOIN campaigns c ON c.id = e.campaign_id
+                         WHERE c.slug = 'summer' ORDER BY e.id";
+            assert_eq!(scene.books.rows(query).await.join(", "), want);
+            scene.books.add_up().await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_away_is_known_by_their_address_or_in_another_mailbox_too() {
     let return_on = Some("2027-02-01".parse().unwrap());
     let away = Inbound { return_on, ..arrival(PEOPLE[0], Kind::AutoReply) };

@@ -38,6 +38,7 @@ mod rows;
 mod scene;
 mod sent_copies;
 mod server;
+mod settled;
 mod sharing;
 mod stops;
 mod taken_up;

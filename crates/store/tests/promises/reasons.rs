@@ -81,7 +81,8 @@ async fn in_any_world_a_claim_holds_where_no_reason_does() {
     for seed in 0..SEEDS {
         for_each_database(async |books| {
             let scene = any_scene(books, seed).await;
-            let facts = scene.books.store.facts(scene.messages[0], TODAY).await.unwrap().unwrap();
+            let facts =
+                scene.books.store.facts(scene.messages[0], TODAY, today()).await.unwrap().unwrap();
             let holds = reason::holds(&facts, NOW);
             let claimed = scene.claim(0, NOW).await;
             assert_eq!(claimed, holds.is_empty(), "seed {seed}: {holds:?}\n{facts:?}");
@@ -101,9 +102,12 @@ async fn in_any_world_a_claim_holds_where_no_reason_does() {
 /// Worlds drawn; each is made in every database.
 const SEEDS: u64 = 40;
 
-async fn trails(scene: &Scene, subject: &str) -> Trails {
-    let today = Span::new(NOW - 9 * HOUR, NOW + 15 * HOUR).unwrap();
-    scene.books.store.trails(subject, TODAY, today).await.unwrap()
+fn today() -> Span {
+    Span::new(NOW - 9 * HOUR, NOW + 15 * HOUR).unwrap()
+}
+
+pub(crate) async fn trails(scene: &Scene, subject: &str) -> Trails {
+    scene.books.store.trails(subject, TODAY, today()).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `ledger`: one line for each message.
 
 use serde_json::json;
+use warmfront_core::calendar;
 use warmfront_core::reason::{self, Hold};
 use warmfront_store::LedgerLine;
 
@@ -47,7 +48,9 @@ async fn why(app: &App, line: &LedgerLine) -> Result<Option<String>, crate::exit
     if line.state != "planned" || line.why.is_some() {
         return Ok(line.why.clone());
     }
-    let facts = app.store.facts(line.id, &app.today().to_string()).await?;
+    let day = app.today();
+    let today = calendar::day_span(&app.fleet.timezone, day);
+    let facts = app.store.facts(line.id, &day.to_string(), today).await?;
     let hold = facts.and_then(|facts| reason::binding(&facts, app.now()));
     // What is due and held by nobody is taken up within seconds, if a daemon runs at all.
     Ok(hold.filter(|hold| *hold != Hold::Unleased).map(|hold| hold.to_string()))

@@ -13,11 +13,11 @@ use crate::rng;
 use crate::span::{DAY, HOUR, MINUTE, Millis, Span};
 
 /// Worlds drawn.
-const SEEDS: u64 = 400;
+pub(super) const SEEDS: u64 = 400;
 
 /// The day of every world, and a moment on it.
-const NOW: Millis = 9 * HOUR;
-const DAY_END: Millis = DAY;
+pub(super) const NOW: Millis = 9 * HOUR;
+pub(super) const DAY_END: Millis = DAY;
 
 /// How far the brute force looks.
 const HORIZON: Millis = 4 * DAY;
@@ -55,7 +55,7 @@ fn person(rng: &mut ChaCha12Rng) -> Person {
         because: None,
         erased: rarely(rng, 20),
         suppressed: rarely(rng, 12),
-        unproven: rarely(rng, 12).then(|| "ann@one.test".to_owned()),
+        unproven: None,
         attempt_at: maybe(rng, |rng| moment(rng, -4 * DAY, NOW)),
         gap: 48 * HOUR,
         company_day: maybe(rng, used),
@@ -85,7 +85,7 @@ fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
     }
 }
 
-fn facts(rng: &mut ChaCha12Rng) -> Facts {
+pub(super) fn facts(rng: &mut ChaCha12Rng) -> Facts {
     let mut facts = Facts {
         message: Message {
             state: word(rng, "planned", &["sending", "accepted", "in_doubt", "cancelled"]),
@@ -99,6 +99,7 @@ fn facts(rng: &mut ChaCha12Rng) -> Facts {
         person: person(rng),
         campaign: campaign(rng),
         mailbox: mailbox(rng),
+        day_ends_at: DAY_END,
     };
     // Of whom a mailbox may have written to no plan keeps anything.
     let may_be = !facts.message.planned_today && rarely(rng, 1);
@@ -134,7 +135,7 @@ fn may_leave(f: &Facts, at: Millis) -> bool {
 
 /// Whether one condition alone keeps a message back, as time goes by and nobody does anything. The
 /// next day has new counters and a new plan.
-fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
+pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     let (m, p, b) = (&f.message, &f.person, &f.mailbox);
     let today = at < DAY_END;
     let counts = |used: Used| used.attempted >= used.ceiling && today && m.planned_today;
@@ -188,7 +189,7 @@ const WORDS: [&str; 20] = [
 ];
 
 /// The first minute from `NOW` on at which `blocks` is over.
-fn first_free(blocks: impl Fn(Millis) -> bool) -> Option<Millis> {
+pub(super) fn first_free(blocks: impl Fn(Millis) -> bool) -> Option<Millis> {
     minutes(NOW, HORIZON).find(|&at| !blocks(at))
 }
 
@@ -252,7 +253,11 @@ fn turn(rng: &mut ChaCha12Rng) -> Turn {
         step,
         next_at: if step == 1 { 0 } else { moment(rng, -DAY, 3 * DAY) },
         away: None,
-        person: person(rng),
+        person: Person {
+            // Of whom a mailbox has begun with nothing is unproven.
+            unproven: (step == 1 && rarely(rng, 12)).then(|| "ann@one.test".to_owned()),
+            ..person(rng)
+        },
         campaign: campaign(rng),
         mailbox: (step > 1).then(|| mailbox(rng)),
         open,

@@ -56,7 +56,8 @@ fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_j
     })
 }
 
-/// Prints a file back with two columns more: `scope` and `action`. As JSON: a line for each row.
+/// Prints a file back with two columns more behind all others: `scope` and `action`, whatever columns
+/// of these names it has. As JSON: a line for each row.
 fn file_of_answers(file: &Path, json: bool) -> Done {
     let broken = |what: String| Failure::Failed(anyhow::anyhow!("{}: {what}", file.display()));
     let source = std::fs::File::open(file).map_err(|error| broken(error.to_string()))?;

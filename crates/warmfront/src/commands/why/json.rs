@@ -1,12 +1,12 @@
 //! The answer for scripts.
 
 use serde_json::{Value, json};
-use warmfront_core::reason::{self, Hold};
+use warmfront_core::reason::Hold;
 use warmfront_store::{CampaignTrail, EnrolmentTrail, MailboxTrail, MessageTrail, Trails};
 
 use super::reason::Reason;
 use super::reasons_of_turn;
-use super::tell::{bound, campaign_reasons, reasons_of_message};
+use super::tell::{bound, campaign_reasons, reasons_of_mailbox, reasons_of_message};
 use crate::app::App;
 use crate::print;
 
@@ -69,20 +69,21 @@ fn next(app: &App, trail: &EnrolmentTrail) -> Option<Value> {
 }
 
 fn message(app: &App, message: &MessageTrail) -> Value {
+    let past = &message.past;
     json!({
         "step": message.step,
         "variant": message.variant,
         "mailbox": message.mailbox,
-        "state": message.state,
+        "state": past.state,
         "day": message.plan_day,
         "due_at": print::rfc3339(message.due_at),
-        "attempts": message.attempts,
+        "attempts": past.attempts,
         "last_attempt_at": message.sending_since.map(print::rfc3339),
-        "settled_at": message.settled_at.map(print::rfc3339),
-        "verdict": message.verdict,
-        "code": message.smtp_code,
-        "enhanced_status": message.enhanced_status,
-        "why": message.why,
+        "settled_at": past.settled_at.map(print::rfc3339),
+        "verdict": past.verdict,
+        "code": past.code,
+        "enhanced_status": past.enhanced,
+        "why": past.why,
         "message_id": message.message_id,
         "inbound": message.inbound.iter().map(|(kind, at)| json!({
             "kind": kind, "at": print::rfc3339(*at),
@@ -93,8 +94,7 @@ fn message(app: &App, message: &MessageTrail) -> Value {
 
 fn mailbox(app: &App, trail: &MailboxTrail) -> Value {
     let row = &trail.row;
-    let holds = reason::mailbox_holds(&trail.facts, app.now());
-    let reasons: Vec<Reason> = holds.iter().map(Reason::of_hold).collect();
+    let reasons = reasons_of_mailbox(app, trail);
     let bound = trail.day.map(|_| bound(trail));
     json!({
         "address": row.address,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use warmfront_core::calendar;
-use warmfront_core::reason::{Clears, Hold, Unplanned};
+use warmfront_core::reason::{Clears, Hold, Settled, Unplanned};
 use warmfront_core::span::Millis;
 
 use crate::app::App;
@@ -13,18 +13,26 @@ pub(super) struct Reason {
     word: &'static str,
     says: String,
     clears: Clears,
+    /// Of what is settled: since when.
+    since: Option<Millis>,
     cure: Option<&'static str>,
 }
 
 impl Reason {
     pub(super) fn of_hold(hold: &Hold) -> Self {
         let says = hold.to_string();
-        Self { word: hold.as_str(), says, clears: hold.clears(), cure: hold.cure() }
+        Self { word: hold.as_str(), says, clears: hold.clears(), since: None, cure: hold.cure() }
+    }
+
+    pub(super) fn of_settled(reason: &Settled) -> Self {
+        let (says, since) = (reason.to_string(), Some(reason.since()));
+        Self { word: reason.as_str(), says, clears: reason.clears(), since, cure: reason.cure() }
     }
 
     pub(super) fn of_unplanned(reason: &Unplanned) -> Self {
         let says = reason.to_string();
-        Self { word: reason.as_str(), says, clears: reason.clears(), cure: reason.cure() }
+        let (clears, cure) = (reason.clears(), reason.cure());
+        Self { word: reason.as_str(), says, clears, since: None, cure }
     }
 
     /// The moment at which it is over, where that is known; of a number of days, the earliest.
@@ -37,9 +45,13 @@ impl Reason {
         }
     }
 
-    fn when(&self, app: &App) -> String {
+    /// Nothing of what is settled for good: nobody waits for that.
+    fn when(&self, app: &App) -> Option<String> {
+        if self.since.is_some() && self.clears == Clears::Never {
+            return None;
+        }
         let at = self.clears_at(app).map(|at| print::local(&app.fleet.timezone, at));
-        match (self.clears, at) {
+        Some(match (self.clears, at) {
             (Clears::At(_), Some(at)) => format!("clears {at}"),
             (Clears::NextDay, Some(at)) => format!("clears with the next counting day, {at}"),
             (Clears::Days(days), Some(at)) => {
@@ -51,13 +63,14 @@ impl Reason {
             (Clears::Never | Clears::At(_) | Clears::NextDay | Clears::Days(_), _) => {
                 "does not clear".to_owned()
             }
-        }
+        })
     }
 
     pub(super) fn json(&self, app: &App) -> Value {
         json!({
             "reason": self.word,
             "says": self.says,
+            "since": self.since.map(print::rfc3339),
             "clears": self.clears.as_str(),
             "clears_at": self.clears_at(app).map(print::rfc3339),
             "cure": self.cure,
@@ -79,14 +92,14 @@ pub(super) fn tell(app: &App, indent: usize, reasons: &[Reason]) {
     let blank = " ".repeat(indent);
     let Some((binding, others)) = reasons.split_first() else { return };
     print::paragraph(&format!("{blank}why: "), &binding.says);
-    print::paragraph(&format!("{blank}     "), &binding.when(app));
+    if let Some(when) = binding.when(app) {
+        print::paragraph(&format!("{blank}     "), &when);
+    }
     if let Some(cure) = binding.cure {
         print::paragraph(&format!("{blank}     to do: "), cure);
     }
     for other in others {
-        print::paragraph(
-            &format!("{blank}also: "),
-            &format!("{}; {}", other.says, other.when(app)),
-        );
+        let when = other.when(app).map_or(String::new(), |when| format!("; {when}"));
+        print::paragraph(&format!("{blank}also: "), &format!("{}{when}", other.says));
     }
 }

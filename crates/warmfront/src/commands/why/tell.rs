@@ -1,5 +1,6 @@
 //! The answer for people: what, why, the numbers, when it clears, what they can do.
 
+use warmfront_core::calendar;
 use warmfront_core::reason::{self, Bound, Hold};
 use warmfront_store::{CampaignTrail, EnrolmentTrail, MailboxTrail, MessageTrail, Trails};
 
@@ -68,28 +69,31 @@ fn message(app: &App, trail: &EnrolmentTrail, message: &MessageTrail) {
 fn tell_message(app: &App, message: &MessageTrail) {
     let local = |at| print::local(&app.fleet.timezone, at);
     let variant = message.variant.as_ref().map_or(String::new(), |name| format!(" ({name})"));
-    let (step, state, mailbox) = (message.step, message.state.replace('_', " "), &message.mailbox);
+    let past = &message.past;
+    let (step, state, mailbox) = (message.step, past.state.replace('_', " "), &message.mailbox);
     let begin = format!("step {step}{variant}: {state}");
-    let moment = match message.settled_at {
+    let moment = match past.settled_at {
         Some(at) => format!("{begin} {} from {mailbox}", local(at)),
         None => format!("{begin} from {mailbox}, due {}", local(message.due_at)),
     };
     print::paragraph("  ", &moment);
-    if message.attempts > 0 {
+    if past.attempts > 0 {
         let last =
             message.sending_since.map_or(String::new(), |at| format!(", last {}", local(at)));
-        let tries = print::counted(u64::from(message.attempts), "attempt");
+        let tries = print::counted(u64::from(past.attempts), "attempt");
         print::paragraph("    ", &format!("{tries}{last}"));
     }
-    if let Some(code) = message.smtp_code {
-        let status = message.enhanced_status.as_deref().map_or(String::new(), |s| format!(" {s}"));
-        // A report that came back later says more than the answer did.
-        let refused = message.verdict.as_deref().filter(|_| code >= 400);
-        let verdict = refused.map_or(String::new(), |word| format!(": {}", word.replace('_', " ")));
-        print::paragraph("    ", &format!("the server answered {code}{status}{verdict}"));
-    }
-    if let Some(why) = &message.why {
-        print::paragraph("    in the books: ", why);
+    // Of what is settled the reason below says all this.
+    if past.settled_at.is_none() {
+        if let Some(code) = past.code {
+            let status = past.enhanced.as_deref().map_or(String::new(), |s| format!(" {s}"));
+            let verdict = past.verdict.as_deref();
+            let verdict = verdict.map_or(String::new(), |v| format!(": {}", v.replace('_', " ")));
+            print::paragraph("    ", &format!("the server answered {code}{status}{verdict}"));
+        }
+        if let Some(why) = &past.why {
+            print::paragraph("    in the books: ", why);
+        }
     }
     for (kind, at) in &message.inbound {
         print::paragraph("    ", &format!("{} came in {}", kind.replace('_', " "), local(*at)));
@@ -100,11 +104,10 @@ fn tell_message(app: &App, message: &MessageTrail) {
     tell(app, 4, &reasons_of_message(app, message));
 }
 
-/// What keeps a message that is still to leave; of one in doubt, what it waits for.
+/// Why a message stands as it does, or what keeps one that is still to leave.
 pub(super) fn reasons_of_message(app: &App, message: &MessageTrail) -> Vec<Reason> {
-    let is_settled = message.settled_at.is_some() && message.state != "in_doubt";
-    if is_settled {
-        return Vec::new();
+    if let Some(settled) = reason::settled(&message.past) {
+        return vec![Reason::of_settled(&settled)];
     }
     let holds = reason::holds(&message.facts, app.now());
     holds.iter().map(Reason::of_hold).collect()
@@ -122,7 +125,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
             );
             // Other mail, easing and probes lower what its counter may reach.
             let lowered = if day.ceiling < day.allowance {
-                format!(", no more than {} for now", day.ceiling)
+                format!(", no more than {} at present", day.ceiling)
             } else {
                 String::new()
             };
@@ -139,8 +142,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
             &format!("today has no plan yet; warm day {}, cap {}", row.warm_days, row.cap),
         ),
     }
-    let holds = reason::mailbox_holds(&trail.facts, app.now());
-    tell(app, 2, &holds.iter().map(Reason::of_hold).collect::<Vec<_>>());
+    tell(app, 2, &reasons_of_mailbox(app, trail));
     match &trail.next {
         Some((message, address)) => {
             print::paragraph("  next: ", who(address.as_deref()));
@@ -148,6 +150,13 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
         }
         None => print::paragraph("  ", "nothing is planned for it"),
     }
+}
+
+/// What keeps a mailbox from sending anything.
+pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason> {
+    let today = calendar::day_span(&app.fleet.timezone, app.today());
+    let holds = reason::mailbox_holds(&trail.facts, today.end(), app.now());
+    holds.iter().map(Reason::of_hold).collect()
 }
 
 /// What sets a mailbox's allowance of today.
