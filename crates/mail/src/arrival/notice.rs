@@ -115,10 +115,9 @@ pub(super) fn read(
     let text = text_of(entities);
     let (report, quoted) = parted(&text);
     let failed = header.raw("X-Failed-Recipients").map(String::from_utf8_lossy);
-    let named = match failed {
-        Some(list) => addresses(&list, &[]),
-        None => addresses(&report, mine),
-    };
+    let mut named = failed.map(|list| addresses(&list, &[])).unwrap_or_default();
+    let others = addresses(&report, mine).into_iter().filter(|other| !named.contains(other));
+    named.extend(others.collect::<Vec<_>>());
     let opening = folded(&format!("{subject} {report}"));
     let opening: String = opening.chars().take(OPENING).collect();
     let is_delay = DELAYS.iter().any(|phrase| opening.contains(phrase));
