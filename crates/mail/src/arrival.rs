@@ -136,6 +136,9 @@ fn failures(
     if failures.iter().all(|failure| failure.recipients.is_empty()) {
         failures = notice::failures(&prose.says, failures.pop(), returned);
     }
+    for failure in &mut failures {
+        failure.prose = prose.says.behind(failure.recipients.last());
+    }
     // Where the part for machines keeps the reason to itself, that for people may tell.
     for failure in failures.iter_mut().filter(|failure| !tells_why(&failure.diagnostic)) {
         let why = prose.says.why(failure.recipients.last());
