@@ -227,6 +227,12 @@ fn in_a_session(failure: &Failure, words: &str, status: Option<Enhanced>) -> Cau
         | answer::Action::RefreshToken
         | answer::Action::FixCredentials
         | answer::Action::FixConfig => Cause::Block,
+        // In a session such a message is dropped and nobody's fault; here it is a word against us.
+        answer::Action::DropMessage
+            if matches!(verdict.rule.mark, Some(Mark::Spam | Mark::Policy)) =>
+        {
+            Cause::Block
+        }
         answer::Action::DropMessage => match verdict.scope {
             Scope::Recipient | Scope::Message | Scope::TransientServer => Cause::Moment,
             Scope::Mailbox | Scope::Domain | Scope::Tenant | Scope::Ip => Cause::Block,
