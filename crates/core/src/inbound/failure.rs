@@ -311,32 +311,24 @@ mod tests {
         check("5.2.0", "after end of data: 550 5.2.0 From: Domain is invalid.", Block);
         check("5.7.1", "smtp; 521-5.7.1 client 192.0.2.3 refused", Block);
         check("5.3.2", "smtp; 521 5.3.2 takes no mail", Address);
-        check("", "it is said to be snowing", Moment);
-    }
-
-    #[test]
-    fn what_is_worse_than_a_refusal_stops_the_mailbox_and_nobody_else() {
-        #[track_caller]
-        fn check(status: &str, diagnostic: &str, want: Option<Blow>) {
-            let failure = Failure {
-                status: Enhanced::parse(status),
-                diagnostic: diagnostic.to_owned(),
-                ..Failure::default()
-            };
-            assert_eq!(blow(&failure), want, "{status} {diagnostic}");
-        }
-        check("5.7.1", "smtp; 550 5.7.1 blocked as spam", Some(Blow::Spam));
-        check("5.7.26", "smtp; 550 5.7.26 unauthenticated, no DMARC", None);
-        check("5.7.233", "550 5.7.233 tenant limit", Some(Blow::QuotaReached));
+        check("5.0.0", "550 Recipient address rejected. (in reply to RCPT TO command)", Address);
+        check("5.1.1", "x-unix; procmail: Couldn't create \"/var/mail/bob\"", Moment);
+        check("5.1.1", "550 5.1.1 RCP-P2 Refused due to recipient preferences", Moment);
         check(
-            "5.7.705",
-            "550 5.7.705 Access denied, tenant has exceeded threshold",
-            Some(Blow::Banned),
+            "5.1.1",
+            "bob@b.example **** This mail has been scanned for all viruses ****",
+            Address,
         );
-        check("5.4.5", "550 5.4.5 Daily sending quota", Some(Blow::QuotaReached));
-        check("5.2.0", "554 5.2.0 OutboundSpamException", Some(Blow::Banned));
-        check("5.7.1", "smtp; 550 5.7.1 message refused", None);
-        check("5.7.8", "smtp; 535 5.7.8 authentication failed", None);
+        check("5.7.0", "smtp; 552 5.7.0 virus detected", Block);
+        check("5.7.1", "said: 553 sorry, badrcptto(user mail-box not found) (#5.7.1)", Address);
+        check("5.7.1", "said: 550 5.7.1 No mailbox found (in reply to RCPT TO command)", Address);
+        check("5.1.1", "550 RCPT TO:<bob@b.example> max message size exceeded", Moment);
+        check("5.0.0", "552 Account(s) <bob@b.example> does not have enough space", Moment);
+        check("", "could not be delivered because they are not accepting mail with images", Moment);
+        check("5.0.0", "said: 550 Probable spam (in reply to end of DATA command)", Block);
+        check("5.0.0", "554 Sending address not accepted due to spam filter", Block);
+        check("", "vdelivermail: account is locked email bounced", Moment);
+        check("", "it is said to be snowing", Moment);
     }
 
     #[test]
@@ -368,6 +360,31 @@ mod tests {
         check("5.2.1", "smtp; 550 5.2.1 <bob@b.example>... User Unknown", "", Address);
         check("5.0.0", "smtp; 550 : User unknown", "", Moment);
         check("5.0.0", "smtp; 550 <bob@b.example>: User unknown", "", Address);
+    }
+
+    #[test]
+    fn what_is_worse_than_a_refusal_stops_the_mailbox_and_nobody_else() {
+        #[track_caller]
+        fn check(status: &str, diagnostic: &str, want: Option<Blow>) {
+            let failure = Failure {
+                status: Enhanced::parse(status),
+                diagnostic: diagnostic.to_owned(),
+                ..Failure::default()
+            };
+            assert_eq!(blow(&failure), want, "{status} {diagnostic}");
+        }
+        check("5.7.1", "smtp; 550 5.7.1 blocked as spam", Some(Blow::Spam));
+        check("5.7.26", "smtp; 550 5.7.26 unauthenticated, no DMARC", None);
+        check("5.7.233", "550 5.7.233 tenant limit", Some(Blow::QuotaReached));
+        check(
+            "5.7.705",
+            "550 5.7.705 Access denied, tenant has exceeded threshold",
+            Some(Blow::Banned),
+        );
+        check("5.4.5", "550 5.4.5 Daily sending quota", Some(Blow::QuotaReached));
+        check("5.2.0", "554 5.2.0 OutboundSpamException", Some(Blow::Banned));
+        check("5.7.1", "smtp; 550 5.7.1 message refused", None);
+        check("5.7.8", "smtp; 535 5.7.8 authentication failed", None);
     }
 
     #[test]
