@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use tracing::info;
 use warmfront_core::calendar;
 use warmfront_core::plan::{self, Plan, Snapshot, Standing};
-use warmfront_core::span::{DAY, HOUR, MINUTE, Millis};
+use warmfront_core::span::{DAY, Millis, SECOND};
 use warmfront_store::{
     DayPlan, NewMessage, PlanEntry, ReckonedBy, SavedMailboxDay, Settings, Store,
 };
@@ -31,8 +31,8 @@ struct Planned {
     mark: i64,
     /// The messages that were left without a day, though due.
     unplaced: i64,
-    /// How long a message that is put back waits for a plan of its own.
-    patience: Millis,
+    /// How long it took to make.
+    took: Millis,
 }
 
 impl Planner {
@@ -61,13 +61,12 @@ impl Planner {
         self.office.hang_up(roster);
         if self.is_stale(day, now).await? {
             let mark = store.planning_mark().await?;
-            let before = self.planned.filter(|planned| planned.day == day && self.has_room);
-            let patience = before.map_or(MINUTE, |planned| (2 * planned.patience).min(HOUR));
             // Where another planner was faster, the next tick takes in what that one left.
             let saved = self.plan(&settings, day, now).await?;
             let unplaced = store.unplaced(now).await?;
+            let took = self.office.clock.now() - now;
             self.has_room = false;
-            self.planned = saved.then_some(Planned { day, at: now, mark, unplaced, patience });
+            self.planned = saved.then_some(Planned { day, at: now, mark, unplaced, took });
         }
         let midnight = calendar::day_span(&self.office.fleet.timezone, day).end();
         Ok((now + self.office.poll).min(midnight))
@@ -91,10 +90,10 @@ impl Planner {
         if self.office.store.has_new_follow_up(planned.at, now).await? {
             return Ok(true);
         }
-        // A claim that is refused puts its message back, and somebody else may have its place. Should
-        // that be refused too, the next one waits longer: a plan is work.
+        // A claim that is refused puts its message back, and somebody else may have its place. Others
+        // may be refused at once, and a plan is work: it waits for them.
         self.has_room = self.office.store.unplaced(now).await? > planned.unplaced;
-        Ok(self.has_room && now - planned.at >= planned.patience)
+        Ok(self.has_room && now - planned.at >= (planned.took * REPLAN_AFTER).max(REPLAN_MIN))
     }
 
     /// Plans and saves. `false`: another planner has placed one of the messages.
@@ -142,6 +141,13 @@ pub(crate) fn days_between(from: &str, to: &str) -> Vec<String> {
 
 /// A follow-up this late takes nothing up any more.
 const LATE: Millis = 14 * DAY;
+
+/// After how many times what a plan took places that came free are given away: plans for these take no
+/// more than a twentieth of the planner's time.
+const REPLAN_AFTER: Millis = 20;
+
+/// Nor is it done more often than this.
+const REPLAN_MIN: Millis = 5 * SECOND;
 
 /// Whatever is warm has long cooled after so many days.
 const IDLE_DAYS_MAX: usize = 1_000;

@@ -108,8 +108,8 @@ fn both_licences_are_there() {
     assert!(crate::read("Cargo.toml").contains("license = \"MIT OR Apache-2.0\""));
 }
 
-/// A command that begins with `cargo` is run as it stands by `.ci/run`, or is a `cargo run --` whose
-/// first word some test gives to the binary.
+/// A command that begins with `cargo` is run as it stands by `.ci/run` or by whoever makes a change, or
+/// is a `cargo run --` whose first word some test gives to the binary.
 #[test]
 fn documents_show_only_commands_that_are_run() {
     let ci = crate::read(".ci/run");
@@ -122,7 +122,9 @@ fn documents_show_only_commands_that_are_run() {
     let is_run = |command: &str| {
         let word = command.split_once(" -- ").and_then(|(_, words)| words.split(' ').next());
         let tried = word.is_some_and(|word| tests.contains(&format!("\"{word}\"")));
-        ci.contains(command) || command.starts_with("cargo run ") && tried
+        ci.contains(command)
+            || BY_HAND.contains(&command)
+            || command.starts_with("cargo run ") && tried
     };
     assert!(!is_run("cargo run -- no-such-command") && !is_run("cargo no-such-command"));
     let mut breaches = Vec::new();
@@ -134,6 +136,10 @@ fn documents_show_only_commands_that_are_run() {
     }
     crate::none("neither .ci/run nor a test runs this", &breaches);
 }
+
+/// Run before a change is handed in: they want components that a toolchain may lack.
+const BY_HAND: [&str; 2] =
+    ["cargo fmt --all --check", "cargo clippy --workspace --all-targets -- -D warnings"];
 
 #[test]
 fn examples_write_to_nobody() {

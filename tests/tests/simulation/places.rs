@@ -1,6 +1,7 @@
 //! Places in a day that come free again.
 
-use warmfront_core::span::{HOUR, MINUTE};
+use warmfront_core::span::{HOUR, MINUTE, SECOND};
+use warmfront_engine::Planner;
 
 use crate::{block_on, little};
 
@@ -25,5 +26,30 @@ fn what_was_put_back_is_placed_again_before_anything_else_happens() {
         play.run(before_eleven, watch).await.expect("no tick fails");
         assert!(put_back.is_some(), "nothing waited for its turn");
         assert_eq!(play.world.held().len(), play.scenario.campaigns[0].people.len());
+    });
+}
+
+/// Whoever runs until nothing is left waits for it, so it must not take longer each time.
+#[test]
+fn what_is_put_back_again_and_again_is_placed_each_time_within_seconds() {
+    block_on(async {
+        let mut play = little::begin().await;
+        let (office, clock) = play.office();
+        let mut planner = Planner::new(office);
+        planner.tick(play.now).await.expect("a plan");
+        for time in 1..=5 {
+            let ledger = play.store.ledger(None, 0, 100).await.expect("books");
+            let next =
+                ledger.iter().filter(|line| line.state == "planned").min_by_key(|l| l.due_at);
+            let next = next.expect("somebody is planned for");
+            play.now = play.now.max(next.due_at);
+            let held = play.store.hold_message(next.id, None, "its place was taken").await;
+            held.expect("books");
+            assert_eq!(play.store.unplaced(play.now).await.expect("books"), 1);
+            play.now += 5 * SECOND;
+            clock.set(play.now);
+            planner.tick(play.now).await.expect("a plan");
+            assert_eq!(play.store.unplaced(play.now).await.expect("books"), 0, "time {time}");
+        }
     });
 }
