@@ -30,8 +30,8 @@ pub fn read(raw: &[u8], received_at: Millis) -> Arrival {
     let octets = entity::normalised(&raw[..raw.len().min(OCTETS_MAX)]);
     let (head, body) = entity::split(&octets);
     let header = Header::read(head);
-    let entities = entity::walk(&header, body);
     let subject = header.text("Subject").unwrap_or_default();
+    let entities = unwrapped(&header, entity::walk(&header, body), &subject);
     let (from, to) = (header.addresses("From"), recipients(&header));
     let text = own_text::of(&entities);
     let mut returned = returned(&entities);
@@ -63,6 +63,22 @@ fn key(header: &Header<'_>, body: &[u8]) -> String {
     }
     digest.update(body);
     digest.finalize().iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The parts of a report that a gateway's own notice encloses, as InterScan sends reports on when it
+/// has looked at them. Once, and only where a mail system speaks: what a person encloses stays closed.
+fn unwrapped(header: &Header<'_>, entities: Vec<Entity>, subject: &str) -> Vec<Entity> {
+    let has_status = |entities: &[Entity]| entities.iter().any(Entity::is_delivery_status);
+    if has_status(&entities) || !notice::is_one(header, &entities, subject) {
+        return entities;
+    }
+    let report = entities.iter().filter(|part| part.is_enclosed_message()).find_map(|enclosed| {
+        let (head, body) = entity::split(&enclosed.octets);
+        let header = Header::read(head);
+        let is_report = header.content_type().is_some_and(|kind| kind == "multipart/report");
+        is_report.then(|| entity::walk(&header, body)).filter(|parts| has_status(parts))
+    });
+    report.unwrap_or(entities)
 }
 
 fn recipients(header: &Header<'_>) -> Vec<warmfront_core::address::Address> {
@@ -119,6 +135,9 @@ fn failures(
     }
     if failures.iter().all(|failure| failure.recipients.is_empty()) {
         failures = notice::failures(&prose.says, failures.pop(), returned);
+    }
+    for failure in &mut failures {
+        failure.prose = prose.says.behind(failure.recipients.last());
     }
     // Where the part for machines keeps the reason to itself, that for people may tell.
     for failure in failures.iter_mut().filter(|failure| !tells_why(&failure.diagnostic)) {

@@ -60,6 +60,9 @@ pub struct Failure {
     pub status: Option<Enhanced>,
     /// `Diagnostic-Code`, or the words around the recipient where there is no such field.
     pub diagnostic: String,
+    /// What the part for people says behind the recipient: servers often quote the session there
+    /// alone.
+    pub prose: String,
 }
 
 /// RFC 3464, section 2.3.3.

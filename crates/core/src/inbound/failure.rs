@@ -105,7 +105,8 @@ fn cause(failure: &Failure) -> Cause {
         // Only a permanent failure proves that an address is dead (RFC 3463, section 3.1).
         Cause::Address if status.is_some_and(|status| status.class == 4) => Cause::Moment,
         // Before RCPT nothing was said of the recipient.
-        Cause::Address if phase(&words) == Phase::Mail => Cause::Block,
+        Cause::Address if told_phase(failure, &words) == Phase::Mail => Cause::Block,
+        Cause::Address if is_a_filters(failure, &words, status) => Cause::Moment,
         cause => cause,
     }
 }
@@ -117,15 +118,43 @@ fn of_the_host(words: &str, status: Option<Enhanced>) -> Option<Cause> {
     (!is_policy && matches!(code_in(words), Some(521 | 556))).then_some(Cause::Address)
 }
 
+/// Whether somebody is there whose filter says that nobody is: a server that took the recipient and
+/// knows of no such user once it has read the text, or that says by the status that the mailbox
+/// exists (RFC 3463, section 3.3). The phones of docomo and au answer so, the latter without an
+/// address before the colon (Sisimai: `Rhost::NTTDOCOMO`, `Rhost::KDDI`). A status that blames the
+/// address is believed all the same.
+fn is_a_filters(failure: &Failure, words: &str, status: Option<Enhanced>) -> bool {
+    let says_unknown = ["user unknown", "unknown user"].iter().any(|p| words.contains(p));
+    let is_late = || told_phase(failure, words) == Phase::Eod;
+    let refuses = || match status.map(|status| (status.subject, status.detail)) {
+        Some((1, _)) => false,
+        Some((2, 0)) => true,
+        _ => words.contains("550 : user unknown") || is_late(),
+    };
+    says_unknown && refuses()
+}
+
+/// What the last server answered: what its own words tell, else what stands around them for people.
+fn told_phase(failure: &Failure, words: &str) -> Phase {
+    match phase(words) {
+        Phase::Ndr => phase(&text::folded(&failure.prose)),
+        told => told,
+    }
+}
+
 /// What the last server answered, as Exim ("after MAIL FROM") and Postfix ("in reply to MAIL FROM
 /// command") tell.
 fn phase(words: &str) -> Phase {
     let after = |command: &str| {
         ["after ", "reply to "].iter().any(|word| words.contains(&format!("{word}{command}")))
     };
+    // Sendmail and Courier quote the session. Where RCPT was refused and DATA followed in the same
+    // breath, the answer to RCPT stands here too, and one behind it that asks for RCPT (RFC 2920).
+    let wants_rcpt = ["<<< 503", "no valid recipients"].iter().any(|p| words.contains(p));
+    let is_late = words.contains(">>> data <<< 5") && !wants_rcpt;
     if after("mail from") {
         Phase::Mail
-    } else if after("end of data") {
+    } else if after("end of data") || is_late {
         Phase::Eod
     } else {
         Phase::Ndr
@@ -198,6 +227,12 @@ fn in_a_session(failure: &Failure, words: &str, status: Option<Enhanced>) -> Cau
         | answer::Action::RefreshToken
         | answer::Action::FixCredentials
         | answer::Action::FixConfig => Cause::Block,
+        // In a session such a message is dropped and nobody's fault; here it is a word against us.
+        answer::Action::DropMessage
+            if matches!(verdict.rule.mark, Some(Mark::Spam | Mark::Policy)) =>
+        {
+            Cause::Block
+        }
         answer::Action::DropMessage => match verdict.scope {
             Scope::Recipient | Scope::Message | Scope::TransientServer => Cause::Moment,
             Scope::Mailbox | Scope::Domain | Scope::Tenant | Scope::Ip => Cause::Block,
@@ -276,7 +311,55 @@ mod tests {
         check("5.2.0", "after end of data: 550 5.2.0 From: Domain is invalid.", Block);
         check("5.7.1", "smtp; 521-5.7.1 client 192.0.2.3 refused", Block);
         check("5.3.2", "smtp; 521 5.3.2 takes no mail", Address);
+        check("5.0.0", "550 Recipient address rejected. (in reply to RCPT TO command)", Address);
+        check("5.1.1", "x-unix; procmail: Couldn't create \"/var/mail/bob\"", Moment);
+        check("5.1.1", "550 5.1.1 RCP-P2 Refused due to recipient preferences", Moment);
+        check(
+            "5.1.1",
+            "bob@b.example **** This mail has been scanned for all viruses ****",
+            Address,
+        );
+        check("5.7.0", "smtp; 552 5.7.0 virus detected", Block);
+        check("5.7.1", "said: 553 sorry, badrcptto(user mail-box not found) (#5.7.1)", Address);
+        check("5.7.1", "said: 550 5.7.1 No mailbox found (in reply to RCPT TO command)", Address);
+        check("5.1.1", "550 RCPT TO:<bob@b.example> max message size exceeded", Moment);
+        check("5.0.0", "552 Account(s) <bob@b.example> does not have enough space", Moment);
+        check("", "could not be delivered because they are not accepting mail with images", Moment);
+        check("5.0.0", "said: 550 Probable spam (in reply to end of DATA command)", Block);
+        check("5.0.0", "554 Sending address not accepted due to spam filter", Block);
+        check("", "vdelivermail: account is locked email bounced", Moment);
         check("", "it is said to be snowing", Moment);
+    }
+
+    #[test]
+    fn a_filter_that_knows_of_nobody_is_no_dead_address() {
+        use Cause::{Address, Block, Moment};
+        #[track_caller]
+        fn check(status: &str, diagnostic: &str, prose: &str, want: Cause) {
+            let failure = Failure {
+                status: Enhanced::parse(status),
+                diagnostic: diagnostic.to_owned(),
+                prose: prose.to_owned(),
+                ..Failure::default()
+            };
+            assert_eq!(cause(&failure), want, "{status} {diagnostic} {prose}");
+        }
+        let unknown = "smtp; 550 Unknown user bob@b.example";
+        check("5.0.0", unknown, "said: 550 Unknown user (in reply to end of DATA command)", Moment);
+        check("5.0.0", unknown, ">>> DATA\n<<< 550 Unknown user", Moment);
+        check("5.0.0", unknown, ">>> DATA\n<<< 550 Unknown user\n<<< 503 Need RCPT", Address);
+        check("5.0.0", unknown, "said: 550 Unknown user (in reply to RCPT TO command)", Address);
+        check(
+            "5.1.1",
+            unknown,
+            "said: 550 Unknown user (in reply to end of DATA command)",
+            Address,
+        );
+        check("5.0.0", unknown, "said: 550 Unknown user (in reply to MAIL FROM command)", Block);
+        check("5.2.0", unknown, "", Moment);
+        check("5.2.1", "smtp; 550 5.2.1 <bob@b.example>... User Unknown", "", Address);
+        check("5.0.0", "smtp; 550 : User unknown", "", Moment);
+        check("5.0.0", "smtp; 550 <bob@b.example>: User unknown", "", Address);
     }
 
     #[test]

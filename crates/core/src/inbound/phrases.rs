@@ -21,8 +21,8 @@ pub(super) const LIMIT: [&str; 13] = [
     "message rate exceeded for sender",
 ];
 
-/// The mailbox is full, or takes no more just now.
-pub(super) const NOT_NOW: [&str; 35] = [
+/// The mailbox is full, or takes nothing just now.
+pub(super) const NOT_NOW: [&str; 43] = [
     "mailbox full",
     "mailbox is full",
     "mailbox was full",
@@ -50,6 +50,7 @@ pub(super) const NOT_NOW: [&str; 35] = [
     "exceeded his/her quota",
     "not enough disk space",
     "not enough storage space",
+    "not have enough space",
     "insufficient disk space",
     "insufficient storage",
     "too much mail data",
@@ -58,10 +59,20 @@ pub(super) const NOT_NOW: [&str; 35] = [
     "receiving mail too quickly",
     "not found, try again",
     "host name lookup failure",
+    // Procmail, of a mailbox that it cannot write; it may say in the same breath that nobody is there.
+    "couldn't create",
+    // Facebook's RCP-P2, and AOL: they are there, and want no mail, or none with attachments.
+    "recipient preferences",
+    "not accepting mail with",
+    // What is locked may be unlocked (RFC 3463, section 3.3, X.2.1).
+    "mailbox is frozen",
+    "mailbox is locked",
+    "account is locked",
+    "recipient account is blocked",
 ];
 
 /// We, or what we write, are called spam, or cannot prove who we are.
-pub(super) const SPAM: [&str; 28] = [
+pub(super) const SPAM: [&str; 35] = [
     "spamhaus",
     "spamcop",
     "blacklist",
@@ -82,6 +93,13 @@ pub(super) const SPAM: [&str; 28] = [
     "spam classification",
     "looks like spam",
     "spam message",
+    "spam block",
+    "spam list",
+    "spam not accepted",
+    "spam points",
+    "spamming",
+    "probable spam",
+    "identified spam",
     "unsolicited",
     "outbound spam",
     "dmarc",
@@ -93,7 +111,7 @@ pub(super) const SPAM: [&str; 28] = [
 ];
 
 /// Nobody is there.
-pub(super) const NO_SUCH_USER: [&str; 72] = [
+pub(super) const NO_SUCH_USER: [&str; 76] = [
     "user unknown",
     "unknown user",
     "unknown local",
@@ -119,6 +137,8 @@ pub(super) const NO_SUCH_USER: [&str; 72] = [
     "no such id",
     "no mailbox here",
     "no mailbox by that name",
+    "no mailbox found",
+    "mail-box not found",
     "no account by that name",
     "no valid recipients",
     "not a valid mailbox",
@@ -133,6 +153,8 @@ pub(super) const NO_SUCH_USER: [&str; 72] = [
     "user not listed",
     "invalid final delivery userid",
     "recipient address rejected: access denied",
+    // Refused at RCPT without a word why: RFC 5321, section 4.2.3, "mailbox unavailable".
+    "recipient address rejected. (in reply to rcpt",
     "recipient not recognized",
     "unrouteable address",
     "unrouted address",
@@ -160,6 +182,7 @@ pub(super) const NO_SUCH_USER: [&str; 72] = [
     "addressee unknown",
     "invalid mailbox",
     "invalid recipient",
+    "bad_recipient",
     "invalid address",
     "address is invalid",
     "account is disabled",
@@ -171,7 +194,7 @@ pub(super) const NO_SUCH_USER: [&str; 72] = [
 ];
 
 /// We are refused for another reason.
-pub(super) const POLICY: [&str; 32] = [
+pub(super) const POLICY: [&str; 34] = [
     "sender rejected",
     "sender was rejected",
     "sender denied",
@@ -199,7 +222,10 @@ pub(super) const POLICY: [&str; 32] = [
     "ip name lookup failed",
     "authentication required",
     "turn on smtp authentication",
-    "virus",
+    // Not "virus" alone: gateways write under reports that they were scanned for some.
+    "virus detected",
+    "contains a virus",
+    "infected with",
     "illegal attachment",
     "content rejected",
     "mail from domain",
@@ -234,7 +260,7 @@ pub(super) const NO_SUCH_HOST: [&str; 23] = [
 ];
 
 /// It may work another time.
-pub(super) const LATER: [&str; 25] = [
+pub(super) const LATER: [&str; 26] = [
     "unexpected name server reply",
     "timed out",
     "time out",
@@ -254,6 +280,7 @@ pub(super) const LATER: [&str; 25] = [
     "too large",
     "too big",
     "message size exceeds",
+    "message size exceeded",
     "size limit",
     "fixed maximum message size",
     "greylist",

@@ -20,6 +20,7 @@ fn report(action: Action, status: &str, diagnostic: &str) -> Arrival {
             action: Some(action),
             status: Enhanced::parse(status),
             diagnostic: diagnostic.to_owned(),
+            ..Failure::default()
         }],
         returned: Returned { names: vec![ID.to_owned()], to: vec![bob()] },
         ..Arrival::default()
@@ -123,7 +124,7 @@ fn of_several_blamed_it_is_whom_the_returned_message_went_to() {
         recipients: vec![address("eve@other.example")],
         action: Some(Action::Failed),
         status: Enhanced::parse("5.2.2"),
-        diagnostic: String::new(),
+        ..Failure::default()
     };
     several.failures.insert(0, other);
     let inbound = classify(&several);

@@ -1,7 +1,7 @@
 //! The parts of a message (RFC 2046), each with its type and its decoded octets.
 //!
-//! An enclosed message stays closed: nobody needs more of it than its header. So only multiparts
-//! nest, and those no deeper than any mail program makes them.
+//! An enclosed message stays closed here: nobody needs more of it than its header, unless it is a
+//! report itself. So only multiparts nest, and those no deeper than any mail program makes them.
 
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::charsets::map::charset_decoder;

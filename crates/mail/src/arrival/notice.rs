@@ -115,10 +115,9 @@ pub(super) fn read(
     let text = text_of(entities);
     let (report, quoted) = parted(&text);
     let failed = header.raw("X-Failed-Recipients").map(String::from_utf8_lossy);
-    let named = match failed {
-        Some(list) => addresses(&list, &[]),
-        None => addresses(&report, mine),
-    };
+    let mut named = failed.map(|list| addresses(&list, &[])).unwrap_or_default();
+    let others = addresses(&report, mine).into_iter().filter(|other| !named.contains(other));
+    named.extend(others.collect::<Vec<_>>());
     let opening = folded(&format!("{subject} {report}"));
     let opening: String = opening.chars().take(OPENING).collect();
     let is_delay = DELAYS.iter().any(|phrase| opening.contains(phrase));
@@ -152,6 +151,13 @@ impl Says {
     /// What is said behind the recipient and before the next; the whole report, where that does
     /// not tell why.
     pub(super) fn why(&self, recipient: Option<&Address>) -> String {
+        let behind = self.behind(recipient);
+        let why = if tells_why(&behind) { behind } else { self.text.to_lowercase() };
+        shortened(&folded(&why))
+    }
+
+    /// What is said behind the recipient and before the next, in lower case.
+    pub(super) fn behind(&self, recipient: Option<&Address>) -> String {
         let lower = self.text.to_lowercase();
         let behind = recipient.and_then(|address| {
             let at = lower.find(address.as_str())? + address.as_str().len();
@@ -160,8 +166,7 @@ impl Says {
             let next = others.filter_map(|other| rest.find(other.as_str())).min();
             rest.get(..next.unwrap_or(rest.len()))
         });
-        let behind = behind.filter(|words| tells_why(words));
-        shortened(&folded(behind.unwrap_or(&lower)))
+        shortened(behind.unwrap_or_default())
     }
 }
 

@@ -70,6 +70,7 @@ fn failure(block: &[Field]) -> Option<Failure> {
         action: action.and_then(to_action),
         status: status.and_then(to_status),
         diagnostic: shortened(&diagnostic.join(" ")),
+        prose: String::new(),
     })
 }
 

@@ -25,6 +25,7 @@ fn forged(n: usize) -> Arrival {
         action: Some(Action::Failed),
         status: Enhanced::parse(&diagnostic[4..9]),
         diagnostic: diagnostic.to_owned(),
+        ..Failure::default()
     };
     let report = Arrival {
         key: format!("{n}"),
