@@ -30,9 +30,14 @@ pub(crate) async fn refuse_foreign(file: &Path) -> Result<(), StoreError> {
     }
     let path = file.to_owned();
     let mut options = ConnectOptions::new("sqlite://");
-    options.max_connections(1).sqlx_logging(false).map_sqlx_sqlite_opts(move |sqlite| {
-        sqlite.filename(&path).create_if_missing(false).read_only(true)
-    });
+    options
+        .max_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite.filename(&path).create_if_missing(false).read_only(true)
+        });
     let Ok(db) = Database::connect(options).await else { return Ok(()) };
     let tables = db
         .query_all_raw(sql(

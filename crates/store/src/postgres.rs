@@ -59,6 +59,10 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
     let pool = |connections, options| {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
+            // What looks for connections that are too old or too idle may count them below none, and
+            // then takes a core and a thread of the runtime for ever (sqlx #3645, mended after 0.9.0).
+            .max_lifetime(None)
+            .idle_timeout(None)
             .acquire_timeout(WAIT_MAX)
             .after_release(|connection, _| Box::pin(async { Ok(is_alive(connection).await) }))
             .connect_lazy_with(options);

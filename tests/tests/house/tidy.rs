@@ -62,6 +62,17 @@ fn only_the_clock_reads_the_clock() {
 }
 
 #[test]
+fn no_pool_looks_after_its_connections() {
+    // What does so in sqlx can take a core for ever: crates/store/src/postgres.rs tells how.
+    let broken = ("crates/store/src/a.rs", "fn a() { PgPoolOptions::new().max_lifetime(None); }");
+    holds("every pool has `max_lifetime(None)` and `idle_timeout(None)`", broken, |source| {
+        let pools = any(&source.code, &["PgPoolOptions::new", "ConnectOptions::new"]);
+        let kept = |word| lines_with(&source.code, word).len() >= pools.len();
+        if kept("max_lifetime(None)") && kept("idle_timeout(None)") { Vec::new() } else { pools }
+    });
+}
+
+#[test]
 fn nothing_is_unsafe() {
     let broken = ("crates/core/src/a.rs", "fn a() { unsafe { b() } }");
     holds("no `unsafe`", broken, |source| any(&source.code, &["unsafe"]));

@@ -105,7 +105,7 @@ impl Books {
         };
         store.write_settings(&settings).await.unwrap();
         let mut options = ConnectOptions::new(&url);
-        options.max_connections(1).sqlx_logging(false);
+        options.max_connections(1).max_lifetime(None).idle_timeout(None).sqlx_logging(false);
         let raw = Connector::connect(options).await.unwrap();
         Self { store, url, database, raw, _folder: folder }
     }

@@ -94,7 +94,7 @@ fn statement(text: &str) -> Statement {
 
 pub(crate) async fn connect(url: &str) -> sea_orm::DatabaseConnection {
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
+    options.max_connections(1).max_lifetime(None).idle_timeout(None).sqlx_logging(false);
     Connector::connect(options).await.unwrap()
 }
 

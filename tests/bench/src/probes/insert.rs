@@ -14,7 +14,7 @@ use crate::stopwatch::Stopwatch;
 /// Writes that many rows and says how long it took.
 pub(super) async fn insert(file: &str, rows: usize, mailboxes: usize) -> Result<Value, Failure> {
     let mut options = ConnectOptions::new(format!("sqlite://{file}"));
-    options.max_connections(1).sqlx_logging(false);
+    options.max_connections(1).max_lifetime(None).idle_timeout(None).sqlx_logging(false);
     let db = Database::connect(options).await.map_err(broken)?;
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; \
                     PRAGMA cache_size = -65536; PRAGMA temp_store = memory";
