@@ -78,3 +78,22 @@ fn the_operator_settles_a_doubt_by_its_id_or_its_message_id() {
     assert_eq!(states, ["accepted", "planned"], "the next day's plan takes it in");
     let _ = run(&scene, "audit").done();
 }
+
+#[test]
+fn what_a_killed_daemon_left_on_its_way_is_told_before_the_next_run_and_after() {
+    let scene = Scene::of(1);
+    scene.begin("spring", 2);
+    let mut command = scene.installation.command(&["run", "--until-idle"]);
+    let ended = command.env("WARMFRONT_FAILPOINT", "after_250:1:abort").output();
+    assert!(!ended.expect("it starts").status.success());
+    let told = run(&scene, "reconcile").done();
+    let words = "No message is in doubt.\n1 message on the way when a daemon was killed:";
+    assert!(told.out.contains(words), "{told}");
+    assert!(told.out.lines().all(|line| line.chars().count() <= 80), "{told}");
+    assert_eq!(run(&scene, "reconcile --json").done().json()["in_flight"], 1);
+
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(run(&scene, "reconcile --json").done().json()["in_flight"], 0);
+    let told = run(&scene, "status").done();
+    assert!(told.out.contains("1 message in doubt: `warmfront reconcile` tells"), "{told}");
+}

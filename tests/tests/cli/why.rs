@@ -101,6 +101,8 @@ fn a_follow_up_waits_for_its_time_and_for_the_inbox() {
     assert_eq!(next["step"], 2);
     assert_eq!(words(next), ["inbox_not_read", "waits", "person_gap", "daily_target"], "{told}");
     assert_eq!(next["reasons"][1]["clears_at"], next["not_before"]);
+    // It has no `imap`, so no daemon will ever read its inbox.
+    assert_eq!(next["reasons"][0]["clears"], "operator");
     says(&scene, &format!("why {PAT}"), &["step 2: not planned, 3d after", "there is none"]);
 }
 

@@ -101,7 +101,8 @@ fn shortfall_line(short: &Shortfall) -> (String, u32, String, String) {
 
 fn tell_shortfalls(shortfalls: impl Iterator<Item = (String, u32, String, String)>) {
     for (campaign, count, why, cure) in shortfalls {
-        print::say(format!("{campaign}: {count} short, because of {why}: {cure}"));
+        let short = format!("{campaign}: {count} short, because of {why}: {cure}");
+        print::paragraph("", &short);
     }
 }
 

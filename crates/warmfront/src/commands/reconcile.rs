@@ -28,13 +28,13 @@ async fn bring_up_to_date(global: &Global) -> Done {
     }
     let watermark = Watermark::beside(&app.config.path);
     let is_older = app.store.begin_reconciling(&watermark, now).await?;
+    app.store.end_all_leases(&lock).await?;
     let mailboxes = match is_older {
         true => {
             let missing = app.config.missing();
             if !missing.is_empty() {
                 return Err(Failure::Problems(missing));
             }
-            app.store.end_all_leases(&lock).await?;
             warmfront_engine::reconcile(&office(&app, owner), &wiring::ways(&app.config)).await?
         }
         // A list may have brought the people of strays back.
@@ -53,6 +53,7 @@ async fn bring_up_to_date(global: &Global) -> Done {
         mailboxes,
         strays: app.store.strays().await?,
         doubts: app.store.doubts().await?,
+        left: app.store.mailboxes_with_orphans(now).await?.len(),
     };
     if app.json {
         print::say_json(&told.json(&app))
@@ -124,12 +125,14 @@ struct Told {
     mailboxes: Vec<Reconciled>,
     strays: Vec<StrayRow>,
     doubts: Vec<Doubt>,
+    /// Messages that were on their way when a daemon ended without a word.
+    left: usize,
 }
 
 impl Told {
     fn json(&self, app: &App) -> Value {
         let mailboxes = self.mailboxes.iter().map(|one| {
-            let (standing, why) = standing(one);
+            let (standing, why) = standing(app, one);
             let unshown = one.unshown.iter();
             let unshown = unshown.map(|place| json!({ "folder": place.folder, "uid": place.uid }));
             json!({
@@ -157,6 +160,7 @@ impl Told {
             "ok": self.is_done, "older": self.is_older, "up_to_date": self.is_done,
             "taken_up": self.taken_up(), "mailboxes": mailboxes.collect::<Vec<_>>(),
             "strays": strays.collect::<Vec<_>>(), "doubts": doubts.collect::<Vec<_>>(),
+            "in_flight": self.left,
         })
     }
 
@@ -166,15 +170,25 @@ impl Told {
 
     fn say(&self, app: &App) {
         if self.is_older {
-            self.say_mailboxes();
+            self.say_mailboxes(app);
         } else {
             print::say("The database is no older than what was sent.");
         }
         self.say_strays(app);
         self.say_doubts(app);
+        if self.left > 0 {
+            let left = print::counted(self.left as u64, "message");
+            print::paragraph(
+                "",
+                &format!(
+                    "{left} on the way when a daemon was killed: the next `warmfront run` plans \
+                     what had not left and puts the others in doubt."
+                ),
+            );
+        }
     }
 
-    fn say_mailboxes(&self) {
+    fn say_mailboxes(&self, app: &App) {
         print::paragraph("", "The database is an older copy of what has sent since.");
         for one in &self.mailboxes {
             let taken = print::counted(one.taken_up.into(), "message");
@@ -183,7 +197,7 @@ impl Told {
                 Standing::Unproven | Standing::Gone => format!(
                     "paused: {}. Nobody new is written to until `warmfront mailbox resume {}` says \
                      that you answer for it",
-                    standing(one).1.unwrap_or_default(),
+                    standing(app, one).1.unwrap_or_default(),
                     one.address
                 ),
                 Standing::Unread(why) => format!("{taken} taken up; not read to its end: {why}"),
@@ -198,6 +212,11 @@ impl Told {
                 );
             }
         }
+        print::paragraph(
+            "",
+            "What you did by hand since the copy was made is not in it: suppress again whom you \
+             suppressed, and pause again what you paused.",
+        );
         let taken = print::counted(self.taken_up().into(), "message");
         print::paragraph(
             "",
@@ -259,9 +278,12 @@ impl Told {
 }
 
 /// The word for scripts, and why.
-fn standing(one: &Reconciled) -> (&'static str, Option<&str>) {
+fn standing<'a>(app: &App, one: &'a Reconciled) -> (&'static str, Option<&'a str>) {
     match &one.standing {
         Standing::Proven => ("up_to_date", None),
+        Standing::Unproven if !is_read(app, &one.address) => {
+            ("paused", Some("it has no `imap`, so nothing shows what it sent"))
+        }
         Standing::Unproven => ("paused", Some("its Sent folder does not show all that it sent")),
         Standing::Gone => (
             "paused",
@@ -273,8 +295,7 @@ fn standing(one: &Reconciled) -> (&'static str, Option<&str>) {
 
 /// What would settle it.
 fn missing(app: &App, doubt: &Doubt) -> String {
-    let mailbox = app.config.mailboxes.iter().find(|m| m.address.as_str() == doubt.mailbox);
-    if mailbox.is_none_or(|mailbox| mailbox.imap.is_none()) {
+    if !is_read(app, &doubt.mailbox) {
         return "nobody reads this mailbox (no `imap`): look into it yourself".to_owned();
     }
     match doubt.sent_read_at {
@@ -285,6 +306,11 @@ fn missing(app: &App, doubt: &Doubt) -> String {
         ),
         None => "its Sent folder was not read yet; `warmfront run` does".to_owned(),
     }
+}
+
+fn is_read(app: &App, mailbox: &str) -> bool {
+    let found = app.config.mailboxes.iter().find(|one| one.address.as_str() == mailbox);
+    found.is_some_and(|one| one.imap.is_some())
 }
 
 fn by_hand(doubt: &Doubt) -> String {

@@ -62,21 +62,35 @@ pub(crate) async fn status(global: &Global) -> Done {
     print::say(format!(
         "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
     ));
-    if !by_state.is_empty() {
-        let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
-        print::say(format!("all messages: {}", parts.join(", ")));
-    }
+    say_messages(&by_state);
     for campaign in &campaigns {
         let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        print::say(format!("campaign {} is {}{why}", campaign.slug, campaign.state));
+        print::paragraph("", &format!("campaign {} is {}{why}", campaign.slug, campaign.state));
     }
     say_who_rests(&mailboxes);
     for (address, why, count) in &unreached {
         let waiting = print::counted(*count, "message");
-        print::say(format!("mailbox {address}: {why}; {waiting} could not leave for it"));
+        print::paragraph(
+            "",
+            &format!("mailbox {address}: {why}; {waiting} could not leave for it"),
+        );
     }
     say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+fn say_messages(by_state: &[(String, u64)]) {
+    if !by_state.is_empty() {
+        let parts: Vec<String> = by_state.iter().map(|(s, n)| format!("{n} {s}")).collect();
+        print::say(format!("all messages: {}", parts.join(", ")));
+    }
+    if let Some((_, in_doubt)) = by_state.iter().find(|(state, _)| state == "in_doubt") {
+        let doubts = print::counted(*in_doubt, "message");
+        print::paragraph(
+            "",
+            &format!("{doubts} in doubt: `warmfront reconcile` tells what settles each"),
+        );
+    }
 }
 
 fn say_who_rests(mailboxes: &[MailboxRow]) {
@@ -84,7 +98,7 @@ fn say_who_rests(mailboxes: &[MailboxRow]) {
     print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
     for mailbox in mailboxes.iter().filter(|m| m.state == "paused") {
         let because = mailbox.paused_because.as_deref().unwrap_or_default();
-        print::say(format!("mailbox {} is paused: {because}", mailbox.address));
+        print::paragraph("", &format!("mailbox {} is paused: {because}", mailbox.address));
     }
     for mailbox in mailboxes.iter().filter(|m| m.unproven) {
         let address = &mailbox.address;
@@ -104,7 +118,7 @@ fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
         let Some(why) = &mailbox.unread_because else { continue };
         let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
         let so = if is_fresh { "" } else { ", so its follow-ups wait" };
-        print::say(format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
+        print::paragraph("", &format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
     }
 }
 

@@ -33,9 +33,9 @@ fn one(asked: &SmtpAnswer, json: bool) -> Done {
     let known = if verdict.is_unknown() { " (no rule knows this answer)" } else { "" };
     print::say(format!("concerns  {}", scope.as_str()));
     print::say(format!("asks for  {}{known}", action.as_str()));
-    print::say(format!("follows   {}", answer::consequence(&given, &verdict)));
+    print::paragraph("follows   ", &answer::consequence(&given, &verdict).to_string());
     print::say(format!("rule      {}", rule.name));
-    print::say(format!("source    {}", rule.source));
+    print::paragraph("source    ", &rule.source);
     Ok(())
 }
 

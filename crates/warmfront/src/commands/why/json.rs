@@ -64,7 +64,7 @@ fn next(app: &App, trail: &EnrolmentTrail) -> Option<Value> {
         "step": turn.step,
         "rcpt": trail.address,
         "not_before": (turn.next_at > 0).then(|| print::rfc3339(turn.next_at)),
-        "reasons": all(app, &reasons_of_turn(turn, app)),
+        "reasons": all(app, &reasons_of_turn(app, trail.mailbox.as_deref(), turn)),
     }))
 }
 

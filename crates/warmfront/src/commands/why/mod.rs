@@ -88,9 +88,10 @@ async fn open_hours(app: &App, trail: &mut EnrolmentTrail) -> Result<(), Failure
 }
 
 /// Whose turn it is, with its reasons.
-fn reasons_of_turn(turn: &Turn, app: &App) -> Vec<reason::Reason> {
+fn reasons_of_turn(app: &App, mailbox: Option<&str>, turn: &Turn) -> Vec<reason::Reason> {
     let all = warmfront_core::reason::unplanned(turn, app.now());
-    all.iter().map(reason::Reason::of_unplanned).collect()
+    let told = |one| reason::Reason::of_unplanned(one).where_read(app, mailbox);
+    all.iter().map(told).collect()
 }
 
 /// The daemon that works on these books, or those that do.

@@ -35,6 +35,17 @@ impl Reason {
         Self { word: reason.as_str(), says, clears, since: None, cure }
     }
 
+    /// Of a mailbox that has no `imap` no daemon ever reads the inbox.
+    pub(super) fn where_read(mut self, app: &App, mailbox: Option<&str>) -> Self {
+        let all = &app.config.mailboxes;
+        let found = all.iter().find(|one| Some(one.address.as_str()) == mailbox);
+        if self.word == "inbox_not_read" && found.is_none_or(|one| one.imap.is_none()) {
+            self.clears = Clears::Operator;
+            self.cure = Some("give the mailbox `imap`: without it none of its follow-ups leaves");
+        }
+        self
+    }
+
     /// The moment at which it is over, where that is known; of a number of days, the earliest.
     fn clears_at(&self, app: &App) -> Option<Millis> {
         match self.clears {

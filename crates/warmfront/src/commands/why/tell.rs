@@ -51,7 +51,7 @@ fn enrolment(app: &App, trail: &EnrolmentTrail) {
         let wait =
             trail.wait.as_ref().map_or(String::new(), |wait| format!(", {wait} after the last"));
         print::paragraph("  ", &format!("step {}: not planned{wait}", turn.step));
-        tell(app, 4, &reasons_of_turn(turn, app));
+        tell(app, 4, &reasons_of_turn(app, trail.mailbox.as_deref(), turn));
     } else if let Some(at) = trail.ended_at {
         let hold = Hold::Enrolment { state: state.clone(), because: trail.because.clone() };
         print::paragraph("  ", &format!("over since {}", print::local(&app.fleet.timezone, at)));
@@ -110,7 +110,8 @@ pub(super) fn reasons_of_message(app: &App, message: &MessageTrail) -> Vec<Reaso
         return vec![Reason::of_settled(&settled)];
     }
     let holds = reason::holds(&message.facts, app.now());
-    holds.iter().map(Reason::of_hold).collect()
+    let from = Some(message.mailbox.as_str());
+    holds.iter().map(|hold| Reason::of_hold(hold).where_read(app, from)).collect()
 }
 
 fn mailbox(app: &App, trail: &MailboxTrail) {
@@ -188,7 +189,7 @@ fn campaign(app: &App, trail: &CampaignTrail) {
             print::paragraph("  next in turn: ", who(next.address.as_deref()));
             if let Some(turn) = &next.turn {
                 print::paragraph("  ", &format!("step {}: not planned", turn.step));
-                tell(app, 4, &reasons_of_turn(turn, app));
+                tell(app, 4, &reasons_of_turn(app, next.mailbox.as_deref(), turn));
             }
         }
         None => {
