@@ -103,8 +103,8 @@ pub fn list_is_dead(hard_bounces: u32, settled: u32, at: &Thresholds) -> bool {
     enough && surely_above(hard_bounces, settled, at.list_bounce_rate)
 }
 
-/// Until when a pause lasts, given how many came before it within [`Thresholds::repeat_window`]. `None`: until
-/// an operator resumes. A full quota is over in a day, however often it was full.
+/// Until when a pause lasts, given how many came before it within [`Thresholds::repeat_window`].
+/// `None`: until an operator resumes. A full quota is over in a day, however often it was full.
 #[must_use]
 pub fn paused_until(
     reason: PauseReason,

@@ -9,7 +9,8 @@ use crate::row::columns;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Everything a claim of this message depends on. `day` is the counting day of that name, which lasts `today`.
+    /// Everything a claim of this message depends on. `day` is the counting day of that name, which
+    /// lasts `today`.
     pub async fn facts(
         &self,
         message: i64,

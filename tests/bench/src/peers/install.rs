@@ -92,47 +92,24 @@ fn make(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Failure::of("a folder for peers", error))
 }
 
-const SQLITE: Software = Software {
-    name: "SQLite's shell",
-    packages: "sqlite3",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends sqlite3",
-};
+/// Software that apt alone installs, also by hand.
+macro_rules! package {
+    ($name:literal, $packages:literal) => {
+        Software {
+            name: $name,
+            packages: $packages,
+            before: "",
+            by_hand: concat!("sudo apt-get install -y --no-install-recommends ", $packages),
+        }
+    };
+}
 
-const UTIL_LINUX: Software = Software {
-    name: "taskset",
-    packages: "util-linux",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends util-linux",
-};
-
-pub(super) const PSQL: Software = Software {
-    name: "psql",
-    packages: "postgresql-client",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends postgresql-client",
-};
-
-pub(super) const NODE: Software = Software {
-    name: "Node.js",
-    packages: "nodejs",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends nodejs",
-};
-
-const NPM: Software = Software {
-    name: "npm",
-    packages: "npm",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends npm",
-};
-
-const VENV: Software = Software {
-    name: "Python's venv",
-    packages: "python3-venv",
-    before: "",
-    by_hand: "sudo apt-get install -y --no-install-recommends python3-venv",
-};
+const SQLITE: Software = package!("SQLite's shell", "sqlite3");
+const UTIL_LINUX: Software = package!("taskset", "util-linux");
+pub(super) const PSQL: Software = package!("psql", "postgresql-client");
+pub(super) const NODE: Software = package!("Node.js", "nodejs");
+const NPM: Software = package!("npm", "npm");
+const VENV: Software = package!("Python's venv", "python3-venv");
 
 const INSTALL_MAX: u64 = 300;
 
