@@ -12,4 +12,4 @@ pub mod inbox;
 pub mod server;
 pub mod smtp;
 pub mod submit;
-mod tls;
+pub mod tls;

@@ -62,12 +62,11 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
 /// The real ways: SMTP out, IMAP in.
 pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
     let mailboxes: Arc<[config::Mailbox]> = config.mailboxes.clone().into();
-    let hello = hello();
     let known = Arc::clone(&mailboxes);
     let out: Opens<Result<Smtp, String>> = Arc::new(move |wanted: &Mailbox| {
         let known = known.iter().find(|m| m.address == wanted.address);
         let known = known.ok_or_else(|| format!("{} is not configured", wanted.address))?;
-        submission(known, &hello).map(Smtp::new)
+        submission(known).map(Smtp::new)
     });
     let inbox: Opens<Option<Imap>> = Arc::new(move |wanted: &Mailbox| {
         let known = mailboxes.iter().find(|m| m.address == wanted.address)?;
@@ -82,7 +81,8 @@ pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
     Ways { out, inbox }
 }
 
-fn submission(mailbox: &config::Mailbox, hello: &str) -> Result<smtp::Account, String> {
+/// A mailbox's way out.
+pub(crate) fn submission(mailbox: &config::Mailbox) -> Result<smtp::Account, String> {
     let server = &mailbox.smtp;
     let limits = ConnectionLimits::default();
     let messages = mailbox.provider.messages_per_connection.unwrap_or(limits.messages);
@@ -94,13 +94,17 @@ fn submission(mailbox: &config::Mailbox, hello: &str) -> Result<smtp::Account, S
         port: server.port,
         tls: tls(server),
         roots: roots(server)?,
-        hello: hello.to_owned(),
+        hello: server.hello.clone().or_else(hello),
         limits: ConnectionLimits { messages: messages.min(limits.messages), ..limits },
         deadlines: smtp::Deadlines::default(),
     })
 }
 
-fn inbox(mailbox: &config::Mailbox, server: &config::Server) -> Result<imap::Account, String> {
+/// A mailbox's way in.
+pub(crate) fn inbox(
+    mailbox: &config::Mailbox,
+    server: &config::Server,
+) -> Result<imap::Account, String> {
     Ok(imap::Account {
         username: mailbox.username.clone(),
         credentials: credentials(mailbox)?,
@@ -133,17 +137,11 @@ fn tls(server: &config::Server) -> Tls {
     }
 }
 
-/// Our own name in EHLO: the machine's, if it looks like one that resolves, else an address
-/// literal (RFC 5321, section 4.1.4).
-fn hello() -> String {
+/// Our own name in EHLO: the machine's, if it looks like one that resolves; else none, and the
+/// connection's own address serves (RFC 5321, section 4.1.4).
+fn hello() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let name = name.trim();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if name.contains('.') && name.chars().all(is_name) {
-        name.to_owned()
-    } else {
-        "[127.0.0.1]".to_owned()
-    }
+    Some(name.trim().to_owned()).filter(|name| config::is_full_name(name))
 }
 
 /// Names this process among all that may hold leases.

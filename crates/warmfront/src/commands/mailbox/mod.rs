@@ -3,6 +3,7 @@
 mod list;
 mod pause;
 mod resume;
+mod verify;
 
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::print;
 pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
     match command {
         Mailbox::List => list::list(&App::open_anyway(global).await?).await,
+        Mailbox::Verify(asked) => verify::verify(&App::open(global).await?, &asked).await,
         Mailbox::Pause { address, because } => {
             pause::pause(&App::open_anyway(global).await?, &address, &because).await
         }
