@@ -170,6 +170,18 @@ fn verdict(text: &str) -> Result<Verdict, &'static str> {
 pub(crate) enum Mailbox {
     /// The fleet: warmth, allowance, what was sent today, pauses.
     List,
+    /// Log in for a mailbox that works by tokens (`auth = { oauth = … }`).
+    ///
+    /// Shows where to go and what to type there, or what a browser must open, and waits. The tokens
+    /// are kept in the books, sealed. Works beside a running daemon, which takes them up by itself.
+    Login {
+        /// Its address.
+        address: String,
+        /// Take over a refresh token from elsewhere: a file that nobody else may read, or `-` for
+        /// standard input.
+        #[arg(long, value_name = "FILE")]
+        refresh_token: Option<PathBuf>,
+    },
     /// Stop a mailbox until it is resumed.
     Pause {
         /// Its address.

@@ -116,15 +116,18 @@ pub(super) fn read(
         host: section.parsed("host", host, problems),
         port: section.integer("port", 1..=65_535, problems).map(|port| port.value),
         tls: section.parsed("tls", tls, problems),
-        ca: section.text("ca", problems).map(|ca| Ca {
-            path: dir.join(ca.value),
-            file: section.problem(ca.line, "").file,
-            line: ca.line,
-        }),
+        ca: ca(&mut section, dir, problems),
         place: section.place(),
     };
     section.finish(problems);
     written
+}
+
+/// The certificates that a section names.
+pub(super) fn ca(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<Ca> {
+    let ca = section.text("ca", problems)?;
+    let file = section.problem(ca.line, "").file;
+    Some(Ca { path: dir.join(ca.value), file, line: ca.line })
 }
 
 impl Written {
