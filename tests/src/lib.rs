@@ -4,6 +4,7 @@ pub mod binary;
 pub mod cable;
 pub mod dovecot;
 pub mod endure;
+pub mod identity;
 mod instance;
 pub mod machine;
 pub mod postfix;

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod calendar;
 pub mod health;
 pub mod id;
+pub mod identity;
 pub mod inbound;
 pub mod interval;
 pub mod pacing;

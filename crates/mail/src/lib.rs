@@ -2,13 +2,16 @@
 //!
 //! [`submit`] and [`inbox`] are the two seams: their real side is somebody else's server, and a
 //! simulated world stands in for it. [`compose`] makes the message, [`smtp`] is the real `Submit`,
-//! [`imap`] the real `Inbox`, and [`arrival`] reads what it brings. Nothing here decides when or to
+//! [`imap`] the real `Inbox`, and [`arrival`] reads what it brings. [`oauth`] gets tokens for those who
+//! log in with them, and [`bearer`] shows them. Nothing here decides when or to
 //! whom to write, and nothing here reads a clock: `now` is told.
 
 pub mod arrival;
+pub mod bearer;
 pub mod compose;
 pub mod imap;
 pub mod inbox;
+pub mod oauth;
 pub mod server;
 pub mod smtp;
 pub mod submit;

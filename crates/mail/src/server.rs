@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use warmfront_core::answer::Phase;
 
+use crate::bearer::Bearer;
 use crate::submit::Trouble;
 use crate::tls::{self, Handshake};
 
@@ -32,6 +33,52 @@ pub enum Tls {
 pub enum Credentials {
     /// A password, for AUTH PLAIN or LOGIN.
     Password(SecretString),
+    /// Tokens, each for a while, for XOAUTH2 or OAUTHBEARER.
+    Tokens(Bearer),
+}
+
+/// What is shown at one log-in.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    Password(SecretString),
+    Token(SecretString),
+}
+
+impl Credentials {
+    /// What to log in with now: where a token was refused, another one.
+    pub(crate) async fn proof(&self, refused: Option<&Proof>) -> Result<Proof, Trouble> {
+        match self {
+            Self::Password(password) => Ok(Proof::Password(password.clone())),
+            Self::Tokens(bearer) => {
+                let refused = refused.map(Proof::secret);
+                bearer.token(refused).await.map(Proof::Token)
+            }
+        }
+    }
+}
+
+impl Proof {
+    /// Whether another may serve where this one was refused.
+    pub(crate) fn is_renewable(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// The secret itself.
+    pub(crate) fn secret(&self) -> &SecretString {
+        match self {
+            Self::Password(secret) | Self::Token(secret) => secret,
+        }
+    }
+}
+
+/// The same text with secrets blotted out: some servers quote the line they refuse.
+pub(crate) fn blotted(mut text: String, secrets: &[&SecretString]) -> String {
+    for secret in secrets.iter().map(|secret| secret.expose_secret()) {
+        if !secret.is_empty() {
+            text = text.replace(secret, "[secret]");
+        }
+    }
+    text
 }
 
 /// What a connection runs over: TCP, or TLS over it.
@@ -105,4 +152,16 @@ pub(crate) fn not_loopback(host: &str) -> Trouble {
         "{host} is not on this machine, and `tls = \"none\"` would send mail and password in plain \
          text; use `tls = \"starttls\"` or `tls = \"implicit\"`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_secret_is_told_to_nobody() {
+        let secrets = ["", "hunter2"].map(SecretString::from);
+        let told = blotted("bad: LOGIN ann hunter2".to_owned(), &secrets.each_ref());
+        assert_eq!(told, "bad: LOGIN ann [secret]");
+    }
 }

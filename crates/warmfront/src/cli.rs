@@ -170,6 +170,18 @@ fn verdict(text: &str) -> Result<Verdict, &'static str> {
 pub(crate) enum Mailbox {
     /// The fleet: warmth, allowance, what was sent today, pauses.
     List,
+    /// Log in for a mailbox that works by tokens (`auth = { oauth = … }`).
+    ///
+    /// Shows where to go and what to type there, or what a browser must open, and waits. The tokens
+    /// are kept in the books, sealed. Works beside a running daemon, which takes them up by itself.
+    Login {
+        /// Its address.
+        address: String,
+        /// Take over a refresh token from elsewhere: a file that nobody else may read, or `-` for
+        /// standard input.
+        #[arg(long, value_name = "FILE")]
+        refresh_token: Option<PathBuf>,
+    },
     /// Log in to send and to read, without sending, and say what must be mended.
     ///
     /// Exit codes: 0 all is well, 3 something must be mended, 1 something could not be looked at.

@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use tracing::warn;
 use warmfront_core::calendar;
+use warmfront_core::identity::Flow;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Fleet, Mailbox};
+use warmfront_engine::tokens::TokenKeeper;
 use warmfront_engine::{Opens, Ways};
 use warmfront_mail::imap::{self, Imap};
-use warmfront_mail::server::{Credentials, Tls};
+use warmfront_mail::server::Tls;
 use warmfront_mail::smtp::{self, ConnectionLimits, Smtp};
 
-use crate::config::{self, Config};
-use crate::secret;
+use crate::app::App;
+use crate::config::{self, AuthRef, Config};
+use crate::exit::Failure;
+use crate::key;
+use crate::logins::Logins;
 
 /// Who reads the inboxes of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,18 +64,33 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     }
 }
 
+/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in. Where an
+/// application asks in its own name nobody ever logs in, and the key is made here.
+pub(crate) fn logins(app: &App, owner: &str) -> Result<Logins, Failure> {
+    let config = &app.config;
+    let asks_itself = |mailbox: &config::Mailbox| match &mailbox.auth {
+        Some(AuthRef::OAuth(oauth)) => oauth.flow == Flow::App,
+        Some(AuthRef::Password(_)) | None => false,
+    };
+    if config.mailboxes.iter().any(asks_itself) {
+        key::make(config).map_err(Failure::failed)?;
+    }
+    let (store, clock) = (app.store.clone(), app.clock.clone());
+    Ok(Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(config))))
+}
+
 /// The real ways: SMTP out, IMAP in.
-pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
+pub(crate) fn ways(config: &Config, logins: &Logins) -> Ways<Smtp, Imap> {
     let mailboxes: Arc<[config::Mailbox]> = config.mailboxes.clone().into();
-    let known = Arc::clone(&mailboxes);
+    let (known, out_by, in_by) = (Arc::clone(&mailboxes), logins.clone(), logins.clone());
     let out: Opens<Result<Smtp, String>> = Arc::new(move |wanted: &Mailbox| {
         let known = known.iter().find(|m| m.address == wanted.address);
         let known = known.ok_or_else(|| format!("{} is not configured", wanted.address))?;
-        submission(known).map(Smtp::new)
+        submission(known, &out_by).map(Smtp::new)
     });
     let inbox: Opens<Option<Imap>> = Arc::new(move |wanted: &Mailbox| {
         let known = mailboxes.iter().find(|m| m.address == wanted.address)?;
-        match inbox(known, known.imap.as_ref()?) {
+        match inbox(known, known.imap.as_ref()?, &in_by) {
             Ok(account) => Some(Imap::new(account)),
             Err(why) => {
                 warn!(why, "a mailbox cannot be read");
@@ -82,14 +102,17 @@ pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
 }
 
 /// A mailbox's way out.
-pub(crate) fn submission(mailbox: &config::Mailbox) -> Result<smtp::Account, String> {
+pub(crate) fn submission(
+    mailbox: &config::Mailbox,
+    logins: &Logins,
+) -> Result<smtp::Account, String> {
     let server = &mailbox.smtp;
     let limits = ConnectionLimits::default();
     let messages = mailbox.provider.messages_per_connection.unwrap_or(limits.messages);
     Ok(smtp::Account {
         address: mailbox.address.clone(),
         username: mailbox.username.clone(),
-        credentials: credentials(mailbox)?,
+        credentials: logins.credentials(mailbox)?,
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
@@ -104,21 +127,17 @@ pub(crate) fn submission(mailbox: &config::Mailbox) -> Result<smtp::Account, Str
 pub(crate) fn inbox(
     mailbox: &config::Mailbox,
     server: &config::Server,
+    logins: &Logins,
 ) -> Result<imap::Account, String> {
     Ok(imap::Account {
         username: mailbox.username.clone(),
-        credentials: credentials(mailbox)?,
+        credentials: logins.credentials(mailbox)?,
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
         roots: roots(server)?,
         deadlines: imap::Deadlines::default(),
     })
-}
-
-fn credentials(mailbox: &config::Mailbox) -> Result<Option<Credentials>, String> {
-    let password = secret::password(mailbox).map_err(|error| error.to_string())?;
-    Ok(password.map(Credentials::Password))
 }
 
 fn roots(server: &config::Server) -> Result<Option<Vec<u8>>, String> {

@@ -53,15 +53,21 @@ const TESTS: &str = "warmfront-tests";
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
 /// server of their own, and damage databases as only a stranger to the store would. The bench runs one
 /// too, and names what it measures the product against.
-const WARDS: [(&str, &[&str]); 13] = [
+const WARDS: [(&str, &[&str]); 19] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
     ("axum", &["warmfront-web"]),
+    ("chacha20poly1305", &["warmfront-engine"]),
     ("chrono", &["warmfront-core"]),
     ("clap", &["warmfront"]),
     ("cron", &["warmfront-core"]),
     ("handlebars", &["warmfront-campaigns", BENCH]),
+    ("keyring", &["warmfront"]),
     ("lettre", &["warmfront-mail"]),
+    ("oauth2", &["warmfront-mail"]),
+    ("reqwest", &["warmfront-mail"]),
+    ("ring", &["warmfront-mail"]),
+    ("rustix", &["warmfront"]),
     ("rustls", &["warmfront-mail", "warmfront", TESTS, BENCH]),
     ("sea-orm", &["warmfront-store", BENCH]),
     ("sea-orm-migration", &["warmfront-store", "warmfront-migrations"]),

@@ -38,6 +38,11 @@ pub enum Hold {
         /// Until when, where waiting is enough.
         until: Option<Millis>,
     },
+    /// Somebody must log in for the mailbox again.
+    MailboxLogin {
+        /// The pause's sentence.
+        because: String,
+    },
     /// The mailbox is gone from the configuration.
     MailboxDisabled,
     /// It is planned from another mailbox than its thread began in.
@@ -141,6 +146,7 @@ impl Hold {
             Self::Attempts(_) => GAVE_UP,
             Self::Campaign { .. } => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
+            Self::MailboxLogin { .. } => "mailbox_needs_login",
             Self::MailboxDisabled => "mailbox_disabled",
             Self::AnotherThread => "another_thread",
             Self::NextPlan => "next_plan",
@@ -179,6 +185,7 @@ impl Hold {
             }
             Self::Campaign { .. }
             | Self::MailboxPaused { .. }
+            | Self::MailboxLogin { .. }
             | Self::MailboxDisabled
             | Self::Unproven(_) => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
@@ -215,6 +222,7 @@ impl Hold {
             Self::MailboxPaused { until: None, .. } => {
                 Some("mend the cause, then `warmfront mailbox resume ADDRESS`")
             }
+            Self::MailboxLogin { .. } => Some("`warmfront mailbox login ADDRESS`"),
             Self::MailboxDisabled => Some("write the mailbox into warmfront.toml again"),
             Self::Unproven(_) => {
                 Some("suppress whom it wrote to, then `warmfront mailbox resume ADDRESS`")
@@ -265,7 +273,9 @@ impl fmt::Display for Hold {
             Self::Campaign { state, because } => {
                 stands(f, &format!("the campaign is {state}"), because.as_deref())
             }
-            Self::MailboxPaused { because, .. } => write!(f, "the mailbox is paused: {because}"),
+            Self::MailboxPaused { because, .. } | Self::MailboxLogin { because } => {
+                write!(f, "the mailbox is paused: {because}")
+            }
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
             Self::AnotherThread => f.write_str("its thread began in another mailbox"),
             Self::NextPlan => f.write_str("it waits for the next day's plan"),

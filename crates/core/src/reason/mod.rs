@@ -92,6 +92,8 @@ pub struct Mailbox {
     pub paused_until: Option<Millis>,
     /// The pause's sentence.
     pub paused_because: Option<String>,
+    /// Whether it is paused until somebody logs in for it.
+    pub needs_login: bool,
     /// When its inbox was last read.
     pub inbox_read_at: Option<Millis>,
     /// How old that reading may be for a follow-up.
@@ -204,10 +206,13 @@ fn campaign_stands(campaign: &Campaign) -> Option<Hold> {
 fn mailbox_stands(mailbox: &Mailbox) -> Option<Hold> {
     match mailbox.state.as_str() {
         "active" => None,
-        "paused" => Some(Hold::MailboxPaused {
-            because: mailbox.paused_because.clone().unwrap_or_default(),
-            until: mailbox.paused_until,
-        }),
+        "paused" => {
+            let because = mailbox.paused_because.clone().unwrap_or_default();
+            Some(match mailbox.needs_login {
+                true => Hold::MailboxLogin { because },
+                false => Hold::MailboxPaused { because, until: mailbox.paused_until },
+            })
+        }
         _ => Some(Hold::MailboxDisabled),
     }
 }

@@ -39,24 +39,17 @@ impl Look {
         account.check()?;
         let trust = tls::config(account.roots.as_deref())
             .map_err(|why| Trouble::Unsafe(format!("the `ca` of {} {why}", account.host)))?;
-        let mut session = Session::meet(account, &trust).await?;
-        self.dated = moment_in(&session.wire.greeting());
-        self.hello = Some(session.hello.clone());
-        self.handshake = session.shown.clone();
-        let ended = self.log_in(&mut session, account).await;
+        let watch = |session: &Session| {
+            self.dated = moment_in(&session.wire.greeting());
+            self.hello = Some(session.hello.clone());
+            self.handshake = session.shown.clone();
+            self.size = session.offers.size;
+        };
+        let mut session = Session::open_watched(account, &trust, watch).await?;
+        self.logged_in = true;
+        let ended = session.may_send_from(&account.address).await;
         session.quit().await;
         ended
-    }
-
-    async fn log_in(
-        &mut self,
-        session: &mut Session,
-        account: &Account,
-    ) -> Result<Answer, Trouble> {
-        self.size = session.offers.size;
-        session.authenticate(account).await?;
-        self.logged_in = true;
-        session.may_send_from(&account.address).await
     }
 }
 

@@ -4,6 +4,7 @@
 //! with a 421, or was stopped half-way, its connection is never used again: an answer still in
 //! flight would be taken for the answer to the next command.
 
+mod log_in;
 mod look;
 mod session;
 mod starttls;

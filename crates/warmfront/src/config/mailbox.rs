@@ -195,7 +195,7 @@ impl Way<'_> {
         takes.contains(&match self.auth.map(|auth| &auth.value) {
             None => LogIn::None,
             Some(AuthRef::Password(_)) => LogIn::Password,
-            Some(AuthRef::OAuth { .. }) => LogIn::OAuth,
+            Some(AuthRef::OAuth(_)) => LogIn::OAuth,
         })
     }
 }

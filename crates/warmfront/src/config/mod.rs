@@ -26,9 +26,10 @@ use warmfront_core::provider::{Preset, Presets, tenant_budget};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
 
-use crate::secret;
+use crate::logins;
+use crate::secret::SecretRef;
 
-pub(crate) use self::auth::AuthRef;
+pub(crate) use self::auth::{AuthRef, OAuthRef};
 pub(crate) use self::mailbox::NO_PASSWORD_READS;
 pub(crate) use self::server::{Server, is_full_name};
 pub(crate) use self::top::store_url;
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) path: PathBuf,
     /// Where the books are kept.
     pub(crate) store_url: String,
+    /// Where the key is that tokens in them are sealed by, where the operator says.
+    pub(crate) key: Option<SecretRef>,
     /// Who writes. A campaign does not load without it.
     pub(crate) sender: Option<Sender>,
     /// The console and the opt-out page, where they are wanted.
@@ -166,12 +169,17 @@ impl Config {
     /// mailboxes' at once, each thing once.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
-        let secrets = self.mailboxes.iter().filter_map(|mailbox| secret::password(mailbox).err());
-        let secrets = secrets.map(|error| Problem::error(&file, None, error.to_string()));
+        let logins = self.mailboxes.iter().filter_map(logins::missing);
+        let logins = logins.map(|what| Problem::error(&file, None, what));
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
-        let certificates = servers.flatten().filter_map(|server| server.ca.as_ref()?.problem());
-        let mut missing: Vec<Problem> = secrets.chain(certificates).collect();
+        let servers = servers.flatten().filter_map(|server| server.ca.as_ref());
+        let providers = self.mailboxes.iter().filter_map(|mailbox| match &mailbox.auth {
+            Some(AuthRef::OAuth(oauth)) => oauth.ca.as_ref(),
+            Some(AuthRef::Password(_)) | None => None,
+        });
+        let certificates = servers.chain(providers).filter_map(server::Ca::problem);
+        let mut missing: Vec<Problem> = logins.chain(certificates).collect();
         missing.sort();
         missing.dedup();
         missing

@@ -123,15 +123,18 @@ pub(super) fn read(
             Service::Smtp => section.parsed("hello", hello, problems).map(|name| name.value),
             Service::Imap => None,
         },
-        ca: section.text("ca", problems).map(|ca| Ca {
-            path: dir.join(ca.value),
-            file: section.problem(ca.line, "").file,
-            line: ca.line,
-        }),
+        ca: ca(&mut section, dir, problems),
         place: section.place(),
     };
     section.finish(problems);
     written
+}
+
+/// The certificates that a section names.
+pub(super) fn ca(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<Ca> {
+    let ca = section.text("ca", problems)?;
+    let file = section.problem(ca.line, "").file;
+    Some(Ca { path: dir.join(ca.value), file, line: ca.line })
 }
 
 impl Written {

@@ -62,6 +62,7 @@ pub(super) async fn list(app: &App) -> Done {
     for row in rows.iter().filter(|row| row.state == "paused") {
         let until = match row.paused_until {
             Some(until) => format!("until {}", print::local(&app.fleet.timezone, until)),
+            None if row.needs_login() => "until `mailbox login`".to_owned(),
             None => "until `mailbox resume`".to_owned(),
         };
         let because = row.paused_because.as_deref().unwrap_or_default();

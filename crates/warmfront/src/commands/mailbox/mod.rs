@@ -1,6 +1,7 @@
 //! `mailbox …`: one file for each verb.
 
 mod list;
+mod login;
 mod pause;
 mod resume;
 mod verify;
@@ -15,6 +16,10 @@ use crate::print;
 pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
     match command {
         Mailbox::List => list::list(&App::open_anyway(global).await?).await,
+        Mailbox::Login { address, refresh_token } => {
+            let app = App::open(global).await?;
+            login::login(&app, &address, refresh_token.as_deref()).await
+        }
         Mailbox::Verify(asked) => verify::verify(&App::open(global).await?, &asked).await,
         Mailbox::Pause { address, because } => {
             pause::pause(&App::open_anyway(global).await?, &address, &because).await

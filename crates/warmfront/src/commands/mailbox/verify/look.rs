@@ -12,17 +12,20 @@ use warmfront_mail::submit::Trouble;
 use warmfront_mail::tls::Handshake;
 use warmfront_mail::{imap, smtp};
 
+use super::Round;
 use super::finding::{Findings, Standing};
-use crate::app::App;
-use crate::config::{self, AuthRef, Mailbox, Server, is_full_name};
-use crate::wiring;
+use crate::config::{self, Mailbox, Server, is_full_name};
 
 /// Looks at the way out. Says whether a message could leave by it.
-pub(super) async fn sending(app: &App, mailbox: &Mailbox, found: &mut Findings) -> bool {
-    let Some(mut account) = secret_of(mailbox, "smtp", found, wiring::submission).await else {
-        return false;
+pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) -> bool {
+    let app = round.app;
+    let account = match round.submission(mailbox).await {
+        Ok(account) => account,
+        Err(why) => {
+            found.add("smtp", Standing::Mend, capital(&why), None);
+            return false;
+        }
     };
-    account.deadlines = SMTP;
     let before = app.now();
     let looking = tokio::time::timeout(LOOK_MAX, smtp::look(&account));
     let Ok((look, ended)) = looking.await else {
@@ -39,7 +42,7 @@ pub(super) async fn sending(app: &App, mailbox: &Mailbox, found: &mut Findings) 
     }
     match ended {
         Ok(_) => {
-            let as_whom = match &mailbox.auth {
+            let as_whom = match mailbox.auth {
                 Some(_) => format!("lets {} in", mailbox.username),
                 None => "wants no log-in".to_owned(),
             };
@@ -58,23 +61,21 @@ pub(super) async fn sending(app: &App, mailbox: &Mailbox, found: &mut Findings) 
 }
 
 /// Looks at the way in.
-pub(super) async fn reading(app: &App, mailbox: &Mailbox, found: &mut Findings) {
+pub(super) async fn reading(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) {
     let Some(server) = &mailbox.imap else {
         return unread(mailbox, found);
     };
-    let account = |mailbox: &Mailbox| match &mailbox.imap {
-        Some(server) => wiring::inbox(mailbox, server),
-        None => Err("it has no `imap`".to_owned()),
+    let account = match round.inbox(mailbox).await {
+        Ok(account) => account,
+        Err(why) => return found.add("imap", Standing::Mend, capital(&why), None),
     };
-    let Some(mut account) = secret_of(mailbox, "imap", found, account).await else { return };
-    account.deadlines = IMAP;
     let looking = tokio::time::timeout(LOOK_MAX, imap::look(&account));
     let Ok(looked) = looking.await else {
         return found.add("imap", Standing::Unseen, too_slow(server), None);
     };
     match looked {
         Ok(look) => {
-            handshake("imap_tls", server, look.handshake.as_ref(), app.now(), found);
+            handshake("imap_tls", server, look.handshake.as_ref(), round.app.now(), found);
             let host = &server.host;
             found.well("imap_log_in", format!("It can be read: {host} lets it in."));
             if look.idles {
@@ -87,29 +88,6 @@ pub(super) async fn reading(app: &App, mailbox: &Mailbox, found: &mut Findings) 
             folders(&look, mailbox, found);
         }
         Err(trouble) => trouble_of_reading(&trouble, mailbox, found),
-    }
-}
-
-/// An account with its secret, which a command may take its time to tell.
-async fn secret_of<T: Send + 'static>(
-    mailbox: &Mailbox,
-    check: &'static str,
-    found: &mut Findings,
-    account: impl FnOnce(&Mailbox) -> Result<T, String> + Send + 'static,
-) -> Option<T> {
-    if let Some(AuthRef::OAuth { .. }) = &mailbox.auth {
-        let to_do = format!("`warmfront mailbox login {}`", mailbox.address);
-        found.mend(check, "It logs in by OAuth, and nobody has consented yet.", &to_do);
-        return None;
-    }
-    let asked = mailbox.clone();
-    let told = tokio::task::spawn_blocking(move || account(&asked)).await;
-    match told.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(account) => Some(account),
-        Err(why) => {
-            found.add(check, Standing::Mend, capital(&why), None);
-            None
-        }
     }
 }
 
@@ -264,6 +242,7 @@ pub(super) fn trouble_of_sending(
             refused(check, standing, answer, &answer.to_string(), mailbox, found);
         }
         Trouble::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Trouble::Lost { .. } | Trouble::Halted(_) => {
             let (host, port) = (&mailbox.smtp.host, mailbox.smtp.port);
             let says = format!("{host}:{port}: {trouble}.");
@@ -282,6 +261,7 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
             refused(check, standing, &answer, &trouble.to_string(), mailbox, found);
         }
         Unreadable::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Unreadable::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Unreadable::Lost(_) => {
             let place = mailbox.imap.as_ref();
             let place = place.map_or(String::new(), |at| format!("{}:{}: ", at.host, at.port));
@@ -289,6 +269,12 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
             found.add(check, Standing::Unseen, says, Some(REACHING.to_owned()));
         }
     }
+}
+
+/// Nobody has consented yet, or not any more.
+fn needs_login(check: &'static str, why: &str, mailbox: &Mailbox, found: &mut Findings) {
+    let to_do = format!("`warmfront mailbox login {}`", mailbox.address);
+    found.mend(check, format!("It has no token to log in with: {why}."), &to_do);
 }
 
 /// A refusal, in the server's words and in those of whoever has to mend it.

@@ -8,20 +8,23 @@ mod look;
 mod test_mail;
 
 use futures_util::StreamExt as _;
-
 use warmfront_core::address::Address;
 use warmfront_core::problem;
+use warmfront_mail::{imap, smtp};
 
 use crate::app::App;
 use crate::cli::Verify;
 use crate::config::Mailbox;
 use crate::exit::{Done, Failure};
+use crate::logins::Logins;
+use crate::wiring;
 use finding::{Findings, conclusion};
 
 pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
     let seed = asked.send_to.as_deref().map(seed).transpose()?;
     let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
-    let looks = chosen.into_iter().map(|mailbox| one(app, mailbox, seed.as_ref()));
+    let round = Round { app, logins: wiring::logins(app, &wiring::owner(app.now()))? };
+    let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
     let mut all = Vec::new();
     while let Some(found) = looks.next().await {
@@ -29,18 +32,48 @@ pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
         found.tell(app.json);
         all.push(found);
     }
+    round.logins.keeper().finish().await;
     conclusion(&all, app.json)
 }
 
-async fn one(app: &App, mailbox: &Mailbox, seed: Option<&Address>) -> Result<Findings, Failure> {
-    let mut found = Findings::of(&mailbox.address);
-    let sends = look::sending(app, mailbox, &mut found).await;
-    look::reading(app, mailbox, &mut found).await;
-    match seed {
-        Some(seed) if sends => test_mail::send(app, mailbox, seed, &mut found).await?,
-        Some(_) | None => {}
+/// What all looks go by.
+struct Round<'a> {
+    app: &'a App,
+    logins: Logins,
+}
+
+impl Round<'_> {
+    async fn one(&self, mailbox: &Mailbox, seed: Option<&Address>) -> Result<Findings, Failure> {
+        let mut found = Findings::of(&mailbox.address);
+        let sends = look::sending(self, mailbox, &mut found).await;
+        look::reading(self, mailbox, &mut found).await;
+        match seed {
+            Some(seed) if sends => test_mail::send(self, mailbox, seed, &mut found).await?,
+            Some(_) | None => {}
+        }
+        Ok(found)
     }
-    Ok(found)
+
+    /// A mailbox's way out. A command that tells its secret may take its time.
+    async fn submission(&self, mailbox: &Mailbox) -> Result<smtp::Account, String> {
+        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
+        let asked = move || wiring::submission(&mailbox, &logins);
+        let account =
+            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
+        account.map(|account| smtp::Account { deadlines: look::SMTP, ..account })
+    }
+
+    /// A mailbox's way in.
+    async fn inbox(&self, mailbox: &Mailbox) -> Result<imap::Account, String> {
+        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
+        let asked = move || match &mailbox.imap {
+            Some(server) => wiring::inbox(&mailbox, server, &logins),
+            None => Err("it has no `imap`".to_owned()),
+        };
+        let account =
+            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
+        account.map(|account| imap::Account { deadlines: look::IMAP, ..account })
+    }
 }
 
 /// The mailboxes that were named, or all. The one that receives the test writes none to itself,

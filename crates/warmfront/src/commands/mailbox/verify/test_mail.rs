@@ -14,20 +14,21 @@ use warmfront_mail::imap::{Found, Lookout};
 use warmfront_mail::smtp::Smtp;
 use warmfront_mail::submit::{Halt, Letter, Outcome, Progress, Stage, Submit as _, Trouble};
 
+use super::Round;
 use super::finding::{Findings, Standing};
-use super::look::{IMAP, SMTP, clock, trouble_of_sending};
+use super::look::{clock, trouble_of_sending};
 use crate::app::App;
 use crate::config::Mailbox;
 use crate::exit::Failure;
-use crate::wiring;
 
 /// Sends the test and follows it.
 pub(super) async fn send(
-    app: &App,
+    round: &Round<'_>,
     mailbox: &Mailbox,
     seed: &Address,
     found: &mut Findings,
 ) -> Result<(), Failure> {
+    let app = round.app;
     if let Some(why) = forbidden(app, mailbox, seed).await? {
         found.add("test", Standing::Unseen, format!("No test is sent: {why}."), None);
         return Ok(());
@@ -35,11 +36,11 @@ pub(super) async fn send(
     let mark = mark()?;
     let other = app.config.mailboxes.iter().find(|other| other.address == *seed);
     // Both look before it leaves: what was there already is not it.
-    let arrival = lookout(other, &[Role::Inbox, Role::Junk]).await;
-    let copy = lookout(Some(mailbox), &[Role::Sent]).await;
+    let arrival = lookout(round, other, &[Role::Inbox, Role::Junk]).await;
+    let copy = lookout(round, Some(mailbox), &[Role::Sent]).await;
     let sent_at = app.now();
     let letter = letter(mailbox, seed, &mark, sent_at)?;
-    match submit(app, mailbox, &letter).await {
+    match submit(round, mailbox, &letter).await {
         Ok(Outcome::Answered(answer)) if answer.code / 100 == 2 => {
             found.well("test", format!("The test to {seed} was taken: {answer}."));
         }
@@ -112,13 +113,12 @@ async fn forbidden(
         .map(|_| "the mailbox has had all of its day".to_owned()))
 }
 
-async fn lookout(mailbox: Option<&Mailbox>, roles: &[Role]) -> Result<Lookout, String> {
-    let server = |mailbox: &Mailbox| match &mailbox.imap {
-        Some(server) => wiring::inbox(mailbox, server),
-        None => Err("it has no `imap`".to_owned()),
-    };
-    let mut account = server(mailbox.ok_or("it is no mailbox of this configuration")?)?;
-    account.deadlines = IMAP;
+async fn lookout(
+    round: &Round<'_>,
+    mailbox: Option<&Mailbox>,
+    roles: &[Role],
+) -> Result<Lookout, String> {
+    let account = round.inbox(mailbox.ok_or("it is no mailbox of this configuration")?).await?;
     Lookout::begin(&account, roles).await.map_err(|trouble| trouble.to_string())
 }
 
@@ -144,11 +144,9 @@ async fn wait(
     found
 }
 
-async fn submit(app: &App, mailbox: &Mailbox, letter: &Letter) -> Result<Outcome, String> {
-    let mut account = wiring::submission(mailbox)?;
-    account.deadlines = SMTP;
-    let mut smtp = Smtp::new(account);
-    let outcome = smtp.submit(letter, app.now(), &mut Onward).await;
+async fn submit(round: &Round<'_>, mailbox: &Mailbox, letter: &Letter) -> Result<Outcome, String> {
+    let mut smtp = Smtp::new(round.submission(mailbox).await?);
+    let outcome = smtp.submit(letter, round.app.now(), &mut Onward).await;
     smtp.close().await;
     Ok(outcome)
 }
