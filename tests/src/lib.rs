@@ -5,7 +5,7 @@ pub mod cable;
 pub mod dovecot;
 pub mod endure;
 pub mod identity;
-mod instance;
+pub mod instance;
 pub mod machine;
 pub mod postfix;
 pub mod postgres;

@@ -258,7 +258,8 @@ impl<O: Submit> Lane<O> {
             | Hold::MailboxLogin { .. }
             | Hold::MailboxDisabled
             | Hold::InFlight(_)
-            | Hold::Unleased => return Ok(Some(Next::Done)),
+            | Hold::Unleased
+            | Hold::Outdated => return Ok(Some(Next::Done)),
             Hold::NotPlanned(_) => {}
         }
         Ok(Some(Next::At(now)))

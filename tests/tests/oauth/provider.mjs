@@ -30,7 +30,7 @@ async function serve(clientId, clientSecret) {
     issueRefreshToken: async () => true,
   });
   server.on('request', provider.callback());
-  console.log(url);
+  console.log(`at ${url}`);
 }
 
 // Follows redirects and fills in forms until a page is of another machine, or there is no form left.

@@ -33,7 +33,7 @@ struct KeyFile {
 pub struct ServiceAccount {
     email: String,
     key_id: String,
-    key: RsaKeyPair,
+    key: Box<RsaKeyPair>,
 }
 
 impl ServiceAccount {
@@ -56,7 +56,7 @@ impl ServiceAccount {
             .map_err(|_| unusable("its `private_key` is no PEM"))?;
         let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())
             .map_err(|_| unusable("its `private_key` is no RSA key"))?;
-        Ok(Self { email: read.client_email, key_id: read.private_key_id, key })
+        Ok(Self { email: read.client_email, key_id: read.private_key_id, key: Box::new(key) })
     }
 
     /// What it says for `subject`, signed (RFC 7515; RFC 7523, section 3).

@@ -49,6 +49,7 @@ impl BrowserLogin {
             let answering = browser.write_all(answer.as_bytes());
             // Whoever does not hear it has brought what counts all the same.
             let _ = tokio::time::timeout(PATIENCE, answering).await;
+            let _ = browser.shutdown().await;
             if let Some(code) = code {
                 return code;
             }

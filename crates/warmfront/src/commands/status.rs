@@ -1,6 +1,6 @@
 //! `status`: how everything stands.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_store::{FRESH_MS, MailboxRow, Worker};
 
@@ -41,16 +41,10 @@ pub(crate) async fn status(global: &Global) -> Done {
             "allowance_today": allowance,
             "planned_today": planned_today,
             "messages": by_state,
-            "mailboxes": mailboxes.iter().map(|m| json!({
-                "address": m.address, "state": m.state, "why": m.paused_because,
-                "paused_until": m.paused_until.map(print::rfc3339),
-                "unproven": m.unproven,
-                "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
-                "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
-                "inbox_trouble": m.unread_because,
-                "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
-                    .map(|(_, why, _)| why),
-            })).collect::<Vec<_>>(),
+            "mailboxes": mailboxes.iter().map(|m| {
+                let trouble = unreached.iter().find(|(address, ..)| *address == m.address);
+                as_json(m, trouble.map(|(_, why, _)| why), now)
+            }).collect::<Vec<_>>(),
             "campaigns": campaigns.iter().map(|c| json!({
                 "campaign": c.slug, "state": c.state, "why": c.paused_because,
             })).collect::<Vec<_>>(),
@@ -59,9 +53,12 @@ pub(crate) async fn status(global: &Global) -> Done {
     }
     app::say_outdated(outdated.as_deref());
     say_who_runs(daemon, &workers, now);
-    print::say(format!(
-        "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
-    ));
+    // A day's allowances are its first plan's.
+    let allowed = match days.is_empty() {
+        true => "no plan yet, so nothing is allowed".to_owned(),
+        false => format!("{allowance} allowed in all"),
+    };
+    print::say(format!("{today}: {accepted} accepted, {planned_today} still planned, {allowed}"));
     say_messages(&by_state);
     for campaign in &campaigns {
         let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
@@ -77,6 +74,21 @@ pub(crate) async fn status(global: &Global) -> Done {
     }
     say_who_is_unread(&mailboxes, now);
     Ok(())
+}
+
+fn as_json(mailbox: &MailboxRow, trouble: Option<&String>, now: Millis) -> Value {
+    let held_by = mailbox.lease_owner.as_ref().filter(|_| mailbox.lease_expires_at > Some(now));
+    json!({
+        "address": mailbox.address,
+        "state": mailbox.state,
+        "why": mailbox.paused_because,
+        "paused_until": mailbox.paused_until.map(print::rfc3339),
+        "unproven": mailbox.unproven,
+        "held_by": held_by,
+        "inbox_read_at": mailbox.inbox_read_at.map(print::rfc3339),
+        "inbox_trouble": mailbox.unread_because,
+        "trouble": trouble,
+    })
 }
 
 fn say_messages(by_state: &[(String, u64)]) {

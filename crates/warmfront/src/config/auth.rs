@@ -17,7 +17,7 @@ pub(crate) enum AuthRef {
     /// By a password or an app password.
     Password(SecretRef),
     /// By tokens of an identity provider.
-    OAuth(OAuthRef),
+    OAuth(Box<OAuthRef>),
 }
 
 /// Who gives a mailbox its tokens, to which application.
@@ -140,7 +140,7 @@ fn oauth(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> 
     let ca = ca(section, dir, problems);
     let provider = provider?.value;
     let flow = flow.map_or_else(|| provider.usual_flow(), |flow| flow.value);
-    Some(AuthRef::OAuth(OAuthRef {
+    Some(AuthRef::OAuth(Box::new(OAuthRef {
         provider,
         flow,
         client_id,
@@ -151,7 +151,7 @@ fn oauth(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> 
         device_url,
         scopes,
         ca,
-    }))
+    })))
 }
 
 fn identity(text: &str) -> Result<Identity, String> {

@@ -157,7 +157,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
 /// What keeps a mailbox from sending anything.
 pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason> {
     let today = calendar::day_span(&app.fleet.timezone, app.today());
-    let holds = reason::mailbox_holds(&trail.facts, today.end(), app.now());
+    let holds = reason::mailbox_holds(trail.books, &trail.facts, today.end(), app.now());
     let whose = Some(trail.row.address.as_str());
     holds.iter().map(|hold| Reason::of_hold(hold).where_refused(app, whose)).collect()
 }

@@ -84,18 +84,18 @@ fn log_ins() {
     };
     assert_eq!(
         auth("{ oauth = \"microsoft\" }"),
-        AuthRef::OAuth(bare(Identity::Microsoft, Flow::Device))
+        AuthRef::OAuth(Box::new(bare(Identity::Microsoft, Flow::Device)))
     );
     assert_eq!(
         auth(
             "{ oauth = \"google\", flow = \"app\", client_id = \"c\", tenant = \"t\", secret = { file = \"s\" } }"
         ),
-        AuthRef::OAuth(OAuthRef {
+        AuthRef::OAuth(Box::new(OAuthRef {
             client_id: Some("c".into()),
             tenant: Some("t".into()),
             secret: Some(SecretRef::File("s".into())),
             ..bare(Identity::Google, Flow::App)
-        })
+        }))
     );
     let command = auth("{ password = { command = \"pass mail\" } }");
     assert_eq!(command, AuthRef::Password(SecretRef::Command("pass mail".into())));
