@@ -280,6 +280,10 @@ fn yes_or_no<'de, D: Deserializer<'de>>(cell: D) -> Result<bool, D::Error> {
     }
 }
 
+/// The most sessions in which all of ours together may hold one mailbox's submission: that of whoever
+/// leases it, that of a daemon which lost its lease and has not noticed, and that of one who looks.
+pub const SESSIONS_MOST: u32 = 3;
+
 /// What a provider that publishes no figure is taken to bear: the strictest figure any consumer
 /// mail provider publishes (Gmail's and Yahoo's).
 const UNPUBLISHED_LIMIT_PER_DAY: u32 = 500;

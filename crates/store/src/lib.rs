@@ -46,6 +46,7 @@ mod taking_up;
 mod tokens;
 mod trail;
 mod unknown;
+mod visit;
 mod watermark;
 mod workers;
 

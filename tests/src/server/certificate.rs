@@ -38,7 +38,12 @@ pub(crate) fn papers() -> Papers {
 }
 
 /// A TLS server with such a certificate, and the PEM of the CA that ought to vouch for it.
-pub(super) fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
+///
+/// # Panics
+///
+/// If the machine gives no randomness for a key.
+#[must_use]
+pub fn acceptor(certificate: Certificate) -> (TlsAcceptor, String) {
     let (signed, key, ca) = issue(certificate);
     (TlsAcceptor::from(Arc::new(config(vec![signed.der().clone()], &key))), ca)
 }

@@ -396,5 +396,5 @@ const LINE_MAX: usize = 4096;
 /// A ServerHello that chooses TLS 1.0 (RFC 2246, section 7.4.1.3), which nothing in Rust speaks:
 /// record header, handshake header, version 3.1, 32 octets of chance, no session,
 /// TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, no compression.
-const TLS_1_0_SERVER_HELLO: &[u8] = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01\
+pub const TLS_1_0_SERVER_HELLO: &[u8] = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01\
     0123456789abcdef0123456789abcdef\x00\xc0\x14\x00";

@@ -23,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use warmfront_core::address::Address;
 use warmfront_mail::smtp::{Account, ConnectionLimits, Deadlines, Tls};
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, acceptor};
+pub use dialogue::TLS_1_0_SERVER_HELLO;
 pub use fault::Fault;
 pub use record::{Accepted, Line};
 

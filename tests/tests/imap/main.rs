@@ -10,4 +10,5 @@ mod safety;
 mod scene;
 mod script;
 mod storm;
+mod strangers;
 mod stumbles;

@@ -249,6 +249,9 @@ fn is_passing(said: &str) -> bool {
 }
 
 #[cfg(test)]
+mod stalls;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

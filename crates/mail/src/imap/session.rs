@@ -151,7 +151,7 @@ impl Session {
     /// Takes leave; whether the server hears it changes nothing.
     pub(super) async fn logout(mut self) {
         let deadline = self.deadlines.logout;
-        let _ = self.ask("LOGOUT", deadline, |_| {}).await;
+        let _ = tokio::time::timeout(deadline, self.ask("LOGOUT", deadline, |_| {})).await;
     }
 
     pub(super) fn offers(&self, what: &str) -> bool {

@@ -159,6 +159,9 @@ const COMMAND_MAX: usize = 512;
 const CRLF: usize = 2;
 
 #[cfg(test)]
+mod stalls;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

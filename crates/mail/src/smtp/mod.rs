@@ -184,6 +184,8 @@ impl Submit for Smtp {
         // A server may end a connection between two letters whenever it likes, by 421 or without a
         // word. That concerns the connection, not this letter: one fresh try.
         if open.letters > 0 && ended_before_mail(&outcome) {
+            // Providers count sessions: the old one must be gone before there is a new one.
+            drop(open);
             open = match self.connect(now).await {
                 Ok(open) => open,
                 Err(trouble) => return Outcome::NotSent(trouble),

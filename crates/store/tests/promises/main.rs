@@ -46,4 +46,5 @@ mod tokens;
 mod twins;
 mod unknown;
 mod values;
+mod visits;
 mod workers;

@@ -10,6 +10,7 @@ mod test_mail;
 use futures_util::StreamExt as _;
 use warmfront_core::address::Address;
 use warmfront_core::problem;
+use warmfront_core::span::{MINUTE, Millis};
 use warmfront_mail::{imap, smtp};
 
 use crate::app::App;
@@ -18,12 +19,13 @@ use crate::config::Mailbox;
 use crate::exit::{Done, Failure};
 use crate::logins::Logins;
 use crate::wiring;
-use finding::{Findings, conclusion};
+use finding::{Findings, Standing, conclusion};
 
 pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
     let seed = asked.send_to.as_deref().map(seed).transpose()?;
     let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
-    let round = Round { app, logins: wiring::logins(app, &wiring::owner(app.now()))? };
+    let visitor = wiring::owner(app.now());
+    let round = Round { app, logins: wiring::logins(app, &visitor)?, visitor };
     let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
     let mut all = Vec::new();
@@ -40,18 +42,39 @@ pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
 struct Round<'a> {
     app: &'a App,
     logins: Logins,
+    /// Who is looking, to the books.
+    visitor: String,
 }
 
 impl Round<'_> {
+    /// Looks, while nobody else does: all of ours together hold no more sessions than a provider
+    /// allows.
     async fn one(&self, mailbox: &Mailbox, seed: Option<&Address>) -> Result<Findings, Failure> {
         let mut found = Findings::of(&mailbox.address);
-        let sends = look::sending(self, mailbox, &mut found).await;
-        look::reading(self, mailbox, &mut found).await;
-        match seed {
-            Some(seed) if sends => test_mail::send(self, mailbox, seed, &mut found).await?,
-            Some(_) | None => {}
+        let row = self.app.mailbox(mailbox.address.as_str()).await?;
+        let store = &self.app.store;
+        if !store.visit(row.id, &self.visitor, self.app.now(), VISIT_MAX).await? {
+            let says = "Somebody looks at it just now; try again in a minute.";
+            found.add("visit", Standing::Unseen, says, None);
+            return Ok(found);
         }
-        Ok(found)
+        let looked = self.look(mailbox, seed, &mut found).await;
+        store.leave(row.id, &self.visitor).await?;
+        looked.map(|()| found)
+    }
+
+    async fn look(
+        &self,
+        mailbox: &Mailbox,
+        seed: Option<&Address>,
+        found: &mut Findings,
+    ) -> Result<(), Failure> {
+        let sends = look::sending(self, mailbox, found).await;
+        look::reading(self, mailbox, found).await;
+        match seed {
+            Some(seed) if sends => test_mail::send(self, mailbox, seed, found).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// A mailbox's way out. A command that tells its secret may take its time.
@@ -111,6 +134,10 @@ fn chosen<'a>(
 fn seed(text: &str) -> Result<Address, Failure> {
     Address::parse(text).map_err(|why| Failure::Usage(format!("--send-to {text}: {why}")))
 }
+
+/// Longer than a look with its test takes, whatever the servers do; whoever is killed blocks others for
+/// no longer.
+const VISIT_MAX: Millis = 10 * MINUTE;
 
 /// Mailboxes looked at side by side.
 const AT_ONCE: usize = 8;
