@@ -174,3 +174,34 @@ fn limits_of_providers() {
         assert_eq!(printed, (Some(preset.daily_limit()), Some(preset.cap_limit())), "{}", row[1]);
     }
 }
+
+#[test]
+fn the_table_of_providers_is_that_of_the_presets() {
+    let text = crate::read("docs/providers.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| Provider |"))
+        .take_while(|line| !line.is_empty())
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split(" | ").map(|cell| cell.trim_matches(['|', ' ', '`'])).collect())
+        .collect();
+    let figure = |figure: Option<u32>| figure.map_or("–".to_owned(), |n| n.to_string());
+    let presets = Presets::load();
+    assert_eq!(rows.len(), presets.iter().count());
+    for (row, preset) in rows.iter().zip(presets.iter()) {
+        let host = preset.smtp_host.as_deref().unwrap_or("yours");
+        let limit = preset.limit_per_day.map_or("500*".to_owned(), |n| n.to_string());
+        let want = [
+            preset.name.clone(),
+            format!("{host}:{}", preset.smtp_port),
+            limit,
+            preset.cap_limit().to_string(),
+            figure(preset.limit_per_minute),
+            figure(preset.connections),
+            figure(preset.messages_per_connection),
+        ];
+        assert_eq!([&row[..2], &row[3..8]].concat(), want, "{}", preset.name);
+        assert_eq!(row[10], preset.source, "{}", preset.name);
+        assert!(row[9].ends_with(&preset.why), "{}: {}", preset.name, row[9]);
+    }
+}

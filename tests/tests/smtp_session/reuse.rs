@@ -120,11 +120,14 @@ async fn serve(tcp: TcpStream, answers: &[&str]) -> BufReader<TcpStream> {
     for (nr, answer) in greeting.iter().chain(answers).enumerate() {
         let in_letter = nr > 0 && greeting.iter().chain(answers).nth(nr - 1) == Some(&"354 go");
         let mut line = String::new();
-        while nr > 0 && tcp.read_line(&mut line).await.unwrap() > 0 && in_letter && line != ".\r\n"
+        while nr > 0
+            && tcp.read_line(&mut line).await.expect("a line") > 0
+            && in_letter
+            && line != ".\r\n"
         {
             line.clear();
         }
-        tcp.write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+        tcp.write_all(format!("{answer}\r\n").as_bytes()).await.expect("a client");
     }
     tcp
 }

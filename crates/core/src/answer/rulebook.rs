@@ -249,7 +249,7 @@ pub(super) fn phrases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>,
 const NO_CODE: &str = "none";
 
 /// Presets (`providers.csv`) and other names that rules call differently.
-const ALIASES: [(&str, &str); 12] = [
+const ALIASES: [(&str, &str); 13] = [
     ("microsoft365", "m365-submission"),
     ("m365-smtp-auth", "m365-submission"),
     ("m365-direct-send", "m365-directsend"),
@@ -257,6 +257,7 @@ const ALIASES: [(&str, &str); 12] = [
     ("outlook-consumer", "outlookcom-submission"),
     ("google", "gmail-submission"),
     ("google-workspace", "gmail-submission"),
+    ("google-trial", "gmail-submission"),
     ("gmail-consumer", "gmail-submission"),
     ("google-smtp-relay", "gmail-relay"),
     ("aol", "yahoo-submission"),

@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use warmfront_campaigns::document::{Document, Located, Section};
 use warmfront_core::problem::{Problem, Severity};
-use warmfront_core::provider::Presets;
+use warmfront_core::provider::{Presets, tenant_budget};
 use warmfront_core::span::{Millis, length_text, parse_length};
 use warmfront_core::text::is_out_of_line;
 
@@ -50,6 +50,9 @@ pub(super) fn read(
         timezone: &timezone,
     };
     let mailboxes = mailboxes(&mut root, around, problems);
+    if let Some(what) = nobody_s_tenant(&mailboxes) {
+        problems.push(warning(&root, root.line(), &what));
+    }
     root.finish(problems);
     Some(Config {
         path: path.to_owned(),
@@ -103,6 +106,21 @@ fn mailboxes(
         problems.push(warning(root, root.line(), "no mailbox is declared, so nothing can be sent"));
     }
     fleet.mailboxes
+}
+
+/// What is said of Microsoft mailboxes that name no tenant, where all of them together could pass what
+/// the smallest tenant is given: nobody counts them together.
+fn nobody_s_tenant(mailboxes: &[Mailbox]) -> Option<String> {
+    let is_one = |one: &&Mailbox| one.provider.name == "microsoft365" && one.tenant.is_none();
+    let caps: u64 = mailboxes.iter().filter(is_one).map(|one| u64::from(one.cap)).sum();
+    let least = tenant_budget(1);
+    (caps > u64::from(least)).then(|| {
+        format!(
+            "mailboxes of microsoft365 that name no `tenant` may send {caps} messages a day \
+             together, and a tenant of one licence is given {least}; write [tenant.NAME] with \
+             `kind` and `licences`, and `tenant = \"NAME\"` on each"
+        )
+    })
 }
 
 /// The mailboxes read so far, and where each stands.

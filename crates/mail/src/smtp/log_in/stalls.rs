@@ -1,9 +1,10 @@
 //! A server that stalls, wherever it does: nobody waits longer than the deadline of that step.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::time::Instant;
+use tokio::time::timeout;
 use warmfront_core::address::Address;
 
 use super::*;
@@ -96,11 +97,19 @@ async fn talk(client: DuplexStream, octets: usize) -> Result<(), String> {
 async fn check(answers: usize, reads_on: bool, octets: usize, want: Result<(), &str>, after: u64) {
     let (client, server) = tokio::io::duplex(1024);
     let serving = tokio::spawn(serve(server, answers, reads_on));
-    let begun = Instant::now();
-    let ended = talk(client, octets).await;
+    let ended = over_after(Duration::from_secs(after), talk(client, octets)).await;
     serving.abort();
     assert_eq!(ended.as_ref().map_err(String::as_str), want.as_ref().map_err(|why| *why));
-    assert_eq!(begun.elapsed(), Duration::from_secs(after), "{ended:?}");
+}
+
+/// What a step comes to, which is over after that long and not before.
+async fn over_after<T>(after: Duration, step: impl Future<Output = T>) -> T {
+    let mut step = pin!(step);
+    let moment = Duration::from_millis(1);
+    if let Some(before) = after.checked_sub(moment) {
+        assert!(timeout(before, &mut step).await.is_err(), "over before {after:?}");
+    }
+    timeout(2 * moment, step).await.expect("over in time")
 }
 
 #[tokio::test(start_paused = true)]

@@ -299,3 +299,42 @@ fn addresses_names_tenants_and_keys() {
         &["w.toml:1: `licences` is missing in [tenant.acme]"],
     );
 }
+
+#[test]
+fn a_machine_may_be_called_otherwise() {
+    let hello = |written: &str| {
+        let text = ann(&format!("smtp = {{ hello = \"{written}\" }}"));
+        loaded(&text).mailboxes[0].smtp.hello.clone()
+    };
+    for name in ["mail.x.example", "[192.0.2.7]", "[IPv6:2001:db8::7]"] {
+        assert_eq!(hello(name).as_deref(), Some(name));
+    }
+    for no_name in ["localhost", "mail", "localhost.localdomain", "a b.example", "[mail]", "mail."]
+    {
+        check_ann(
+            &format!("smtp = {{ hello = \"{no_name}\" }}"),
+            &[&format!(
+                "w.toml:5: `hello` in mailbox[1].smtp: `{no_name}` is no name to greet a server \
+                 with; write a full one, `mail.example.com`"
+            )],
+        );
+    }
+}
+
+/// A limit that nobody counts is no limit.
+#[test]
+fn microsoft_mailboxes_without_a_tenant_are_told_where_they_are_many() {
+    let told = |mailboxes: u32| {
+        let all: String = (0..mailboxes)
+            .map(|nr| {
+                ann("cap = 50").replace("gmail", "microsoft365").replace("ann@", &format!("a{nr}@"))
+            })
+            .collect();
+        let told = loaded(&all).warnings.into_iter().map(|warning| warning.to_string());
+        told.filter(|warning| warning.contains("that name no `tenant`")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(100), Vec::<String>::new());
+    let told = told(101);
+    assert!(told[0].contains("may send 5050 messages a day together"), "{told:?}");
+    assert!(told[0].contains("a tenant of one licence is given 5000"), "{told:?}");
+}
