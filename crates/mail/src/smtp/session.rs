@@ -91,6 +91,7 @@ impl Session {
                 trouble @ (Trouble::Lost { .. }
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
+                | Trouble::NoToken(_)
                 | Trouble::Halted(_)),
             ) => Outcome::NotSent(trouble),
         }
@@ -137,6 +138,7 @@ impl Session {
                 trouble @ (Trouble::Lost { .. }
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
+                | Trouble::NoToken(_)
                 | Trouble::Halted(_)),
             ) => Outcome::InDoubt { why: trouble.to_string() },
         }
