@@ -15,4 +15,4 @@ pub mod oauth;
 pub mod server;
 pub mod smtp;
 pub mod submit;
-mod tls;
+pub mod tls;

@@ -15,7 +15,7 @@ use warmfront_core::answer::Phase;
 
 use crate::bearer::Bearer;
 use crate::submit::Trouble;
-use crate::tls;
+use crate::tls::{self, Handshake};
 
 /// Where TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,16 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
+/// A connection that was opened.
+pub(crate) struct Dialled {
+    pub(crate) io: Box<dyn Io>,
+    pub(crate) peer: SocketAddr,
+    /// Where it reaches from.
+    pub(crate) local: SocketAddr,
+    /// What TLS showed, where that comes first.
+    pub(crate) shown: Option<Handshake>,
+}
+
 /// Opens a connection, with TLS around it where that comes first.
 pub(crate) async fn dial(
     host: &str,
@@ -93,7 +103,7 @@ pub(crate) async fn dial(
     tls: Tls,
     config: &Arc<ClientConfig>,
     deadline: Duration,
-) -> Result<(Box<dyn Io>, SocketAddr), Trouble> {
+) -> Result<Dialled, Trouble> {
     let connecting = async {
         let lost =
             |error: std::io::Error| Trouble::Lost { phase: Phase::Connect, why: error.to_string() };
@@ -101,19 +111,19 @@ pub(crate) async fn dial(
         // A message's dot is a small write behind a larger one: Nagle's algorithm would hold it back
         // until the server's delayed acknowledgement, 40 ms for each message.
         tcp.set_nodelay(true).map_err(lost)?;
-        let peer = tcp.peer_addr().map_err(lost)?;
-        Ok((tcp, peer))
+        let (peer, local) = (tcp.peer_addr().map_err(lost)?, tcp.local_addr().map_err(lost)?);
+        Ok((tcp, peer, local))
     };
-    let (tcp, peer) = in_time(Phase::Connect, deadline, connecting).await?;
-    let io: Box<dyn Io> = match tls {
+    let (tcp, peer, local) = in_time(Phase::Connect, deadline, connecting).await?;
+    let (io, shown): (Box<dyn Io>, _) = match tls {
         Tls::None if !peer.ip().to_canonical().is_loopback() => return Err(not_loopback(host)),
-        Tls::None | Tls::Starttls => Box::new(tcp),
+        Tls::None | Tls::Starttls => (Box::new(tcp), None),
         Tls::Implicit => {
             let shaking = tls::handshake(config, host, Box::new(tcp));
             in_time(Phase::StartTls, deadline, shaking).await?
         }
     };
-    Ok((io, peer))
+    Ok(Dialled { io, peer, local, shown })
 }
 
 /// Runs one step within its deadline.

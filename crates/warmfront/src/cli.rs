@@ -57,7 +57,7 @@ pub(crate) enum Command {
         #[arg(long)]
         encoding: Option<String>,
     },
-    /// List, pause and resume mailboxes.
+    /// List, verify, pause and resume mailboxes.
     #[command(subcommand)]
     Mailbox(Mailbox),
     /// Import, start, pause and look at campaigns.
@@ -182,6 +182,10 @@ pub(crate) enum Mailbox {
         #[arg(long, value_name = "FILE")]
         refresh_token: Option<PathBuf>,
     },
+    /// Log in to send and to read, without sending, and say what must be mended.
+    ///
+    /// Exit codes: 0 all is well, 3 something must be mended, 1 something could not be looked at.
+    Verify(Verify),
     /// Stop a mailbox until it is resumed.
     Pause {
         /// Its address.
@@ -198,6 +202,18 @@ pub(crate) enum Mailbox {
         /// Its address.
         address: String,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Verify {
+    /// Their addresses; by default all.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<String>,
+    /// Send one test mail from each to this address, and read it there if it is a mailbox of yours.
+    ///
+    /// Shows whether SPF, DKIM and DMARC pass, what the signature covers and where it landed.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) send_to: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -82,12 +82,11 @@ pub(crate) fn logins(app: &App, owner: &str) -> Result<Logins, Failure> {
 /// The real ways: SMTP out, IMAP in.
 pub(crate) fn ways(config: &Config, logins: &Logins) -> Ways<Smtp, Imap> {
     let mailboxes: Arc<[config::Mailbox]> = config.mailboxes.clone().into();
-    let hello = hello();
     let (known, out_by, in_by) = (Arc::clone(&mailboxes), logins.clone(), logins.clone());
     let out: Opens<Result<Smtp, String>> = Arc::new(move |wanted: &Mailbox| {
         let known = known.iter().find(|m| m.address == wanted.address);
         let known = known.ok_or_else(|| format!("{} is not configured", wanted.address))?;
-        submission(known, &hello, &out_by).map(Smtp::new)
+        submission(known, &out_by).map(Smtp::new)
     });
     let inbox: Opens<Option<Imap>> = Arc::new(move |wanted: &Mailbox| {
         let known = mailboxes.iter().find(|m| m.address == wanted.address)?;
@@ -102,9 +101,9 @@ pub(crate) fn ways(config: &Config, logins: &Logins) -> Ways<Smtp, Imap> {
     Ways { out, inbox }
 }
 
-fn submission(
+/// A mailbox's way out.
+pub(crate) fn submission(
     mailbox: &config::Mailbox,
-    hello: &str,
     logins: &Logins,
 ) -> Result<smtp::Account, String> {
     let server = &mailbox.smtp;
@@ -118,13 +117,14 @@ fn submission(
         port: server.port,
         tls: tls(server),
         roots: roots(server)?,
-        hello: hello.to_owned(),
+        hello: server.hello.clone().or_else(hello),
         limits: ConnectionLimits { messages: messages.min(limits.messages), ..limits },
         deadlines: smtp::Deadlines::default(),
     })
 }
 
-fn inbox(
+/// A mailbox's way in.
+pub(crate) fn inbox(
     mailbox: &config::Mailbox,
     server: &config::Server,
     logins: &Logins,
@@ -156,17 +156,11 @@ fn tls(server: &config::Server) -> Tls {
     }
 }
 
-/// Our own name in EHLO: the machine's, if it looks like one that resolves, else an address
-/// literal (RFC 5321, section 4.1.4).
-fn hello() -> String {
+/// Our own name in EHLO: the machine's, if it looks like one that resolves; else none, and the
+/// connection's own address serves (RFC 5321, section 4.1.4).
+fn hello() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let name = name.trim();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if name.contains('.') && name.chars().all(is_name) {
-        name.to_owned()
-    } else {
-        "[127.0.0.1]".to_owned()
-    }
+    Some(name.trim().to_owned()).filter(|name| config::is_full_name(name))
 }
 
 /// Names this process among all that may hold leases.

@@ -44,10 +44,15 @@ impl Session {
         proof: Option<&Proof>,
     ) -> Result<Self, Unreadable> {
         let Account { host, port, tls, deadlines, .. } = account;
-        let (io, _) = dial(host, *port, *tls, config, deadlines.connect).await?;
-        let (host, offers) = (host.clone(), BTreeSet::new());
-        let mut session =
-            Self { wire: Wire::new(io), host, deadlines: *deadlines, asked: 0, offers };
+        let dialled = dial(host, *port, *tls, config, deadlines.connect).await?;
+        let mut session = Self {
+            wire: Wire::new(dialled.io),
+            host: host.clone(),
+            deadlines: *deadlines,
+            asked: 0,
+            offers: BTreeSet::new(),
+            shown: dialled.shown,
+        };
         session.greeting(*tls).await?;
         session.capability().await?;
         if *tls == Tls::Starttls {
@@ -121,8 +126,8 @@ impl Session {
         }
         let shaking = tls::handshake(config, &host, io);
         let io = tokio::time::timeout(self.deadlines.connect, shaking).await;
-        let io = io.map_err(|_| silence(self.deadlines.connect))??;
-        let mut session = Self { wire: Wire::new(io), ..self };
+        let (io, shown) = io.map_err(|_| silence(self.deadlines.connect))??;
+        let mut session = Self { wire: Wire::new(io), shown, ..self };
         session.capability().await?;
         Ok(session)
     }

@@ -8,10 +8,10 @@ use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use warmfront_core::answer::{Answer, Phase};
 
-use super::session::{Hope, Session, astray, dial};
+use super::session::{Hope, Session, astray};
 use super::{Account, Tls, starttls};
 use crate::bearer::{Mechanism, challenge, may_be_stale};
-use crate::server::{Proof, blotted};
+use crate::server::{Proof, blotted, dial};
 use crate::submit::Trouble;
 
 impl Session {
@@ -21,15 +21,24 @@ impl Session {
         account: &Account,
         config: &Arc<ClientConfig>,
     ) -> Result<Self, Trouble> {
+        Self::open_watched(account, config, |_| {}).await
+    }
+
+    /// The same; who watches sees each session before its log-in.
+    pub(super) async fn open_watched(
+        account: &Account,
+        config: &Arc<ClientConfig>,
+        mut watch: impl FnMut(&Self) + Send,
+    ) -> Result<Self, Trouble> {
         let Some(credentials) = &account.credentials else {
-            return Self::begin(account, config, None).await;
+            return Self::begin(account, config, None, &mut watch).await;
         };
         // Before connecting: servers do not wait for long.
         let proof = credentials.proof(None).await?;
-        match Self::begin(account, config, Some(&proof)).await {
+        match Self::begin(account, config, Some(&proof), &mut watch).await {
             Err(trouble) if proof.is_renewable() && may_be_stale(&trouble) => {
                 let another = credentials.proof(Some(&proof)).await?;
-                Self::begin(account, config, Some(&another)).await
+                Self::begin(account, config, Some(&another), &mut watch).await
             }
             begun => begun,
         }
@@ -39,11 +48,15 @@ impl Session {
         account: &Account,
         config: &Arc<ClientConfig>,
         proof: Option<&Proof>,
+        watch: &mut (impl FnMut(&Self) + Send),
     ) -> Result<Self, Trouble> {
-        let mut session = Self::greet(account, dial(account, config).await?).await?;
-        if account.tls == Tls::Starttls {
+        let Account { host, port, tls, deadlines, .. } = account;
+        let dialled = dial(host, *port, *tls, config, deadlines.connect).await?;
+        let mut session = Self::greet(account, dialled).await?;
+        if *tls == Tls::Starttls {
             starttls::upgrade(&mut session, account, config).await?;
         }
+        watch(&session);
         match proof {
             None => {}
             Some(Proof::Password(password)) => session.by_password(account, password).await?,

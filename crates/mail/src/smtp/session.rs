@@ -5,25 +5,30 @@
 //! then belongs to one command beyond doubt. Whether to use a session again is not decided here.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
-use rustls::ClientConfig;
+use warmfront_core::address::Address;
 use warmfront_core::answer::{Answer, Phase};
 
 use super::stream::{END_OF_DATA, Glance, Wire, stuffed};
 use super::{Account, Deadlines};
-use crate::server::{self, in_time, silence};
+use crate::server::{Dialled, in_time, silence};
 use crate::submit::{Letter, Outcome, Progress, Stage, Trouble};
+use crate::tls::Handshake;
 
 /// A connection that has said EHLO.
 pub(super) struct Session {
     connection: AsyncSmtpConnection,
     pub(super) wire: Wire,
     pub(super) offers: Offers,
+    /// What TLS showed, once there is TLS.
+    pub(super) shown: Option<Handshake>,
+    /// What we call ourselves.
+    pub(super) hello: String,
     pub(super) deadlines: Deadlines,
 }
 
@@ -31,7 +36,8 @@ pub(super) struct Session {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Offers {
     pub(super) starttls: bool,
-    size: bool,
+    /// The most octets of a message (RFC 1870); 0 where the server names no figure.
+    pub(super) size: Option<u64>,
     pub(super) plain: bool,
     pub(super) login: bool,
     pub(super) xoauth2: bool,
@@ -49,8 +55,11 @@ pub(super) enum Hope {
 
 impl Session {
     /// The server's greeting, and the first EHLO.
-    pub(super) async fn greet(account: &Account, wire: Wire) -> Result<Self, Trouble> {
-        let name = ClientId::Domain(account.hello.clone());
+    pub(super) async fn greet(account: &Account, dialled: Dialled) -> Result<Self, Trouble> {
+        let Dialled { io, peer, local, shown } = dialled;
+        let wire = Wire::new(io, peer);
+        let hello = account.hello.clone().unwrap_or_else(|| literal(local.ip()));
+        let name = ClientId::Domain(hello.clone());
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &name);
         let deadline = account.deadlines.command;
         let greeted = tokio::time::timeout(deadline, greeting).await;
@@ -61,13 +70,15 @@ impl Session {
             Err(_) => return Err(silence(phase, deadline)),
         };
         let offers = Offers::read(&wire.heard());
-        Ok(Self { connection, wire, offers, deadlines: account.deadlines })
+        let deadlines = account.deadlines;
+        Ok(Self { connection, wire, offers, shown, hello, deadlines })
     }
 
     /// EHLO, forgetting what was offered before.
-    pub(super) async fn hello(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn hello(&mut self) -> Result<(), Trouble> {
         let deadline = self.deadlines.command;
-        self.ask(Phase::Ehlo, &format!("EHLO {name}"), Hope::Done, deadline).await?;
+        let line = format!("EHLO {}", self.hello);
+        self.ask(Phase::Ehlo, &line, Hope::Done, deadline).await?;
         self.offers = Offers::read(&self.wire.heard());
         Ok(())
     }
@@ -76,6 +87,15 @@ impl Session {
     pub(super) async fn starttls(&mut self) -> Result<(), Trouble> {
         let deadline = self.deadlines.command;
         self.ask(Phase::StartTls, "STARTTLS", Hope::Done, deadline).await.map(drop)
+    }
+
+    /// Asks whether a sender would be taken, and lets it be: no recipient is ever named.
+    pub(super) async fn may_send_from(&mut self, sender: &Address) -> Result<Answer, Trouble> {
+        let deadline = self.deadlines.command;
+        let answer =
+            self.ask(Phase::Mail, &format!("MAIL FROM:<{sender}>"), Hope::Done, deadline).await?;
+        self.reset().await?;
+        Ok(answer)
     }
 
     /// One letter, from MAIL to the answer to its dot.
@@ -107,9 +127,14 @@ impl Session {
         let Deadlines { command, data_init, block, .. } = self.deadlines;
         self.listen(Phase::Mail).await?;
         let mut mail = format!("MAIL FROM:<{}>", letter.from);
-        if self.offers.size {
-            // RFC 1870, section 5: octets as they are, before dots are doubled.
-            mail.push_str(&format!(" SIZE={}", letter.bytes.len()));
+        // RFC 1870, section 5: octets as they are, before dots are doubled.
+        let size = letter.bytes.len() as u64;
+        if let Some(most) = self.offers.size {
+            if most > 0 && size > most {
+                let text = format!("5.3.4 the message has {size} octets, and EHLO allows {most}");
+                return Err(Trouble::Refused(Answer::new(Phase::Mail, 552, &text)));
+            }
+            mail.push_str(&format!(" SIZE={size}"));
         }
         self.ask(Phase::Mail, &mail, Hope::Done, command).await?;
         reach(progress, Stage::Mail).await?;
@@ -219,7 +244,9 @@ impl Offers {
             let mut words = line.split([' ', '=']);
             match words.next() {
                 Some("STARTTLS") => offers.starttls = true,
-                Some("SIZE") => offers.size = true,
+                Some("SIZE") => {
+                    offers.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0));
+                }
                 Some("AUTH") => {
                     for mechanism in words {
                         offers.plain |= mechanism == "PLAIN";
@@ -235,10 +262,12 @@ impl Offers {
     }
 }
 
-pub(super) async fn dial(account: &Account, config: &Arc<ClientConfig>) -> Result<Wire, Trouble> {
-    let Account { host, port, tls, deadlines, .. } = account;
-    let (io, peer) = server::dial(host, *port, *tls, config, deadlines.connect).await?;
-    Ok(Wire::new(io, peer))
+/// An address as a name (RFC 5321, section 4.1.3), where a machine has no better one.
+fn literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    }
 }
 
 async fn reach<P: Progress>(progress: &mut P, stage: Stage) -> Result<(), Trouble> {
@@ -298,7 +327,7 @@ mod tests {
             let Offers { starttls, size, plain, login, xoauth2, oauthbearer } = Offers::read(lines);
             let all = [
                 (starttls, "starttls"),
-                (size, "size"),
+                (size.is_some(), "size"),
                 (plain, "plain"),
                 (login, "login"),
                 (xoauth2, "xoauth2"),
@@ -315,5 +344,15 @@ mod tests {
         check("250-mx\r\n250 AUTH OAUTHBEARER\r\n", "oauthbearer");
         check("250 STARTTLS at your service\r\n", "");
         check("250-mx\r\n250-STARTTLSX\r\n250 XSIZE\r\n", "");
+        assert_eq!(Offers::read("250-mx\r\n250 SIZE 35882577\r\n").size, Some(35_882_577));
+        assert_eq!(Offers::read("250-mx\r\n250 SIZE\r\n").size, Some(0));
+    }
+
+    #[test]
+    fn a_machine_without_a_name_is_called_by_its_address() {
+        let literal = |ip: &str| literal(ip.parse().unwrap());
+        assert_eq!(literal("192.0.2.7"), "[192.0.2.7]");
+        assert_eq!(literal("::ffff:192.0.2.7"), "[192.0.2.7]");
+        assert_eq!(literal("2001:db8::7"), "[IPv6:2001:db8::7]");
     }
 }

@@ -24,6 +24,10 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     if !missing.is_empty() {
         return Err(Failure::Problems(missing));
     }
+    for (because, unread) in app.config.unread() {
+        let mailboxes = unread.len();
+        warn!(mailboxes, because, "inboxes go unread; `warmfront check` names them");
+    }
     let owner = wiring::owner(app.now());
     app.store.refuse_a_wrong_clock(app.now()).await?;
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.

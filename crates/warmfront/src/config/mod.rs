@@ -30,7 +30,8 @@ use crate::logins;
 use crate::secret::SecretRef;
 
 pub(crate) use self::auth::{AuthRef, OAuthRef};
-pub(crate) use self::server::Server;
+pub(crate) use self::mailbox::NO_PASSWORD_READS;
+pub(crate) use self::server::{Server, is_full_name};
 pub(crate) use self::top::store_url;
 
 /// A commented configuration to begin with: one mailbox at any host.
@@ -124,6 +125,8 @@ pub(crate) struct Mailbox {
     pub(crate) smtp: Server,
     /// `None` where nothing can be read; then its follow-ups stay at home.
     pub(crate) imap: Option<Server>,
+    /// Why nothing can be read, where that is so.
+    pub(crate) unread: Option<&'static str>,
     /// The most it may ever do in a day.
     pub(crate) cap: u32,
     pub(crate) curve: Curve,
@@ -151,6 +154,17 @@ impl Tenant {
 }
 
 impl Config {
+    /// The mailboxes of which nobody reads the inbox, by the reason.
+    pub(crate) fn unread(&self) -> BTreeMap<&'static str, Vec<&Address>> {
+        let mut unread: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for mailbox in &self.mailboxes {
+            if let Some(because) = mailbox.unread {
+                unread.entry(because).or_default().push(&mailbox.address);
+            }
+        }
+        unread
+    }
+
     /// What a mailbox cannot be opened without and is not there: its secret, its certificates. All
     /// mailboxes' at once, each thing once.
     pub(crate) fn missing(&self) -> Vec<Problem> {

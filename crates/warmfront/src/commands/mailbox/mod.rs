@@ -4,6 +4,7 @@ mod list;
 mod login;
 mod pause;
 mod resume;
+mod verify;
 
 use serde_json::json;
 
@@ -19,6 +20,7 @@ pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
             let app = App::open(global).await?;
             login::login(&app, &address, refresh_token.as_deref()).await
         }
+        Mailbox::Verify(asked) => verify::verify(&App::open(global).await?, &asked).await,
         Mailbox::Pause { address, because } => {
             pause::pause(&App::open_anyway(global).await?, &address, &because).await
         }

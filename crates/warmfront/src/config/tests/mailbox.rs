@@ -188,7 +188,7 @@ fn servers() {
     );
     let smtp = |written: &str| {
         let text = ann(&format!("smtp = {{ {written} }}")).replace("gmail", "smtp");
-        let Server { host, port, tls, ca } = loaded(&text).mailboxes[0].smtp.clone();
+        let Server { host, port, tls, ca, .. } = loaded(&text).mailboxes[0].smtp.clone();
         (host, port, tls, ca.map(|ca| ca.path.display().to_string()))
     };
     let server = |host: &str, port, tls| (host.to_owned(), port, tls, None);
