@@ -17,7 +17,7 @@ CREATE TABLE tokens (
         (access IS NULL) = (issued_at IS NULL) AND (access IS NULL) = (expires_at IS NULL)),
     CONSTRAINT a_refresh_is_somebodys CHECK ((refreshing_by IS NULL) = (refreshing_until IS NULL)),
     CONSTRAINT a_lost_log_in_keeps_no_token CHECK (
-        state = 'ready' OR (refresh IS NULL AND access IS NULL AND trouble IS NOT NULL)),
+        state <> 'needs_login' OR (refresh IS NULL AND access IS NULL AND trouble IS NOT NULL)),
     CONSTRAINT tokens_have_a_generation CHECK (
         generation > 0 OR (refresh IS NULL AND access IS NULL))
 );

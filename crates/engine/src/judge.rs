@@ -127,7 +127,8 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
         Trouble::Refused(_)
         | Trouble::Lost { .. }
         | Trouble::Unsafe(_)
-        | Trouble::NeedsLogin(_) => attempt.first_at,
+        | Trouble::NeedsLogin(_)
+        | Trouble::NoToken(_) => attempt.first_at,
     };
     let age = attempt.now - since;
     if age > GIVE_UP_AFTER {

@@ -199,7 +199,7 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Login, why, now).await?;
                 return Ok(Next::Done);
             }
-            Trouble::Lost { .. } | Trouble::Halted(_) => {}
+            Trouble::Lost { .. } | Trouble::NoToken(_) | Trouble::Halted(_) => {}
         }
         self.failures += 1;
         let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);

@@ -52,7 +52,9 @@ impl From<Trouble> for Unreadable {
             Trouble::Unsafe(why) => Self::Unsafe(why),
             Trouble::NeedsLogin(why) => Self::NeedsLogin(why),
             Trouble::Lost { why, .. } => Self::Lost(why),
-            Trouble::Refused(_) | Trouble::Halted(_) => Self::Lost(trouble.to_string()),
+            Trouble::Refused(_) | Trouble::NoToken(_) | Trouble::Halted(_) => {
+                Self::Lost(trouble.to_string())
+            }
         }
     }
 }

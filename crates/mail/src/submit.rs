@@ -74,6 +74,9 @@ pub enum Trouble {
     /// Somebody must log in first: there is no token to log in with.
     #[error("somebody must log in: {0}")]
     NeedsLogin(String),
+    /// There is no token to log in with at the moment; nothing is wrong with the mailbox.
+    #[error("there is no token to log in with: {0}")]
+    NoToken(String),
     /// The caller could not go on.
     #[error("stopped by the sender: {0}")]
     Halted(String),

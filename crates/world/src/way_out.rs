@@ -77,6 +77,7 @@ async fn deliver<P: Progress>(mut dialogue: Dialogue<'_>, progress: &mut P) -> O
             trouble @ (Trouble::Lost { .. }
             | Trouble::Unsafe(_)
             | Trouble::NeedsLogin(_)
+            | Trouble::NoToken(_)
             | Trouble::Halted(_)),
         ) => Outcome::NotSent(trouble),
     }

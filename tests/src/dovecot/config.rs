@@ -21,14 +21,14 @@ if envelope :detail \"to\" \"sent\" { fileinto :flags \"\\\\Seen\" \"Envoy\u{e9}
 
 /// Each refused log-in would slow down all that follow from the same address, and here all come from
 /// one: so there is no penalty.
-pub(super) fn text(folder: &Path, ports: &[u16], takes_tokens: bool) -> String {
+pub(super) fn text(folder: &Path, ports: &[u16], tokens: Option<&str>) -> String {
     let folder = folder.display();
     let owner = instance::owner();
     let (user, group) = owner.split_once(':').expect("both of them");
     let [plain, implicit, outgoing] = ports else { panic!("two doors in and one out") };
-    let (mechanisms, tokens) = match takes_tokens {
-        true => ("plain login xoauth2 oauthbearer", believing(&folder.to_string())),
-        false => ("plain login", String::new()),
+    let (also, tokens) = match tokens {
+        Some(mechanisms) => (mechanisms, believing(&folder.to_string(), mechanisms)),
+        None => ("", String::new()),
     };
     format!(
         "base_dir = {folder}/run
@@ -41,7 +41,7 @@ ssl = yes
 ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = yes
-auth_mechanisms = {mechanisms}
+auth_mechanisms = plain login {also}
 auth_failure_delay = 0
 first_valid_uid = 1
 mail_uid = {user}
@@ -93,11 +93,11 @@ service anvil {{
 }
 
 /// Tokens are shown to whoever gave them.
-fn believing(folder: &str) -> String {
+fn believing(folder: &str, mechanisms: &str) -> String {
     format!(
         "passdb {{
   driver = oauth2
-  mechanisms = xoauth2 oauthbearer
+  mechanisms = {mechanisms}
   args = {folder}/{TOKENS}
 }}
 "

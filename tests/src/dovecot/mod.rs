@@ -54,13 +54,14 @@ impl Dovecot {
         Self::start_with(None)
     }
 
-    /// One that takes tokens beside passwords, and asks there what they are good for.
+    /// One that takes tokens beside passwords, shown by these mechanisms, and asks there what they are
+    /// good for.
     #[must_use]
-    pub fn believing(introspection_url: &str) -> Self {
-        Self::start_with(Some(introspection_url))
+    pub fn believing(introspection_url: &str, mechanisms: &str) -> Self {
+        Self::start_with(Some((introspection_url, mechanisms)))
     }
 
-    fn start_with(introspection_url: Option<&str>) -> Self {
+    fn start_with(tokens: Option<(&str, &str)>) -> Self {
         provide(&DOVECOT, find, install).unwrap_or_else(|why| panic!("{why}"));
         let (folder, watchdog) =
             instance::begin("imap", "doveadm -c \"$1/dovecot.conf\" stop; sleep 0.2");
@@ -68,8 +69,11 @@ impl Dovecot {
         let papers = certificate::papers();
         let write =
             |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
-        write("dovecot.conf", &config::text(&folder, &ports, introspection_url.is_some()));
-        if let Some(url) = introspection_url {
+        write(
+            "dovecot.conf",
+            &config::text(&folder, &ports, tokens.map(|(_, mechanisms)| mechanisms)),
+        );
+        if let Some((url, _)) = tokens {
             write(config::TOKENS, &config::tokens(url));
         }
         write("certificate.pem", &papers.certificate);

@@ -30,16 +30,20 @@ fn tokens_that_expire_are_refreshed_and_each_refresh_token_is_used_once() {
 
 #[test]
 fn a_token_that_is_refused_before_its_time_is_refreshed_once_and_the_message_leaves() {
-    let world = World::of(HOUR, "google", "code", &[ANN]);
-    world.log_in(ANN);
-    world.identity.spoil();
-    world.begin("spring", 3);
-    let ran = world.installation.run(&["run", "--until-idle"]).done();
-    assert_eq!(world.count("accepted"), 3, "{ran}");
-    let asked = world.identity.asked();
-    // For sending and reading alike: whoever comes second takes what the first has got.
-    assert_eq!((asked.refreshed[ANN], asked.reused), (2, 0), "{asked:?}");
-    world.keeps_secrets(&[&ran]);
+    for mechanisms in ["xoauth2", "oauthbearer"] {
+        let world = World::that_takes(mechanisms, HOUR, "google", "code", &[ANN]);
+        world.log_in(ANN);
+        world.identity.spoil();
+        world.begin("spring", 3);
+        let mut command = world.installation.command(&["run", "--until-idle"]);
+        let ran = Answer::from(command.env("RUST_LOG", "trace").output().expect("it starts"));
+        let ran = ran.done();
+        assert_eq!(world.count("accepted"), 3, "{mechanisms}");
+        let asked = world.identity.asked();
+        // For sending and reading alike: whoever comes second takes what the first has got.
+        assert_eq!((asked.refreshed[ANN], asked.reused), (2, 0), "{mechanisms}: {asked:?}");
+        world.keeps_secrets(&[&ran]);
+    }
 }
 
 #[test]

@@ -176,7 +176,7 @@ async fn a_token_that_is_still_good_serves_while_nobody_gives_another() {
     // Once it is over there is none, and the mailbox is not to blame.
     desk.pass(200 * SECOND);
     let none = bearer.token(None).await;
-    assert!(matches!(none, Err(Trouble::Lost { .. })), "{none:?}");
+    assert!(matches!(none, Err(Trouble::NoToken(_))), "{none:?}");
     let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
     assert!(tokens.is_active && tokens.refresh.is_some() && tokens.failures == 2, "{tokens:?}");
 

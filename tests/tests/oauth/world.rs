@@ -27,8 +27,19 @@ pub(crate) const ANN: &str = "ann@sender.example";
 impl World {
     /// A world whose tokens live so long, and mailboxes that log in by this flow.
     pub(crate) fn of(lives: Duration, identity: &str, flow: &str, mailboxes: &[&str]) -> Self {
+        Self::that_takes("xoauth2 oauthbearer", lives, identity, flow, mailboxes)
+    }
+
+    /// The same with servers that take tokens by these mechanisms.
+    pub(crate) fn that_takes(
+        mechanisms: &str,
+        lives: Duration,
+        identity: &str,
+        flow: &str,
+        mailboxes: &[&str],
+    ) -> Self {
         let provider = IdentityServer::start(lives);
-        let dovecot = Dovecot::believing(&provider.url("/introspect"));
+        let dovecot = Dovecot::believing(&provider.url("/introspect"), mechanisms);
         let postfix = Postfix::before(&dovecot);
         for mailbox in mailboxes {
             // Nobody knows this password: only tokens let anybody in.

@@ -15,7 +15,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use warmfront_core::address::Address;
-use warmfront_core::answer::Phase;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_mail::bearer::Bearer;
 use warmfront_mail::oauth::{self, Grant, IdentityProvider};
@@ -155,7 +154,7 @@ impl Wanted {
             let early = tokens.retry_at.is_some_and(|at| at > clock.now());
             match usable {
                 Some(token) if is_fresh || early => return Ok(token),
-                None if early => return Err(lost(put_off(&tokens))),
+                None if early => return Err(no_token(put_off(&tokens))),
                 _ => {}
             }
             match self.renewed(&tokens, seal).await? {
@@ -165,7 +164,9 @@ impl Wanted {
                 Renewed::ByAnother => match usable {
                     Some(token) => return Ok(token),
                     None if clock.now() >= give_up_at => {
-                        return Err(lost("somebody else refreshes its token, and does not end"));
+                        return Err(no_token(
+                            "somebody else refreshes its token, and does not end",
+                        ));
                     }
                     None => tokio::time::sleep(LOOKS_AGAIN_AFTER).await,
                 },
@@ -176,8 +177,8 @@ impl Wanted {
     /// What the books have. Of a log-in that is lost they have been told already.
     async fn tokens(&self) -> Result<Tokens, Trouble> {
         let Keeping { store, clock, .. } = &*self.keeping;
-        let tokens = store.tokens(self.mailbox.as_str()).await.map_err(lost)?;
-        let tokens = tokens.ok_or_else(|| lost("the books do not know the mailbox yet"))?;
+        let tokens = store.tokens(self.mailbox.as_str()).await.map_err(no_token)?;
+        let tokens = tokens.ok_or_else(|| no_token("the books do not know the mailbox yet"))?;
         let nobody_came = matches!(self.grant, Grant::Person) && tokens.refresh.is_none();
         if !tokens.needs_login && !nobody_came {
             return Ok(tokens);
@@ -185,7 +186,7 @@ impl Wanted {
         let why = tokens.trouble.unwrap_or_else(|| NOBODY_CAME.to_owned());
         if tokens.is_active || !tokens.needs_login {
             let Tokens { mailbox, generation, .. } = tokens;
-            store.lose_log_in(mailbox, generation, &why, clock.now()).await.map_err(lost)?;
+            store.lose_log_in(mailbox, generation, &why, clock.now()).await.map_err(no_token)?;
         }
         Err(Trouble::NeedsLogin(why))
     }
@@ -244,14 +245,14 @@ impl Wanted {
         seal: Arc<Seal>,
     ) -> Result<Renewed, Trouble> {
         let Keeping { store, clock, owner, places, renewals, .. } = &*self.keeping;
-        let place = places.acquire().await.map_err(lost)?;
+        let place = places.acquire().await.map_err(no_token)?;
         let now = clock.now();
         let lease = store.lease_refresh(tokens, owner, now, now + LEASED_FOR).await;
-        let Some(lease) = lease.map_err(lost)? else { return Ok(Renewed::ByAnother) };
+        let Some(lease) = lease.map_err(no_token)? else { return Ok(Renewed::ByAnother) };
         let renewal = Renewal { wanted: Arc::clone(self), lease, seal };
         // To its end, though whoever asked for it may be gone by then.
         let renewing = renewals.spawn(renewal.carry_out(tokens.clone()));
-        let renewed = renewing.await.map_err(lost)?;
+        let renewed = renewing.await.map_err(no_token)?;
         drop(place);
         renewed
     }
@@ -270,8 +271,8 @@ fn sealed(seal: &Seal, mailbox: &Address, tokens: &oauth::Tokens, now: Millis) -
 }
 
 /// What passes by itself: whoever wanted a token tries again later.
-fn lost(why: impl fmt::Display) -> Trouble {
-    Trouble::Lost { phase: Phase::Auth, why: format!("no token to log in with: {why}") }
+fn no_token(why: impl fmt::Display) -> Trouble {
+    Trouble::NoToken(why.to_string())
 }
 
 fn put_off(tokens: &Tokens) -> String {

@@ -11,7 +11,7 @@ use warmfront_mail::submit::Trouble;
 use warmfront_store::{RefreshLease, StoreError, Tokens};
 
 use super::seal::{Purpose, Seal};
-use super::{Keeping, WRONG_KEY, Wanted, lost, retry_at, sealed};
+use super::{Keeping, WRONG_KEY, Wanted, no_token, retry_at, sealed};
 
 /// A refresh that nobody else does.
 pub(super) struct Renewal {
@@ -49,7 +49,7 @@ impl Renewal {
             Err(OAuthError::NeedsLogin(why)) => {
                 warn!(mailbox = id, "its log-in is lost; somebody must log in for it");
                 let generation = tokens.generation;
-                store.lose_log_in(id, generation, &why, clock.now()).await.map_err(lost)?;
+                store.lose_log_in(id, generation, &why, clock.now()).await.map_err(no_token)?;
                 Ok(Renewed::LookAgain)
             }
             Err(error @ OAuthError::Unreachable { retry_after, .. }) => {
@@ -84,15 +84,15 @@ impl Renewal {
                     warn!(mailbox = id, %error, "waiting to keep a token");
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
-                Err(error) => return Err(lost(error)),
+                Err(error) => return Err(no_token(error)),
             }
         }
-        Err(lost(StoreError::Locked))
+        Err(no_token(StoreError::Locked))
     }
 
     async fn put_off(&self, error: &OAuthError, retry_at: i64) -> Result<(), Trouble> {
         let store = &self.wanted.keeping.store;
-        store.put_refresh_off(&self.lease, &error.to_string(), retry_at).await.map_err(lost)
+        store.put_refresh_off(&self.lease, &error.to_string(), retry_at).await.map_err(no_token)
     }
 }
 

@@ -111,6 +111,7 @@ impl Session {
                 trouble @ (Trouble::Lost { .. }
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
+                | Trouble::NoToken(_)
                 | Trouble::Halted(_)),
             ) => Outcome::NotSent(trouble),
         }
@@ -162,6 +163,7 @@ impl Session {
                 trouble @ (Trouble::Lost { .. }
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
+                | Trouble::NoToken(_)
                 | Trouble::Halted(_)),
             ) => Outcome::InDoubt { why: trouble.to_string() },
         }

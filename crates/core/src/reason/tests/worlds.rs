@@ -73,11 +73,12 @@ fn campaign(rng: &mut ChaCha12Rng) -> Campaign {
 fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
     let state = word(rng, "active", &["paused", "disabled"]);
     let is_paused = state == "paused";
-    let paused_until = maybe(rng, |rng| moment(rng, NOW, 3 * DAY) + MINUTE).filter(|_| is_paused);
+    // Such a pause has no end of its own.
+    let needs_login = is_paused && rarely(rng, 1);
+    let until = maybe(rng, |rng| moment(rng, NOW, 3 * DAY) + MINUTE);
     Mailbox {
-        paused_until,
-        // Such a pause has no end of its own.
-        needs_login: is_paused && paused_until.is_none() && rarely(rng, 1),
+        paused_until: until.filter(|_| is_paused && !needs_login),
+        needs_login,
         state,
         paused_because: None,
         inbox_read_at: maybe(rng, |rng| moment(rng, NOW - 18 * MINUTE, NOW)),
