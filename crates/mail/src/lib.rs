@@ -1,12 +1,14 @@
-//! Mail servers: composing what goes out, and handing it over.
+//! Mail servers: composing what goes out, handing it over, and what the DNS says of who sends it.
 //!
 //! [`submit`] and [`inbox`] are the two seams: their real side is somebody else's server, and a
 //! simulated world stands in for it. [`compose`] makes the message, [`smtp`] is the real `Submit`,
-//! [`imap`] the real `Inbox`, and [`arrival`] reads what it brings. Nothing here decides when or to
-//! whom to write, and nothing here reads a clock: `now` is told.
+//! [`imap`] the real `Inbox`, and [`arrival`] reads what it brings. [`dns`] asks for the records of
+//! sending domains. Nothing here decides when or to whom to write, and nothing here reads a clock:
+//! `now` is told.
 
 pub mod arrival;
 pub mod compose;
+pub mod dns;
 pub mod imap;
 pub mod inbox;
 pub mod server;

@@ -51,9 +51,9 @@ const TESTS: &str = "warmfront-tests";
 
 /// Libraries that stand for an outside thing, and the only packages that may name them, in any kind
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
-/// server of their own, and damage databases as only a stranger to the store would. The bench runs one
-/// too, and names what it measures the product against.
-const WARDS: [(&str, &[&str]); 13] = [
+/// server and a name server of their own, and damage databases as only a stranger to the store would.
+/// The bench runs a TLS server too, and names what it measures the product against.
+const WARDS: [(&str, &[&str]); 15] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
     ("axum", &["warmfront-web"]),
@@ -61,7 +61,9 @@ const WARDS: [(&str, &[&str]); 13] = [
     ("clap", &["warmfront"]),
     ("cron", &["warmfront-core"]),
     ("handlebars", &["warmfront-campaigns", BENCH]),
+    ("hickory-resolver", &["warmfront-mail", TESTS]),
     ("lettre", &["warmfront-mail"]),
+    ("mail-auth", &["warmfront-mail"]),
     ("rustls", &["warmfront-mail", "warmfront", TESTS, BENCH]),
     ("sea-orm", &["warmfront-store", BENCH]),
     ("sea-orm-migration", &["warmfront-store", "warmfront-migrations"]),
