@@ -73,7 +73,7 @@ pub(crate) fn password(mailbox: &Mailbox) -> Result<Option<SecretString>, Secret
 }
 
 /// One line of text, without the line break most editors and commands leave at its end.
-fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
+pub(crate) fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
     let bytes = match secret {
         SecretRef::Env(name) => std::env::var_os(name)
             .map(std::ffi::OsString::into_encoded_bytes)

@@ -40,6 +40,8 @@ pub enum Hold {
     },
     /// The mailbox is gone from the configuration.
     MailboxDisabled,
+    /// The sending domain fails its checks, for that: it writes to nobody new.
+    DomainFails(String),
     /// It is planned from another mailbox than its thread began in.
     AnotherThread,
     /// It waits for the next day's plan.
@@ -142,6 +144,7 @@ impl Hold {
             Self::Campaign { .. } => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
             Self::MailboxDisabled => "mailbox_disabled",
+            Self::DomainFails(_) => "domain_fails",
             Self::AnotherThread => "another_thread",
             Self::NextPlan => "next_plan",
             Self::NotDue(_) => "not_due",
@@ -180,6 +183,7 @@ impl Hold {
             Self::Campaign { .. }
             | Self::MailboxPaused { .. }
             | Self::MailboxDisabled
+            | Self::DomainFails(_)
             | Self::Unproven(_) => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
             Self::Suppressed | Self::Enrolment { .. } | Self::Attempts(_) | Self::NotPlanned(_) => {
@@ -216,6 +220,7 @@ impl Hold {
                 Some("mend the cause, then `warmfront mailbox resume ADDRESS`")
             }
             Self::MailboxDisabled => Some("write the mailbox into warmfront.toml again"),
+            Self::DomainFails(_) => Some("publish the record that `warmfront doctor` shows"),
             Self::Unproven(_) => {
                 Some("suppress whom it wrote to, then `warmfront mailbox resume ADDRESS`")
             }
@@ -267,6 +272,12 @@ impl fmt::Display for Hold {
             }
             Self::MailboxPaused { because, .. } => write!(f, "the mailbox is paused: {because}"),
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
+            Self::DomainFails(because) => {
+                write!(
+                    f,
+                    "the sending domain fails its checks, so it writes to nobody new: {because}"
+                )
+            }
             Self::AnotherThread => f.write_str("its thread began in another mailbox"),
             Self::NextPlan => f.write_str("it waits for the next day's plan"),
             Self::NotDue(_) => f.write_str("it is not due yet"),

@@ -33,6 +33,7 @@ fn free() -> Facts {
             state: "active".to_owned(),
             paused_until: None,
             paused_because: None,
+            domain_fails: None,
             inbox_read_at: Some(95),
             fresh: 10,
             attempt_at: Some(50),

@@ -116,6 +116,7 @@ struct FactsRow {
     state: String,
     paused_until: Option<i64>,
     paused_because: Option<String>,
+    domain_fails: Option<String>,
     inbox_read_at: Option<i64>,
     fresh_ms: i64,
     attempt_at: Option<i64>,
@@ -136,6 +137,7 @@ columns!(FactsRow {
     state,
     paused_until,
     paused_because,
+    domain_fails,
     inbox_read_at,
     fresh_ms,
     attempt_at,
@@ -171,6 +173,7 @@ pub(super) async fn mailbox_facts(
         state: row.state,
         paused_until: row.paused_until,
         paused_because: row.paused_because,
+        domain_fails: row.domain_fails,
         inbox_read_at: row.inbox_read_at,
         fresh: row.fresh_ms,
         attempt_at: row.attempt_at,
@@ -188,7 +191,9 @@ columns!(MailboxFigures { cap, allowance, ceiling, allotted, warm_days, attempte
 fn facts_text() -> String {
     format!(
         "
-    SELECT b.state, b.paused_until, b.paused_because, b.inbox_read_at, s.fresh_ms,
+    SELECT b.state, b.paused_until, b.paused_because,
+           (SELECT min(g.because) FROM failing_domains g WHERE g.domain = b.domain) AS domain_fails,
+           b.inbox_read_at, s.fresh_ms,
            b.last_attempt_at AS attempt_at,
            {GAP} AS gap_ms,
            (SELECT o.sending_since FROM messages o

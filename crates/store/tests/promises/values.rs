@@ -6,12 +6,14 @@ use crate::books::{Books, Database, NOW, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// A column with a CHECK of its own, and a value that it refuses.
-const CHECKS: [(&str, &str, &str); 47] = [
+const CHECKS: [(&str, &str, &str); 50] = [
     ("budget_days", "attempted", "-1"),
     ("budget_days", "ceiling", "-1"),
     ("budget_days", "scope", "'city'"),
     ("campaigns", "daily_target", "0"),
     ("campaigns", "state", "'gone'"),
+    ("domain_checks", "domain", "'ONE.test'"),
+    ("domain_checks", "verdict", "'perhaps'"),
     ("enrolments", "next_step", "0"),
     ("enrolments", "state", "'gone', ended_at = 5"),
     ("folders", "last_uid", "-1, uidvalidity = 8"),
@@ -45,6 +47,7 @@ const CHECKS: [(&str, &str, &str); 47] = [
     ("prospects", "address", "'ADA@acme.test'"),
     ("sent_copies", "keeps_id", "2"),
     ("settings", "company_per_day", "0"),
+    ("settings", "domain_grace_ms", "0"),
     ("settings", "fresh_ms", "0"),
     ("settings", "id", "2"),
     ("settings", "person_gap_ms", "-1"),
@@ -112,7 +115,7 @@ async fn every_check_without_a_sentence_is_tried() {
 }
 
 /// What would be there twice, and the names of what refuses it: SQLite's columns, PostgreSQL's constraint.
-const TWICE: [(&str, &str, &str); 13] = [
+const TWICE: [(&str, &str, &str); 14] = [
     (
         "UPDATE messages SET unsubscribe_token = 'token-0' WHERE id <> 1",
         "messages.unsubscribe_token",
@@ -160,6 +163,11 @@ const TWICE: [(&str, &str, &str); 13] = [
         "shortfalls.campaign_id, shortfalls.day, shortfalls.revision, shortfalls.why",
         "shortfalls_pkey",
     ),
+    (
+        "INSERT INTO domain_checks SELECT * FROM domain_checks",
+        "domain_checks.domain, domain_checks.check_name",
+        "domain_checks_pkey",
+    ),
     ("INSERT INTO moves VALUES (1, 'gone', 'other', 'elsewhere')", "moves.id", "moves_pkey"),
     ("INSERT INTO workers VALUES ('one', 2, 2)", "workers.owner", "workers_pkey"),
     (
@@ -201,7 +209,8 @@ async fn filled(books: Books) -> Books {
     scene.books
 }
 
-const ROWS: [&str; 10] = [
+const ROWS: [&str; 11] = [
+    "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'pass', 1, 1, 1, 'x')",
     "INSERT INTO evidence (message_id, at, kind) VALUES (1, 1, 'reply')",
     "INSERT INTO folders (mailbox_id, name, role, uidvalidity, last_uid, read_at)
      VALUES (1, 'Sent', 'sent', 7, 9, 1)",

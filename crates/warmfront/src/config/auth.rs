@@ -113,7 +113,7 @@ fn flow(text: &str) -> Result<Flow, String> {
 }
 
 /// A reference to a secret under `key`.
-fn secret(
+pub(super) fn secret(
     section: &mut Section<'_>,
     key: &str,
     dir: &Path,

@@ -5,6 +5,7 @@
 //! server, and campaigns are read elsewhere.
 
 mod auth;
+mod doctor;
 mod health;
 mod mailbox;
 mod server;
@@ -29,6 +30,7 @@ use warmfront_core::warmup::Curve;
 use crate::secret;
 
 pub(crate) use self::auth::AuthRef;
+pub(crate) use self::doctor::{Doctor, Domain};
 pub(crate) use self::server::Server;
 pub(crate) use self::top::store_url;
 
@@ -59,6 +61,10 @@ pub(crate) struct Config {
     pub(crate) thresholds: Thresholds,
     /// The provider accounts that mailboxes share, by name.
     pub(crate) tenants: BTreeMap<String, Tenant>,
+    /// How sending domains are looked at.
+    pub(crate) doctor: Doctor,
+    /// What the operator says of sending domains, by name.
+    pub(crate) domains: BTreeMap<String, Domain>,
     /// The mailboxes, in the order of the files.
     pub(crate) mailboxes: Vec<Mailbox>,
     /// What does not stand in the way of running, and is worth knowing.
@@ -157,7 +163,9 @@ impl Config {
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
         let certificates = servers.flatten().filter_map(|server| server.ca.as_ref()?.problem());
-        let mut missing: Vec<Problem> = secrets.chain(certificates).collect();
+        let key = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
+        let key = key.map(|error| Problem::error(&file, None, error.to_string()));
+        let mut missing: Vec<Problem> = secrets.chain(certificates).chain(key).collect();
         missing.sort();
         missing.dedup();
         missing
@@ -170,6 +178,9 @@ impl Default for Limits {
         Self { company_per_day: 2, person_gap, domain_per_day: 4_000 }
     }
 }
+
+/// How the key of a list of bad domains is called where it cannot be had.
+pub(crate) const DQS_KEY: &str = "`dqs_key` in [doctor]";
 
 /// Reads the file and those it names; all their problems where there is an error among them.
 pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {

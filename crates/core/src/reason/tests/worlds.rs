@@ -73,6 +73,7 @@ fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
         paused_until: maybe(rng, |rng| moment(rng, NOW, 3 * DAY) + MINUTE).filter(|_| is_paused),
         state,
         paused_because: None,
+        domain_fails: rarely(rng, 8).then(|| "no DKIM".to_owned()),
         inbox_read_at: maybe(rng, |rng| moment(rng, NOW - 18 * MINUTE, NOW)),
         fresh: 15 * MINUTE,
         attempt_at: maybe(rng, |rng| moment(rng, NOW - 12 * MINUTE, NOW)),
@@ -123,6 +124,7 @@ fn may_leave(f: &Facts, at: Millis) -> bool {
         && b.state == "active"
         && b.leased_until.is_some_and(|until| until > at)
         && !m.strays
+        && (m.step > 1 || b.domain_fails.is_none())
         && (m.step == 1 || b.inbox_read_at.is_some_and(|read| read >= at - b.fresh))
         && p.attempt_at.is_none_or(|last| last + p.gap <= at)
         && b.attempt_at.is_none_or(|last| last + b.gap <= at)
@@ -148,6 +150,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
         "campaign_not_running" => f.campaign.state != "running",
         "mailbox_paused" => b.state == "paused" && b.paused_until.is_none_or(|until| at < until),
         "mailbox_disabled" => b.state == "disabled",
+        "domain_fails" => m.step == 1 && b.domain_fails.is_some(),
         "another_thread" => m.strays && today,
         "next_plan" => !m.planned_today && today,
         "not_due" => m.due_at > at,
@@ -165,7 +168,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     }
 }
 
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "suppressed",
     "mailbox_unproven",
     "enrolment_over",
@@ -173,6 +176,7 @@ const WORDS: [&str; 20] = [
     "campaign_not_running",
     "mailbox_paused",
     "mailbox_disabled",
+    "domain_fails",
     "another_thread",
     "next_plan",
     "not_due",
