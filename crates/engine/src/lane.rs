@@ -253,7 +253,8 @@ impl<O: Submit> Lane<O> {
             Hold::MailboxPaused { .. }
             | Hold::MailboxDisabled
             | Hold::InFlight(_)
-            | Hold::Unleased => return Ok(Some(Next::Done)),
+            | Hold::Unleased
+            | Hold::Outdated => return Ok(Some(Next::Done)),
             Hold::NotPlanned(_) => {}
         }
         Ok(Some(Next::At(now)))

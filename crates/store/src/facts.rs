@@ -1,7 +1,7 @@
 //! Everything a claim depends on, read back for explanations.
 
 use sea_orm::{ConnectionTrait, FromQueryResult};
-use warmfront_core::reason::{Campaign, Facts, Mailbox, Message, Person, Used};
+use warmfront_core::reason::{Books, Campaign, Facts, Mailbox, Message, Person, Used};
 use warmfront_core::span::Span;
 
 use crate::db::sql;
@@ -9,7 +9,8 @@ use crate::row::columns;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// Everything a claim of this message depends on. `day` is the counting day of that name, which
+    /// Everything a claim of this message depends on, but whether the books are an older copy: that
+    /// is known beside them too, and for the caller to fill in. `day` is the counting day of that name, which
     /// lasts `today`.
     pub async fn facts(
         &self,
@@ -110,6 +111,7 @@ impl FactsRow {
     fn into_facts(self, day: &str, today: Span) -> Facts {
         let used = |attempted, ceiling| Used { attempted, ceiling };
         Facts {
+            books: Books::Current,
             message: Message {
                 planned_today: self.plan_day.as_deref() == Some(day),
                 state: self.state,

@@ -86,6 +86,7 @@ fn a_file_comes_back_with_two_columns_more() {
     assert_eq!(rows[1][5..], ["recipient", "retry_later"]);
     assert_eq!(rows[2][3..], ["x", "", "ip", "fix_config"]);
     assert!(told.err.contains("3 answers, each known to a rule"), "{}", told.err);
+    assert!(told.err.contains("1 row: `supper` is no phase of SMTP"), "{}", told.err);
 
     // Judged again it has the verdict twice, and the last two columns are always ours.
     folder.write("again.csv", &told.out);

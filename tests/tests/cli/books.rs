@@ -173,6 +173,12 @@ fn a_restored_backup_is_refused_until_the_newer_books_are_back() {
     std::fs::copy(&backup, &books).expect("restored");
     let _ = run(&scene, "run --until-idle").said(3, &["an older copy", "warmfront.epochs"]);
     assert_eq!(scene.sink.accepted_count(), 3, "nobody is written to twice");
+    // Whatever else the copy says of them, that it is one comes first.
+    for subject in ["p1@spring-1.example", "spring", "ann@sender1.example"] {
+        let told = run(&scene, &format!("why {subject} --json")).json();
+        let reasons = told.to_string();
+        assert!(reasons.contains(r#""reason":"books_outdated""#), "{subject}: {reasons}");
+    }
     std::fs::rename(&newer, &books).expect("moved back");
     let _ = run(&scene, "run --until-idle").done();
     assert_eq!(scene.sink.accepted_count(), 3);

@@ -31,7 +31,11 @@ async fn prove_to_its_end(mut play: Play) -> Told {
     // At another hour in each play.
     let hour = Millis::try_from(play.scenario.seed % 24).expect("an hour") * HOUR;
     let mut reasons = BTreeMap::new();
-    let every = if play.scenario.seed < AUDITED_AT_EVERY_TICK { 1 } else { AUDITED_EVERY };
+    let is_long = play.scenario.days > Sizes::SMALL.days.1;
+    let every = match play.scenario.seed < AUDITED_AT_EVERY_TICK && !is_long {
+        true => 1,
+        false => AUDITED_EVERY,
+    };
     let watch = async |play: &Play| {
         oracle.look();
         ticks += 1;
@@ -41,6 +45,9 @@ async fn prove_to_its_end(mut play: Play) -> Told {
         }
         let day = (play.now - play.start - hour) / DAY;
         if explained_on.replace(day) != Some(day) {
+            if is_long && day % 30 == 0 {
+                say(&format!("day {day}, {ticks} ticks"));
+            }
             prove_explained(play, &mut reasons).await;
         }
     };
@@ -190,5 +197,5 @@ const AUDITED_EVERY: u64 = 20;
 /// somebody away was reminded on the day before, by their own clock.
 const REGRESSIONS: [u64; 2] = [2, 9];
 
-/// The seeds of which every tick is.
+/// The small seeds of which every tick is.
 const AUDITED_AT_EVERY_TICK: u64 = 6;

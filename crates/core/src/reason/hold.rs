@@ -11,6 +11,8 @@ pub enum Hold {
     /// It is being sent, has left or is over: its state. What is settled says more
     /// ([`settled`](super::settled)).
     NotPlanned(String),
+    /// The books are an older copy of others that have sent since.
+    Outdated,
     /// The person asked for it, bounced or was put on the list.
     Suppressed,
     /// The enrolment is over, or waits for a person.
@@ -137,6 +139,7 @@ impl Hold {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::NotPlanned(_) => "not_planned",
+            Self::Outdated => "books_outdated",
             Self::Suppressed => "suppressed",
             Self::Enrolment { .. } => "enrolment_over",
             Self::Unproven(_) => "mailbox_unproven",
@@ -184,7 +187,8 @@ impl Hold {
             | Self::MailboxPaused { .. }
             | Self::MailboxDisabled
             | Self::DomainFails(_)
-            | Self::Unproven(_) => Clears::Operator,
+            | Self::Unproven(_)
+            | Self::Outdated => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
             Self::Suppressed | Self::Enrolment { .. } | Self::Attempts(_) | Self::NotPlanned(_) => {
                 Clears::Never
@@ -209,6 +213,9 @@ impl Hold {
             }
             Self::Campaign { .. } => {
                 Some("import new people, then `warmfront campaign start NAME`")
+            }
+            Self::Outdated => {
+                Some("put the newer database back if there is one, else `warmfront reconcile`")
             }
             Self::Enrolment { state, .. } if state == "held" => {
                 Some("`warmfront person release ADDRESS`, or `person stop ADDRESS`")
@@ -257,6 +264,9 @@ impl fmt::Display for Hold {
         };
         match self {
             Self::NotPlanned(state) => write!(f, "it is {state}"),
+            Self::Outdated => {
+                f.write_str("these books are an older copy and do not know what was sent since")
+            }
             Self::Suppressed => f.write_str("the address is suppressed"),
             Self::Enrolment { state, because } => {
                 stands(f, &of_enrolment(state), because.as_deref())

@@ -21,6 +21,8 @@ use crate::span::Millis;
 /// Everything a claim depends on, as the books have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
+    /// What the books themselves are.
+    pub books: Books,
     /// The message.
     pub message: Message,
     /// Whom it goes to.
@@ -31,6 +33,16 @@ pub struct Facts {
     pub mailbox: Mailbox,
     /// When the present counting day is over.
     pub day_ends_at: Millis,
+}
+
+/// What the books are that everything is read from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Books {
+    /// The ones that send.
+    #[default]
+    Current,
+    /// An older copy of others that have sent since: no mailbox is leased from them.
+    Outdated,
 }
 
 /// A message that was planned once.
@@ -141,13 +153,14 @@ pub fn binding(facts: &Facts, now: Millis) -> Option<Hold> {
 /// Every reason that keeps a message back, the one that binds first. None: it may leave.
 #[must_use]
 pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
-    let Facts { message, person, campaign, mailbox, day_ends_at } = facts;
+    let Facts { books, message, person, campaign, mailbox, day_ends_at } = facts;
     if message.state != "planned" {
         return vec![Hold::NotPlanned(message.state.clone())];
     }
     let stale = || inbox_stale(mailbox, now).filter(|_| message.step > 1);
     let is_over = message.closes_at <= now;
-    let mut holds = whom(person);
+    let mut holds = are_outdated(*books);
+    holds.extend(whom(person));
     holds.extend((message.attempts >= ATTEMPTS_MAX).then_some(Hold::Attempts(message.attempts)));
     holds.extend(campaign_stands(campaign));
     holds.extend(mailbox_stands(mailbox));
@@ -171,8 +184,14 @@ pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
 /// Every reason that keeps a mailbox from sending anything at this moment, the one that binds
 /// first. That no daemon holds it is none: a daemon takes it up when something is due.
 #[must_use]
-pub fn mailbox_holds(mailbox: &Mailbox, day_ends_at: Millis, now: Millis) -> Vec<Hold> {
-    let mut holds: Vec<Hold> = mailbox_stands(mailbox).into_iter().collect();
+pub fn mailbox_holds(
+    books: Books,
+    mailbox: &Mailbox,
+    day_ends_at: Millis,
+    now: Millis,
+) -> Vec<Hold> {
+    let mut holds = are_outdated(books);
+    holds.extend(mailbox_stands(mailbox));
     holds.extend(full_days(mailbox));
     holds.extend(mailbox_busy(mailbox, now));
     holds.retain(|hold| *hold != Hold::Unleased);
@@ -184,6 +203,13 @@ pub fn mailbox_holds(mailbox: &Mailbox, day_ends_at: Millis, now: Millis) -> Vec
 fn sorted(mut holds: Vec<Hold>, day_ends_at: Millis) -> Vec<Hold> {
     holds.sort_by_key(|hold| Reverse(hold.lasts(day_ends_at)));
     holds
+}
+
+fn are_outdated(books: Books) -> Vec<Hold> {
+    match books {
+        Books::Current => Vec::new(),
+        Books::Outdated => vec![Hold::Outdated],
+    }
 }
 
 fn whom(person: &Person) -> Vec<Hold> {

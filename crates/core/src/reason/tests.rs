@@ -9,6 +9,7 @@ mod worlds;
 fn free() -> Facts {
     let room = Used { attempted: 1, ceiling: 5 };
     Facts {
+        books: Books::Current,
         message: Message {
             state: "planned".to_owned(),
             planned_today: true,
@@ -61,6 +62,7 @@ const FULL: Used = Used { attempted: 5, ceiling: 5 };
 fn each_reason_holds_by_itself() {
     check(|_| {}, None);
     check(|f| f.message.state = "accepted".to_owned(), Some("not_planned"));
+    check(|f| f.books = Books::Outdated, Some("books_outdated"));
     check(|f| f.person.suppressed = true, Some("suppressed"));
     check(|f| f.person.state = "replied".to_owned(), Some("enrolment_over"));
     check(|f| f.person.erased = true, Some("enrolment_over"));
@@ -140,9 +142,11 @@ fn a_reason_says_its_numbers() {
 #[test]
 fn a_mailbox_is_held_by_what_holds_all_of_its_messages() {
     let mut mailbox = free().mailbox;
-    assert_eq!(mailbox_holds(&mailbox, 1_000, 100), []);
+    assert_eq!(mailbox_holds(Books::Current, &mailbox, 1_000, 100), []);
     (mailbox.domain_day, mailbox.attempt_at) = (FULL, Some(95));
     mailbox.leased_until = None;
     let gap = Hold::MailboxGap { until: 105, gap: 10 };
-    assert_eq!(mailbox_holds(&mailbox, 1_000, 100), [Hold::DomainDay(FULL), gap]);
+    let full = Hold::DomainDay(FULL);
+    assert_eq!(mailbox_holds(Books::Current, &mailbox, 1_000, 100), [full.clone(), gap.clone()]);
+    assert_eq!(mailbox_holds(Books::Outdated, &mailbox, 1_000, 100), [Hold::Outdated, full, gap]);
 }

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{
-    Campaign, Clears, Hold, Mailbox, Person, Used, campaign_stands, company_full, full_days,
-    inbox_stale, mailbox_stands, person_gap, whom,
+    Books, Campaign, Clears, Hold, Mailbox, Person, Used, are_outdated, campaign_stands,
+    company_full, full_days, inbox_stale, mailbox_stands, person_gap, whom,
 };
 use crate::plan::Limit;
 use crate::span::{Millis, Span};
@@ -25,6 +25,8 @@ pub struct Turn {
     pub next_at: Millis,
     /// Until when the person said to be away, if they did.
     pub away: Option<Absence>,
+    /// What the books themselves are.
+    pub books: Books,
     /// Whom it goes to.
     pub person: Person,
     /// Its campaign.
@@ -114,7 +116,8 @@ pub fn unplanned(turn: &Turn, now: Millis) -> Vec<Unplanned> {
 }
 
 fn held(turn: &Turn, now: Millis) -> Vec<Hold> {
-    let mut holds = whom(&turn.person);
+    let mut holds = are_outdated(turn.books);
+    holds.extend(whom(&turn.person));
     holds.extend(campaign_stands(&turn.campaign));
     if let Some(mailbox) = &turn.mailbox {
         holds.extend(mailbox_stands(mailbox));

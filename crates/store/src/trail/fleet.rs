@@ -1,7 +1,7 @@
 //! Mailboxes and campaigns, with their day.
 
 use sea_orm::ConnectionTrait;
-use warmfront_core::reason::{Mailbox, Used};
+use warmfront_core::reason::{Books, Mailbox, Used};
 
 use super::{CampaignTrail, Day, EnrolmentTrail, MailboxFigures, MailboxTrail, all, count, people};
 use crate::campaigns::COLUMNS as CAMPAIGN;
@@ -35,7 +35,8 @@ pub(super) async fn mailbox(
     let planned_today = u64::from(planned.await?);
     let next = next_of(db, row.id, day).await?;
     let facts = mailbox_facts(db, row.id, day).await?;
-    Ok(Some(MailboxTrail { facts, day: figures.first().copied(), planned_today, next, row }))
+    let day = figures.first().copied();
+    Ok(Some(MailboxTrail { books: Books::Current, facts, day, planned_today, next, row }))
 }
 
 /// The next message of a mailbox that is due, today's before those that no plan has.

@@ -7,7 +7,7 @@ mod fleet;
 mod people;
 
 use sea_orm::{AccessMode, ConnectionTrait, FromQueryResult, IsolationLevel, TransactionOptions};
-use warmfront_core::reason::{Facts, Mailbox, Past, Turn, Used};
+use warmfront_core::reason::{Books, Facts, Mailbox, Past, Turn, Used};
 use warmfront_core::span::Span;
 
 use crate::db::{Transaction, sql};
@@ -34,6 +34,32 @@ impl Trails {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Has whatever is told of know that the books are an older copy. Not read from them: that may
+    /// be written beside them only.
+    pub fn of_outdated_books(&mut self) {
+        for trail in self.of_people() {
+            for message in &mut trail.messages {
+                message.facts.books = Books::Outdated;
+            }
+            if let Some(turn) = &mut trail.turn {
+                turn.books = Books::Outdated;
+            }
+        }
+        if let Some(mailbox) = &mut self.mailbox {
+            mailbox.books = Books::Outdated;
+            if let Some((message, _)) = &mut mailbox.next {
+                message.facts.books = Books::Outdated;
+            }
+        }
+    }
+
+    /// Every enrolment that is told of.
+    pub fn of_people(&mut self) -> impl Iterator<Item = &mut EnrolmentTrail> {
+        let message = self.message.iter_mut().map(|(trail, _)| trail);
+        let next = self.campaign.iter_mut().filter_map(|campaign| campaign.next.as_mut());
+        self.enrolments.iter_mut().chain(message).chain(next)
     }
 }
 
@@ -99,6 +125,8 @@ pub struct MessageTrail {
 pub struct MailboxTrail {
     /// The mailbox.
     pub row: MailboxRow,
+    /// What the books themselves are.
+    pub books: Books,
     /// What holds all of its messages.
     pub facts: Mailbox,
     /// Its day, where that is planned.

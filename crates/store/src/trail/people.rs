@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 use warmfront_core::plan::Limit;
-use warmfront_core::reason::{Absence, Campaign, Past, Person, Turn, Used};
+use warmfront_core::reason::{Absence, Books, Campaign, Past, Person, Turn, Used};
 
 use super::{Day, EnrolmentTrail, MessageTrail, all, count, fleet};
 use crate::campaigns::COLUMNS as CAMPAIGN;
@@ -214,6 +214,7 @@ async fn turn(
             .away_until
             .zip(row.away_said_at)
             .map(|(until, said_at)| Absence { until, said_at }),
+        books: Books::Current,
         person: Person {
             state: row.state.clone(),
             because: row.because.clone(),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use warmfront_core::calendar;
-use warmfront_core::reason::{self, Hold};
+use warmfront_core::reason::{self, Books, Facts, Hold};
 use warmfront_store::LedgerLine;
 
 use crate::app::App;
@@ -16,13 +16,14 @@ pub(crate) async fn ledger(global: &Global, campaign: Option<&str>) -> Done {
         Some(name) => Some(app.campaign(name).await?.slug),
         None => None,
     };
+    let books = if app.outdated().await?.is_some() { Books::Outdated } else { Books::Current };
     let mut after = 0;
     loop {
         let page = app.store.ledger(slug.as_deref(), after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id;
         for line in &page {
-            let why = why(&app, line).await?;
+            let why = why(&app, books, line).await?;
             if app.json {
                 print::say_json(&as_json(line, why.as_deref()));
             } else {
@@ -44,14 +45,18 @@ fn tell(app: &App, line: &LedgerLine, why: Option<&str>) {
 }
 
 /// The reason in the books, else the one that binds now.
-async fn why(app: &App, line: &LedgerLine) -> Result<Option<String>, crate::exit::Failure> {
+async fn why(
+    app: &App,
+    books: Books,
+    line: &LedgerLine,
+) -> Result<Option<String>, crate::exit::Failure> {
     if line.state != "planned" || line.why.is_some() {
         return Ok(line.why.clone());
     }
     let day = app.today();
     let today = calendar::day_span(&app.fleet.timezone, day);
     let facts = app.store.facts(line.id, &day.to_string(), today).await?;
-    let hold = facts.and_then(|facts| reason::binding(&facts, app.now()));
+    let hold = facts.and_then(|facts| reason::binding(&Facts { books, ..facts }, app.now()));
     // What is due and held by nobody is taken up within seconds, if a daemon runs at all.
     Ok(hold.filter(|hold| *hold != Hold::Unleased).map(|hold| hold.to_string()))
 }

@@ -1,6 +1,6 @@
 //! `status`: how everything stands.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_store::{DomainCheck, FRESH_MS, MailboxRow, Store, StoreError, Worker};
 
@@ -38,16 +38,10 @@ pub(crate) async fn status(global: &Global) -> Done {
             "allowance_today": allowance,
             "planned_today": planned_today,
             "messages": by_state,
-            "mailboxes": mailboxes.iter().map(|m| json!({
-                "address": m.address, "state": m.state, "why": m.paused_because,
-                "paused_until": m.paused_until.map(print::rfc3339),
-                "unproven": m.unproven,
-                "held_by": m.lease_owner.as_ref().filter(|_| m.lease_expires_at > Some(now)),
-                "inbox_read_at": m.inbox_read_at.map(print::rfc3339),
-                "inbox_trouble": m.unread_because,
-                "trouble": unreached.iter().find(|(address, ..)| *address == m.address)
-                    .map(|(_, why, _)| why),
-            })).collect::<Vec<_>>(),
+            "mailboxes": mailboxes.iter().map(|m| {
+                let trouble = unreached.iter().find(|(address, ..)| *address == m.address);
+                as_json(m, trouble.map(|(_, why, _)| why), now)
+            }).collect::<Vec<_>>(),
             "doctor": app.fleet.domains.is_some(),
             "domains": domains.json(),
             "campaigns": campaigns.iter().map(|c| json!({
@@ -58,9 +52,12 @@ pub(crate) async fn status(global: &Global) -> Done {
     }
     app::say_outdated(outdated.as_deref());
     say_who_runs(daemon, &workers, now);
-    print::say(format!(
-        "{today}: {accepted} accepted, {planned_today} still planned, {allowance} allowed in all"
-    ));
+    // A day's allowances are its first plan's.
+    let allowed = match days.is_empty() {
+        true => "no plan yet, so nothing is allowed".to_owned(),
+        false => format!("{allowance} allowed in all"),
+    };
+    print::say(format!("{today}: {accepted} accepted, {planned_today} still planned, {allowed}"));
     say_messages(&by_state);
     for campaign in &campaigns {
         let why = campaign.paused_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
@@ -79,11 +76,26 @@ pub(crate) async fn status(global: &Global) -> Done {
     Ok(())
 }
 
-fn of_worker(worker: &Worker) -> serde_json::Value {
+fn of_worker(worker: &Worker) -> Value {
     json!({
         "owner": worker.owner, "mailboxes": worker.holds.len(), "holds": worker.holds,
         "since": worker.since.map(print::rfc3339),
         "seen_at": worker.seen_at.map(print::rfc3339),
+    })
+}
+
+fn as_json(mailbox: &MailboxRow, trouble: Option<&String>, now: Millis) -> Value {
+    let held_by = mailbox.lease_owner.as_ref().filter(|_| mailbox.lease_expires_at > Some(now));
+    json!({
+        "address": mailbox.address,
+        "state": mailbox.state,
+        "why": mailbox.paused_because,
+        "paused_until": mailbox.paused_until.map(print::rfc3339),
+        "unproven": mailbox.unproven,
+        "held_by": held_by,
+        "inbox_read_at": mailbox.inbox_read_at.map(print::rfc3339),
+        "inbox_trouble": mailbox.unread_because,
+        "trouble": trouble,
     })
 }
 
@@ -149,7 +161,7 @@ impl Domains {
         self.failing.iter().any(|(domain, _)| *domain == row.domain)
     }
 
-    fn json(&self) -> Vec<serde_json::Value> {
+    fn json(&self) -> Vec<Value> {
         let one = |row: &DomainCheck| {
             json!({
                 "domain": row.domain, "check": row.check_name, "verdict": row.verdict,

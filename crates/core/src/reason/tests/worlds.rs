@@ -49,6 +49,10 @@ fn word(rng: &mut ChaCha12Rng, usual: &str, others: &[&str]) -> String {
     if rarely(rng, 8) { other } else { usual }.to_owned()
 }
 
+fn books(rng: &mut ChaCha12Rng) -> Books {
+    if rarely(rng, 20) { Books::Outdated } else { Books::Current }
+}
+
 fn person(rng: &mut ChaCha12Rng) -> Person {
     Person {
         state: word(rng, "active", &["held", "replied", "bounced", "blocked", "finished"]),
@@ -88,6 +92,7 @@ fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
 
 pub(super) fn facts(rng: &mut ChaCha12Rng) -> Facts {
     let mut facts = Facts {
+        books: books(rng),
         message: Message {
             state: word(rng, "planned", &["sending", "accepted", "in_doubt", "cancelled"]),
             planned_today: !rarely(rng, 8),
@@ -112,7 +117,8 @@ pub(super) fn facts(rng: &mut ChaCha12Rng) -> Facts {
 fn may_leave(f: &Facts, at: Millis) -> bool {
     let (m, p, b) = (&f.message, &f.person, &f.mailbox);
     let full = |used: Used| used.attempted >= used.ceiling;
-    m.state == "planned"
+    f.books == Books::Current
+        && m.state == "planned"
         && m.planned_today
         && m.due_at <= at
         && m.closes_at > at
@@ -143,6 +149,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     let counts = |used: Used| used.attempted >= used.ceiling && today && m.planned_today;
     match word {
         "not_planned" => m.state != "planned",
+        "books_outdated" => f.books == Books::Outdated,
         "suppressed" => p.suppressed,
         "mailbox_unproven" => p.unproven.is_some(),
         "enrolment_over" => p.erased || p.state != "active",
@@ -168,7 +175,8 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     }
 }
 
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 22] = [
+    "books_outdated",
     "suppressed",
     "mailbox_unproven",
     "enrolment_over",
@@ -257,6 +265,7 @@ fn turn(rng: &mut ChaCha12Rng) -> Turn {
         step,
         next_at: if step == 1 { 0 } else { moment(rng, -DAY, 3 * DAY) },
         away: None,
+        books: books(rng),
         person: Person {
             // Of whom a mailbox has begun with nothing is unproven.
             unproven: (step == 1 && rarely(rng, 12)).then(|| "ann@one.test".to_owned()),
@@ -292,6 +301,7 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
     let full = |used: Used| used.attempted >= used.ceiling && today;
     let box_is = |is: &dyn Fn(&Mailbox) -> bool| t.mailbox.as_ref().is_some_and(is);
     match word {
+        "books_outdated" => t.books == Books::Outdated,
         "suppressed" => t.person.suppressed,
         "mailbox_unproven" => t.person.unproven.is_some(),
         "enrolment_over" => t.person.erased || t.person.state != "active",
@@ -314,7 +324,8 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
     }
 }
 
-const DELAYS: [&str; 15] = [
+const DELAYS: [&str; 16] = [
+    "books_outdated",
     "suppressed",
     "mailbox_unproven",
     "enrolment_over",

@@ -1,5 +1,6 @@
 //! `classify smtp`: what an answer of a mail server means, and what Warmfront does about it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
@@ -74,9 +75,13 @@ fn file_of_answers(file: &Path, json: bool) -> Done {
     };
     write(&headings, "scope", "action")?;
     let (mut count, mut unknown) = (0, 0);
+    let mut strange = BTreeMap::new();
     for row in rows.byte_records() {
         let row = row.map_err(|error| broken(error.to_string()))?;
         let (given, provider) = columns.read(&row);
+        if let Some(word) = columns.strange_phase(&row) {
+            *strange.entry(word).or_insert(0) += 1;
+        }
         let verdict = answer::classify(&given, Some(&provider));
         count += 1;
         unknown += u64::from(verdict.is_unknown());
@@ -88,6 +93,13 @@ fn file_of_answers(file: &Path, json: bool) -> Done {
     if !json {
         let text = out.into_inner().map_err(|error| broken(error.to_string()))?;
         print::say(String::from_utf8_lossy(&text).trim_end());
+    }
+    for (word, rows) in strange {
+        let rows = print::counted(rows, "row");
+        print::note(format!(
+            "{rows}: `{word}` is no phase of SMTP, judged as what a report quotes; the phases are {}",
+            Phase::ALL.map(Phase::as_str).join(", ")
+        ));
     }
     let count = print::counted(count, "answer");
     print::note(match unknown {
@@ -117,6 +129,12 @@ impl Columns {
             "has no column `text_example`; write a heading with `provider,phase,text_example`",
         )?;
         Ok(Self { provider: find("provider"), phase: find("phase"), answer })
+    }
+
+    /// What stands where a phase should, if it is none.
+    fn strange_phase(&self, row: &ByteRecord) -> Option<String> {
+        let word = String::from_utf8_lossy(row.get(self.phase?)?).into_owned();
+        (!word.trim().is_empty() && Phase::from_word(&word).is_none()).then_some(word)
     }
 
     /// A phase nobody knows is that of a report: the answer to what is not known.

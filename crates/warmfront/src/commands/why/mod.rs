@@ -12,7 +12,7 @@ use warmfront_core::problem;
 use warmfront_core::reason::Turn;
 use warmfront_core::span::{DAY, Span, intersection};
 use warmfront_engine::Campaign;
-use warmfront_store::{EnrolmentTrail, Trails};
+use warmfront_store::EnrolmentTrail;
 
 use crate::app::{self, App};
 use crate::cli::Global;
@@ -27,11 +27,14 @@ pub(crate) async fn why(global: &Global, subject: &str) -> Done {
     if trails.is_empty() {
         return Err(unknown(&app, subject).await?);
     }
-    for trail in with_turns(&mut trails) {
+    for trail in trails.of_people() {
         open_hours(&app, trail).await?;
     }
     let running = who_runs(&app).await?;
     let outdated = app.outdated().await?;
+    if outdated.is_some() {
+        trails.of_outdated_books();
+    }
     if app.json {
         let mut told = json::trails(&app, subject, &trails, running.as_deref());
         told["outdated"] = outdated.into();
@@ -56,13 +59,6 @@ async fn unknown(app: &App, subject: &str) -> Result<Failure, Failure> {
     Ok(Failure::failed(anyhow!(
         "the books know no person, message, mailbox or campaign `{subject}`; {hint}"
     )))
-}
-
-/// Every enrolment that is told of.
-fn with_turns(trails: &mut Trails) -> impl Iterator<Item = &mut EnrolmentTrail> {
-    let message = trails.message.iter_mut().map(|(trail, _)| trail);
-    let next = trails.campaign.iter_mut().filter_map(|campaign| campaign.next.as_mut());
-    trails.enrolments.iter_mut().chain(message).chain(next)
 }
 
 /// Fills in when the person may be written to: the campaign's hours as seen from there, and those

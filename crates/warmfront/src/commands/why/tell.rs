@@ -156,7 +156,7 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
 /// What keeps a mailbox from sending anything, and what from writing to anybody new.
 pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason> {
     let today = calendar::day_span(&app.fleet.timezone, app.today());
-    let holds = reason::mailbox_holds(&trail.facts, today.end(), app.now());
+    let holds = reason::mailbox_holds(trail.books, &trail.facts, today.end(), app.now());
     let begins_nothing = trail.facts.domain_fails.clone().map(Hold::DomainFails);
     holds.iter().chain(&begins_nothing).map(Reason::of_hold).collect()
 }
