@@ -168,3 +168,21 @@ fn a_configuration_that_makes_no_sense_is_told() {
     let scene = self::scene(&server, keyed);
     let _ = told(&scene, "check", 1, &["`dqs_key` in [doctor]", "NO_SUCH_KEY"]);
 }
+
+#[test]
+fn a_key_is_never_logged_however_much_is() {
+    let server = NameServer::start(
+        "acme.com MX 10 mail.acme.com
+         mail.acme.com A 192.0.2.1
+         dbltest.com.s3cretkey.dbl.dq.spamhaus.net A 127.0.1.2",
+    );
+    let keyed = "blocklists = [\"dbl\"]\ndqs_key = { env = \"DQS_KEY\" }";
+    let scene = scene(&server, keyed);
+    let mut command = scene.installation.command(&["doctor", "acme.com"]);
+    command.env("DQS_KEY", "s3cretkey").env("RUST_LOG", "trace,hickory_net=trace");
+    let answer = Answer::from(command.output().expect("the program starts"));
+    assert!(answer.out.contains("not listed by Spamhaus DBL"), "{answer}");
+    let asked = server.asked();
+    assert!(asked.iter().any(|name| name.contains("s3cretkey")), "{asked:?}");
+    assert!(!format!("{answer}").contains("s3cretkey"), "{answer}");
+}

@@ -1,6 +1,7 @@
 //! What is found in the DNS of a domain, and what is made of it: a real resolver asks a name server on
 //! this machine, and the verdicts are whole.
 
+mod examiner;
 mod lists;
 mod outages;
 mod records;

@@ -28,8 +28,13 @@ pub(super) fn judge(facts: &Facts) -> Finding {
                 records.len()
             );
             let text = "make one record of them and take the others away";
-            let joined = Record::txt(facts.domain.as_str(), joined(records));
-            finding(Verdict::Warn, what, Some(Cure::publish(text, joined)))
+            let joined = joined(records);
+            let one = match &facts.host {
+                Some(host) => with_include(&joined, &format!("include:{}", host.spf), host.spf_end),
+                None => joined,
+            };
+            let record = Record::txt(facts.domain.as_str(), one);
+            finding(Verdict::Warn, what, Some(Cure::publish(text, record)))
         }
         Found::Is(SpfRecord::One(walk)) => {
             let (verdict, what) = of_walk(facts, walk);
@@ -114,8 +119,9 @@ fn cure(facts: &Facts, walk: Option<&SpfWalk>) -> Option<Cure> {
         )));
     }
     if walk.all == Some(SpfAll::Pass) {
-        let kept = terms(&walk.text).filter(|term| !is_all(term)).collect::<Vec<_>>().join(" ");
-        return publish("publish instead", format!("v=spf1 {kept} {end}").replace("  ", " "));
+        let kept = terms(&walk.text).filter(|term| !is_all(term));
+        let all: Vec<&str> = ["v=spf1"].into_iter().chain(kept).chain([end]).collect();
+        return publish("publish instead", all.join(" "));
     }
     publish("publish instead", with_include(&walk.text, &include?, end))
 }

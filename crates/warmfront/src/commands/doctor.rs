@@ -42,12 +42,13 @@ pub(crate) async fn doctor(global: &Global, domains: &[String]) -> Done {
         return Err(Failure::Usage(what.to_owned()));
     }
     let now = Clock::Wall.now();
-    let dns = wiring::dns(&config).map_err(Failure::failed)?;
+    let asks = wanted.iter().any(|domain| not_asked(domain).is_none());
+    let dns = asks.then(|| wiring::dns(&config)).transpose().map_err(Failure::failed)?;
     let books = books(&config).await?;
     let mut all = Vec::new();
     for domain in wanted {
         let question = fleet.question(domain, calendar::day_of(&fleet.timezone, now));
-        let mut examined = look(&dns, question).await;
+        let mut examined = look(dns.as_ref(), question).await;
         let is_kept = sending.contains(domain) && fleet.domains.is_some();
         if let Some(books) = books.as_ref().filter(|_| is_kept && examined.not_asked.is_none()) {
             examined.turn = books.record_domain(domain, &examined.findings, now).await?;
@@ -93,11 +94,11 @@ async fn books(config: &Config) -> Result<Option<Store>, Failure> {
     Ok(Some(Store::open(&config.store_url, Durability::Full).await?))
 }
 
-async fn look(dns: &Dns, question: Question) -> Examined {
+async fn look(dns: Option<&Dns>, question: Question) -> Examined {
     let not_asked = not_asked(&question.domain);
-    let findings = match not_asked {
-        Some(_) => Vec::new(),
-        None => examine(&dns.facts(&question).await),
+    let findings = match dns.filter(|_| not_asked.is_none()) {
+        Some(dns) => examine(&dns.facts(&question).await),
+        None => Vec::new(),
     };
     Examined { question, not_asked, findings, known: Vec::new(), turn: Turn::None }
 }
