@@ -23,7 +23,7 @@ pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-const ALL: [Sql; 15] = [
+const ALL: [Sql; 16] = [
     Sql {
         name: "0001_books",
         sqlite: include_str!("../sqlite/0001_books.sql"),
@@ -93,6 +93,11 @@ const ALL: [Sql; 15] = [
         name: "0015_plateaus",
         sqlite: include_str!("../sqlite/0015_plateaus.sql"),
         postgres: include_str!("../postgres/0015_plateaus.sql"),
+    },
+    Sql {
+        name: "0016_tokens",
+        sqlite: include_str!("../sqlite/0016_tokens.sql"),
+        postgres: include_str!("../postgres/0016_tokens.sql"),
     },
     Sql {
         name: "0017_domains",

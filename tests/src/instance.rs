@@ -43,7 +43,8 @@ pub(crate) fn free_ports(count: usize) -> Vec<u16> {
 }
 
 /// Mail servers begin as root, and give their processes to others themselves.
-pub(crate) fn as_root(program: &str) -> Command {
+#[must_use]
+pub fn as_root(program: &str) -> Command {
     if is_root() {
         return with_path(Command::new(program));
     }

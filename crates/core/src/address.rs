@@ -111,6 +111,12 @@ impl fmt::Display for Address {
     }
 }
 
+/// The registrable domain that a domain belongs to; `None` where it is a public suffix itself.
+#[must_use]
+pub fn organization(domain: &str) -> Option<&str> {
+    psl::domain_str(domain)
+}
+
 /// Whether anybody can get an address there.
 #[must_use]
 pub fn is_free_mail(domain: &str) -> bool {

@@ -126,7 +126,7 @@ pub fn paused_until(
 /// Whether a mailbox sends one message first, and no more until it was accepted, when it comes back.
 #[must_use]
 pub fn probes_on_return(reason: PauseReason) -> bool {
-    !matches!(reason, PauseReason::Operator | PauseReason::Restored)
+    !matches!(reason, PauseReason::Operator | PauseReason::Restored | PauseReason::Login)
 }
 
 /// The eased share of the allowance after a blow, or `None` where it is the same incident: a

@@ -11,6 +11,7 @@ pub mod calendar;
 pub mod domain;
 pub mod health;
 pub mod id;
+pub mod identity;
 pub mod inbound;
 pub mod interval;
 pub mod pacing;

@@ -263,7 +263,9 @@ fn product(factors: Vec<u64>) -> (usize, Vec<u64>) {
 }
 
 /// A cell of words with blanks between.
-fn words<'de, D: Deserializer<'de>, T: Deserialize<'de>>(cell: D) -> Result<Vec<T>, D::Error> {
+pub(crate) fn words<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    cell: D,
+) -> Result<Vec<T>, D::Error> {
     let cell = String::deserialize(cell)?;
     cell.split_whitespace()
         .map(|word| T::deserialize(StrDeserializer::<D::Error>::new(word)))

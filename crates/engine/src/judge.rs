@@ -124,7 +124,10 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
     let since = match trouble {
         // Our own doing says nothing of the letter.
         Trouble::Halted(_) => attempt.now,
-        Trouble::Refused(_) | Trouble::Lost { .. } | Trouble::Unsafe(_) => attempt.first_at,
+        Trouble::Refused(_)
+        | Trouble::Lost { .. }
+        | Trouble::Unsafe(_)
+        | Trouble::NeedsLogin(_) => attempt.first_at,
     };
     let age = attempt.now - since;
     if age > GIVE_UP_AFTER {

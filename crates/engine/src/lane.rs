@@ -194,6 +194,11 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
+            Trouble::NeedsLogin(why) => {
+                warn!(mailbox, "paused: somebody must log in for it");
+                store.stop_mailbox(mailbox, PauseReason::Login, why, now).await?;
+                return Ok(Next::Done);
+            }
             Trouble::Lost { .. } | Trouble::Halted(_) => {}
         }
         self.failures += 1;
@@ -251,6 +256,7 @@ impl<O: Submit> Lane<O> {
             }
             Hold::Attempts(_) => store.give_up(due.id, &why, now).await?,
             Hold::MailboxPaused { .. }
+            | Hold::MailboxLogin { .. }
             | Hold::MailboxDisabled
             | Hold::InFlight(_)
             | Hold::Unleased

@@ -25,6 +25,7 @@ mod roster;
 mod run;
 mod sender;
 mod snapshot;
+pub mod tokens;
 mod watcher;
 
 pub use self::doubts::settle_by_operator;

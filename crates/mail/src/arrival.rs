@@ -6,6 +6,7 @@
 //! encodings, character sets and HTML are the `mail-parser` crate's. No octets make it panic, and
 //! the time it takes grows with the octets and no faster.
 
+pub mod authentication;
 mod entity;
 mod header;
 mod notice;

@@ -32,10 +32,14 @@ pub enum Unreadable {
     /// Going on would be unsafe, or this configuration cannot work; an operator must look.
     #[error("{0}")]
     Unsafe(String),
+    /// Somebody must log in first: there is no token to log in with.
+    #[error("somebody must log in: {0}")]
+    NeedsLogin(String),
 }
 
 impl Unreadable {
-    /// Whether it stays so until somebody mends something.
+    /// Whether it stays so until somebody mends something. Of a log-in that is missing the books
+    /// tell when it is there, and to look there costs no server anything.
     #[must_use]
     pub fn needs_an_operator(&self) -> bool {
         matches!(self, Self::LogIn(_) | Self::Unsafe(_))
@@ -46,6 +50,7 @@ impl From<Trouble> for Unreadable {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Unsafe(why) => Self::Unsafe(why),
+            Trouble::NeedsLogin(why) => Self::NeedsLogin(why),
             Trouble::Lost { why, .. } => Self::Lost(why),
             Trouble::Refused(_) | Trouble::Halted(_) => Self::Lost(trouble.to_string()),
         }

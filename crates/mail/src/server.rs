@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use warmfront_core::answer::Phase;
 
+use crate::bearer::Bearer;
 use crate::submit::Trouble;
-use crate::tls;
+use crate::tls::{self, Handshake};
 
 /// Where TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +33,68 @@ pub enum Tls {
 pub enum Credentials {
     /// A password, for AUTH PLAIN or LOGIN.
     Password(SecretString),
+    /// Tokens, each for a while, for XOAUTH2 or OAUTHBEARER.
+    Tokens(Bearer),
+}
+
+/// What is shown at one log-in.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    Password(SecretString),
+    Token(SecretString),
+}
+
+impl Credentials {
+    /// What to log in with now: where a token was refused, another one.
+    pub(crate) async fn proof(&self, refused: Option<&Proof>) -> Result<Proof, Trouble> {
+        match self {
+            Self::Password(password) => Ok(Proof::Password(password.clone())),
+            Self::Tokens(bearer) => {
+                let refused = refused.map(Proof::secret);
+                bearer.token(refused).await.map(Proof::Token)
+            }
+        }
+    }
+}
+
+impl Proof {
+    /// Whether another may serve where this one was refused.
+    pub(crate) fn is_renewable(&self) -> bool {
+        matches!(self, Self::Token(_))
+    }
+
+    /// The secret itself.
+    pub(crate) fn secret(&self) -> &SecretString {
+        match self {
+            Self::Password(secret) | Self::Token(secret) => secret,
+        }
+    }
+}
+
+/// The same text with secrets blotted out: some servers quote the line they refuse.
+pub(crate) fn blotted(mut text: String, secrets: &[&SecretString]) -> String {
+    for secret in secrets.iter().map(|secret| secret.expose_secret()) {
+        if !secret.is_empty() {
+            text = text.replace(secret, "[secret]");
+        }
+    }
+    text
 }
 
 /// What a connection runs over: TCP, or TLS over it.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A connection that was opened.
+pub(crate) struct Dialled {
+    pub(crate) io: Box<dyn Io>,
+    pub(crate) peer: SocketAddr,
+    /// Where it reaches from.
+    pub(crate) local: SocketAddr,
+    /// What TLS showed, where that comes first.
+    pub(crate) shown: Option<Handshake>,
+}
 
 /// Opens a connection, with TLS around it where that comes first.
 pub(crate) async fn dial(
@@ -46,7 +103,7 @@ pub(crate) async fn dial(
     tls: Tls,
     config: &Arc<ClientConfig>,
     deadline: Duration,
-) -> Result<(Box<dyn Io>, SocketAddr), Trouble> {
+) -> Result<Dialled, Trouble> {
     let connecting = async {
         let lost =
             |error: std::io::Error| Trouble::Lost { phase: Phase::Connect, why: error.to_string() };
@@ -54,19 +111,19 @@ pub(crate) async fn dial(
         // A message's dot is a small write behind a larger one: Nagle's algorithm would hold it back
         // until the server's delayed acknowledgement, 40 ms for each message.
         tcp.set_nodelay(true).map_err(lost)?;
-        let peer = tcp.peer_addr().map_err(lost)?;
-        Ok((tcp, peer))
+        let (peer, local) = (tcp.peer_addr().map_err(lost)?, tcp.local_addr().map_err(lost)?);
+        Ok((tcp, peer, local))
     };
-    let (tcp, peer) = in_time(Phase::Connect, deadline, connecting).await?;
-    let io: Box<dyn Io> = match tls {
+    let (tcp, peer, local) = in_time(Phase::Connect, deadline, connecting).await?;
+    let (io, shown): (Box<dyn Io>, _) = match tls {
         Tls::None if !peer.ip().to_canonical().is_loopback() => return Err(not_loopback(host)),
-        Tls::None | Tls::Starttls => Box::new(tcp),
+        Tls::None | Tls::Starttls => (Box::new(tcp), None),
         Tls::Implicit => {
             let shaking = tls::handshake(config, host, Box::new(tcp));
             in_time(Phase::StartTls, deadline, shaking).await?
         }
     };
-    Ok((io, peer))
+    Ok(Dialled { io, peer, local, shown })
 }
 
 /// Runs one step within its deadline.
@@ -95,4 +152,16 @@ pub(crate) fn not_loopback(host: &str) -> Trouble {
         "{host} is not on this machine, and `tls = \"none\"` would send mail and password in plain \
          text; use `tls = \"starttls\"` or `tls = \"implicit\"`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_secret_is_told_to_nobody() {
+        let secrets = ["", "hunter2"].map(SecretString::from);
+        let told = blotted("bad: LOGIN ann hunter2".to_owned(), &secrets.each_ref());
+        assert_eq!(told, "bad: LOGIN ann [secret]");
+    }
 }

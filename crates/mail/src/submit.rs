@@ -71,6 +71,9 @@ pub enum Trouble {
     /// Going on would be unsafe, or this configuration cannot work; an operator must look.
     #[error("{0}")]
     Unsafe(String),
+    /// Somebody must log in first: there is no token to log in with.
+    #[error("somebody must log in: {0}")]
+    NeedsLogin(String),
     /// The caller could not go on.
     #[error("stopped by the sender: {0}")]
     Halted(String),

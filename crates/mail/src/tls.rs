@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
 use tokio_rustls::TlsConnector;
 use warmfront_core::answer::Phase;
+use warmfront_core::span::{Millis, SECOND};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::server::Io;
 use crate::submit::Trouble;
@@ -40,18 +42,70 @@ pub(crate) fn config(roots: Option<&[u8]>) -> Result<Arc<ClientConfig>, String> 
     Ok(Arc::new(config))
 }
 
+/// What a handshake showed: it is told to whoever asks, and decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    /// `1.2` or `1.3`.
+    pub version: &'static str,
+    /// Who vouches for the server.
+    pub issuer: String,
+    /// The names its certificate is for.
+    pub names: Vec<String>,
+    /// When its certificate ends.
+    pub expires_at: Millis,
+}
+
 /// Shakes hands over `io` and verifies that it is `host` at the other end.
 pub(crate) async fn handshake(
     config: &Arc<ClientConfig>,
     host: &str,
     io: Box<dyn Io>,
-) -> Result<Box<dyn Io>, Trouble> {
+) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Trouble::Unsafe(format!("`{host}` is no name a certificate could be for")))?;
     match TlsConnector::from(Arc::clone(config)).connect(name, io).await {
-        Ok(stream) => Ok(Box::new(stream)),
+        Ok(stream) => {
+            let shown = shown(stream.get_ref().1);
+            Ok((Box::new(stream), shown))
+        }
         Err(error) => Err(trouble(host, &error)),
     }
+}
+
+fn shown(connection: &rustls::ClientConnection) -> Option<Handshake> {
+    let version = match connection.protocol_version()? {
+        ProtocolVersion::TLSv1_3 => "1.3",
+        ProtocolVersion::TLSv1_2 => "1.2",
+        _ => return None,
+    };
+    let (_, certificate) =
+        X509Certificate::from_der(connection.peer_certificates()?.first()?).ok()?;
+    let issuer = certificate.issuer();
+    let said = |names: &mut dyn Iterator<Item = &x509_parser::x509::AttributeTypeAndValue<'_>>| {
+        Some(names.next()?.as_str().ok()?.to_owned())
+    };
+    let issuer = said(&mut issuer.iter_organization())
+        .or_else(|| said(&mut issuer.iter_common_name()))
+        .unwrap_or_else(|| issuer.to_string());
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.into_iter().flat_map(|names| &names.value.general_names);
+    let name = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => address(octets),
+        _ => None,
+    };
+    Some(Handshake {
+        version,
+        issuer,
+        names: names.filter_map(name).collect(),
+        expires_at: certificate.validity().not_after.timestamp() * SECOND,
+    })
+}
+
+fn address(octets: &[u8]) -> Option<String> {
+    let v4 = <[u8; 4]>::try_from(octets).map(std::net::IpAddr::from);
+    let v6 = || <[u8; 16]>::try_from(octets).map(std::net::IpAddr::from);
+    v4.or_else(|_| v6()).ok().map(|address| address.to_string())
 }
 
 /// A handshake the other side spoiled is a matter for an operator; a dead connection is not.

@@ -48,6 +48,7 @@ struct FactsRow {
     mailbox_state: String,
     paused_until: Option<i64>,
     paused_because: Option<String>,
+    needs_login: bool,
     lease_expires_at: Option<i64>,
     in_flight_since: Option<i64>,
     domain_fails: Option<String>,
@@ -85,6 +86,7 @@ columns!(FactsRow {
     mailbox_state,
     paused_until,
     paused_because,
+    needs_login,
     lease_expires_at,
     in_flight_since,
     domain_fails,
@@ -136,6 +138,7 @@ impl FactsRow {
                 state: self.mailbox_state,
                 paused_until: self.paused_until,
                 paused_because: self.paused_because,
+                needs_login: self.needs_login,
                 domain_fails: self.domain_fails,
                 inbox_read_at: self.inbox_read_at,
                 fresh: self.fresh_ms,
@@ -158,7 +161,10 @@ const FACTS: &str = "
            f.thread_mailbox_id IS NOT NULL AND f.thread_mailbox_id <> f.mailbox_id AS strays,
            f.enrolment_state, e.because AS enrolment_because,
            f.campaign_state, c.paused_because AS campaign_because,
-           f.mailbox_state, f.paused_until, f.paused_because, f.lease_expires_at,
+           f.mailbox_state, f.paused_until, f.paused_because,
+           EXISTS (SELECT 1 FROM mailboxes b
+                   WHERE b.id = f.mailbox_id AND b.paused_reason = 'login') AS needs_login,
+           f.lease_expires_at,
            (SELECT o.sending_since FROM messages o WHERE o.mailbox_id = f.mailbox_id
             AND o.state = 'sending' AND o.id <> f.id) AS in_flight_since,
            (SELECT min(g.because) FROM failing_domains g JOIN mailboxes b ON b.domain = g.domain

@@ -119,6 +119,14 @@ columns!(MailboxRow {
     domain_fails,
 });
 
+impl MailboxRow {
+    /// Whether it is paused until somebody logs in for it.
+    #[must_use]
+    pub fn needs_login(&self) -> bool {
+        self.paused_reason.as_deref() == Some(PauseReason::Login.as_str())
+    }
+}
+
 pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, plateau, idle_days, rolled_on,
     ease_percent, unproven, probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
@@ -273,7 +281,11 @@ pub(crate) async fn rows(db: &impl ConnectionTrait) -> Result<Vec<MailboxRow>, S
 /// be the most that the planner holds.
 const ROWS_AT_ONCE: usize = 500;
 
-async fn resume(db: &impl ConnectionTrait, mailbox: i64, now: i64) -> Result<(), StoreError> {
+pub(crate) async fn resume(
+    db: &impl ConnectionTrait,
+    mailbox: i64,
+    now: i64,
+) -> Result<(), StoreError> {
     let query = sql(
         &format!("SELECT {COLUMNS} FROM mailboxes WHERE id = $1 AND state = 'paused'"),
         [mailbox.into()],

@@ -44,6 +44,7 @@ mod sqlite;
 mod stage;
 mod suppressions;
 mod taking_up;
+mod tokens;
 mod trail;
 mod unknown;
 mod watermark;
@@ -78,6 +79,7 @@ pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::sent::Today;
 pub use self::suppressions::{Scope, Suppression};
 pub use self::taking_up::{Stray, StrayRow, TakenUp};
+pub use self::tokens::{RefreshLease, SealedTokens, Tokens};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };

@@ -57,6 +57,7 @@ pub(crate) async fn pause_for_reason(
         | PauseReason::Spam
         | PauseReason::Complaint
         | PauseReason::Credentials
+        | PauseReason::Login
         | PauseReason::Quota
         | PauseReason::Configuration
         | PauseReason::Banned

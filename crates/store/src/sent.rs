@@ -4,6 +4,7 @@
 //! and the other only a folder in which nothing is missing.
 
 use sea_orm::ConnectionTrait;
+use warmfront_core::address::Address;
 use warmfront_core::reading::SentCopy;
 use warmfront_core::send_id::Signet;
 use warmfront_core::span::{HOUR, MINUTE};
@@ -12,7 +13,7 @@ use crate::db::sql;
 use crate::doubts::testify;
 use crate::inbound::{BEARERS, texts};
 use crate::row::Row as _;
-use crate::{StoreError, taking_up};
+use crate::{Store, StoreError, taking_up};
 
 /// The counting day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,18 @@ pub struct Today {
     pub day: String,
     /// When it began.
     pub since: i64,
+}
+
+impl Store {
+    /// Counts mail by hand of which no Sent folder will tell.
+    pub async fn count_by_hand(
+        &self,
+        mailbox: i64,
+        to: &Address,
+        day: &str,
+    ) -> Result<(), StoreError> {
+        count(&self.db.write, mailbox, std::slice::from_ref(to), day).await
+    }
 }
 
 /// What a reading of one mailbox is recorded by.
@@ -91,7 +104,7 @@ pub(crate) async fn record(
     match ours {
         Some(ours) => prove(db, &ours, copy, now).await,
         None if is_new && !is_stray && copy.sent_at >= today.since => {
-            count(db, mailbox, copy, today).await
+            count(db, mailbox, &copy.to, &today.day).await
         }
         None => Ok(()),
     }
@@ -196,10 +209,10 @@ async fn prove(
 pub(crate) async fn count(
     db: &impl ConnectionTrait,
     mailbox: i64,
-    copy: &SentCopy,
-    today: &Today,
+    to: &[Address],
+    day: &str,
 ) -> Result<(), StoreError> {
-    let domains = texts(copy.to.iter().map(|to| to.domain()))?;
+    let domains = texts(to.iter().map(|to| to.domain()))?;
     db.execute_raw(sql(
         "INSERT INTO mailbox_days (mailbox_id, day, cap, allowance, ceiling, manual, warm_days)
          SELECT id, $2, cap, 0, 0, 1, warm_days FROM mailboxes
@@ -209,7 +222,7 @@ pub(crate) async fn count(
              manual = mailbox_days.manual + 1,
              ceiling = min(mailbox_days.ceiling,
                            max(0, mailbox_days.allowance - mailbox_days.manual - 1))",
-        [mailbox.into(), today.day.as_str().into(), domains.into()],
+        [mailbox.into(), day.into(), domains.into()],
     ))
     .await?;
     Ok(())

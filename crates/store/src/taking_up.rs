@@ -239,7 +239,7 @@ pub(crate) async fn keep_stray(db: &impl ConnectionTrait, stray: &Stray) -> Resu
             .await?;
         if kept.rows_affected() == 1 {
             let today = Today { day: stray.day.clone(), since: copy.sent_at };
-            sent::count(db, stray.mailbox, copy, &today).await?;
+            sent::count(db, stray.mailbox, &copy.to, &today.day).await?;
             hold(db, sql(HOLD_WHO_GOT_IT, [to.as_str().into()])).await?;
         }
     }

@@ -66,7 +66,7 @@ pub(crate) enum Command {
         #[arg(value_name = "DOMAIN")]
         domains: Vec<String>,
     },
-    /// List, pause and resume mailboxes.
+    /// List, verify, pause and resume mailboxes.
     #[command(subcommand)]
     Mailbox(Mailbox),
     /// Import, start, pause and look at campaigns.
@@ -179,6 +179,22 @@ fn verdict(text: &str) -> Result<Verdict, &'static str> {
 pub(crate) enum Mailbox {
     /// The fleet: warmth, allowance, what was sent today, pauses.
     List,
+    /// Log in for a mailbox that works by tokens (`auth = { oauth = … }`).
+    ///
+    /// Shows where to go and what to type there, or what a browser must open, and waits. The tokens
+    /// are kept in the books, sealed. Works beside a running daemon, which takes them up by itself.
+    Login {
+        /// Its address.
+        address: String,
+        /// Take over a refresh token from elsewhere: a file that nobody else may read, or `-` for
+        /// standard input.
+        #[arg(long, value_name = "FILE")]
+        refresh_token: Option<PathBuf>,
+    },
+    /// Log in to send and to read, without sending, and say what must be mended.
+    ///
+    /// Exit codes: 0 all is well, 3 something must be mended, 1 something could not be looked at.
+    Verify(Verify),
     /// Stop a mailbox until it is resumed.
     Pause {
         /// Its address.
@@ -195,6 +211,18 @@ pub(crate) enum Mailbox {
         /// Its address.
         address: String,
     },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Verify {
+    /// Their addresses; by default all.
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) addresses: Vec<String>,
+    /// Send one test mail from each to this address, and read it there if it is a mailbox of yours.
+    ///
+    /// Shows whether SPF, DKIM and DMARC pass, what the signature covers and where it landed.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) send_to: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

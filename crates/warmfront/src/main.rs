@@ -8,6 +8,8 @@ mod cli;
 mod commands;
 mod config;
 mod exit;
+mod key;
+mod logins;
 mod print;
 mod secret;
 mod wiring;
@@ -21,6 +23,7 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     arena::begin_with_one();
+    keep_out_of_core_dumps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return wrong_use(&error),
@@ -42,6 +45,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(json),
     }
+}
+
+/// Passwords and tokens are in this process's memory: no crash is to write them to a disk, and no
+/// other process of the same user is to read them. Only Linux needs to be asked; where it refuses, all
+/// goes on.
+fn keep_out_of_core_dumps() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// What cannot be parsed is told by the parser itself; a script that asked for JSON gets some.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::config::{AuthRef, Mailbox};
+use crate::config::Mailbox;
 
 /// Where a secret is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,13 @@ pub(crate) enum SecretRef {
     File(PathBuf),
     /// On the first line of what a command prints; run by `sh -c`.
     Command(String),
+    /// In the keyring of the session that Warmfront is started in.
+    Keyring {
+        /// The service that the entry is for.
+        service: String,
+        /// The user's name there.
+        user: String,
+    },
 }
 
 /// Why a secret could not be had. Says whose it is, never what it is.
@@ -47,43 +54,44 @@ pub(crate) enum SecretError {
     /// What was found is no secret.
     #[error("{whose}: what stands in {place} {why}")]
     Unusable { whose: String, place: String, why: &'static str },
-    /// The mailbox logs in by OAuth.
+    /// The keyring has no such entry.
+    #[error("{whose}: the keyring has nothing for `{service}/{user}`; put it there first")]
+    NoEntry { whose: String, service: String, user: String },
+    /// There is no keyring, or it is locked.
     #[error(
-        "{whose}: OAuth log-in is not built into this version; use an app password, as in \
-         `auth = {{ password = {{ env = \"…\" }} }}`"
+        "{whose}: there is no keyring to be asked here ({why}); on a server say `env`, `file` or \
+         `command` instead"
     )]
-    OAuth { whose: String },
+    NoKeyring { whose: String, why: String },
 }
 
-/// The password of a mailbox; `None` where its server asks for none.
-pub(crate) fn password(mailbox: &Mailbox) -> Result<Option<SecretString>, SecretError> {
-    let whose = mailbox.address.as_str();
-    match &mailbox.auth {
-        None => Ok(None),
-        Some(AuthRef::OAuth { .. }) => Err(SecretError::OAuth { whose: whose.to_owned() }),
-        Some(AuthRef::Password(secret)) => {
-            let mut password = text(secret, whose)?;
-            if mailbox.provider.app_password {
-                // Shown as `abcd efgh ijkl mnop`, to be given without the blanks.
-                password.retain(|c| c != ' ');
-            }
-            Ok(Some(password.into()))
-        }
+/// A password as its provider wants it.
+pub(crate) fn password(secret: &SecretRef, mailbox: &Mailbox) -> Result<SecretString, SecretError> {
+    let mut password = line(secret, mailbox.address.as_str())?;
+    if mailbox.provider.app_password {
+        // Shown as `abcd efgh ijkl mnop`, to be given without the blanks.
+        password.retain(|c| c != ' ');
     }
+    Ok(password.into())
+}
+
+/// A secret that is one line of text.
+pub(crate) fn text(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
+    line(secret, whose).map(SecretString::from)
+}
+
+/// A secret that may be many lines, such as a key file.
+pub(crate) fn document(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
+    let bytes = octets(secret, whose)?;
+    String::from_utf8(bytes).map(SecretString::from).map_err(|_| not_text(secret, whose))
 }
 
 /// One line of text, without the line break most editors and commands leave at its end.
-pub(crate) fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
-    let bytes = match secret {
-        SecretRef::Env(name) => std::env::var_os(name)
-            .map(std::ffi::OsString::into_encoded_bytes)
-            .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() })?,
-        SecretRef::File(file) => contents(file, whose)?,
-        SecretRef::Command(command) => printed(command, whose)?,
-    };
+fn line(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
     let unusable =
         |why| SecretError::Unusable { whose: whose.to_owned(), place: place(secret), why };
-    let text = String::from_utf8(bytes).map_err(|_| unusable("is not text (UTF-8)"))?;
+    let bytes = octets(secret, whose)?;
+    let text = String::from_utf8(bytes).map_err(|_| not_text(secret, whose))?;
     let text = text.trim_end_matches(['\n', '\r']);
     if text.is_empty() {
         return Err(unusable("is empty"));
@@ -94,11 +102,28 @@ pub(crate) fn text(secret: &SecretRef, whose: &str) -> Result<String, SecretErro
     Ok(text.to_owned())
 }
 
+fn octets(secret: &SecretRef, whose: &str) -> Result<Vec<u8>, SecretError> {
+    match secret {
+        SecretRef::Env(name) => std::env::var_os(name)
+            .map(std::ffi::OsString::into_encoded_bytes)
+            .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() }),
+        SecretRef::File(file) => contents(file, whose),
+        SecretRef::Command(command) => printed(command, whose),
+        SecretRef::Keyring { service, user } => kept(service, user, whose),
+    }
+}
+
+fn not_text(secret: &SecretRef, whose: &str) -> SecretError {
+    let why = "is not text (UTF-8)";
+    SecretError::Unusable { whose: whose.to_owned(), place: place(secret), why }
+}
+
 fn place(secret: &SecretRef) -> String {
     match secret {
         SecretRef::Env(name) => format!("the environment variable `{name}`"),
         SecretRef::File(file) => format!("the secret file {}", file.display()),
         SecretRef::Command(command) => format!("the answer of the command `{command}`"),
+        SecretRef::Keyring { service, user } => format!("the keyring for `{service}/{user}`"),
     }
 }
 
@@ -147,6 +172,19 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
     Err(failed("did not end within 30 seconds".to_owned()))
 }
 
+fn kept(service: &str, user: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
+    let whose = || whose.to_owned();
+    let entry = keyring::Entry::new(service, user);
+    match entry.and_then(|entry| entry.get_password()) {
+        Ok(secret) => Ok(secret.into_bytes()),
+        Err(keyring::Error::NoEntry) => {
+            let (service, user) = (service.to_owned(), user.to_owned());
+            Err(SecretError::NoEntry { whose: whose(), service, user })
+        }
+        Err(error) => Err(SecretError::NoKeyring { whose: whose(), why: error.to_string() }),
+    }
+}
+
 /// Ends a command that hangs. One that is gone already needs no more.
 fn stop(mut child: Child) {
     let _ = child.kill();
@@ -167,11 +205,11 @@ const COMMAND_POLL: Duration = Duration::from_millis(20);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::AuthRef;
     use secrecy::ExposeSecret as _;
 
     fn found(secret: &SecretRef) -> Result<String, String> {
         text(secret, "ann@x.example")
-            .map(SecretString::from)
             .map(|secret| secret.expose_secret().to_owned())
             .map_err(|error| error.to_string())
     }
@@ -237,8 +275,7 @@ mod tests {
 
     #[test]
     fn a_secret_prints_as_nothing() {
-        let secret =
-            SecretString::from(text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap());
+        let secret = text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap();
         assert!(!format!("{secret:?}").contains("warmfront"));
     }
 
@@ -252,7 +289,9 @@ mod tests {
                  auth = {{ password = {{ command = \"echo '{printed}'\" }} }}\n"
             );
             let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
-            let password = password(&config.mailboxes[0]).unwrap().unwrap();
+            let mailbox = &config.mailboxes[0];
+            let Some(AuthRef::Password(secret)) = &mailbox.auth else { panic!("{provider}") };
+            let password = password(secret, mailbox).unwrap();
             assert_eq!(password.expose_secret(), want, "{provider}");
         }
         check("google", "abcd efgh ijkl mnop", "abcdefghijklmnop");
@@ -260,17 +299,5 @@ mod tests {
         check("yahoo", "abcd efgh ijkl mnop", "abcdefghijklmnop");
         check("smtp", "correct horse", "correct horse");
         check("microsoft365", "correct horse", "correct horse");
-    }
-
-    #[test]
-    fn oauth_is_refused_when_it_is_needed() {
-        let text = "[[mailbox]]\naddress = \"ann@x.example\"\nprovider = \"microsoft365\"\n\
-                    auth = { oauth = \"microsoft\" }\n";
-        let config = crate::config::parse(Path::new("w.toml"), text).unwrap();
-        assert_eq!(
-            password(&config.mailboxes[0]).unwrap_err().to_string(),
-            "ann@x.example: OAuth log-in is not built into this version; use an app password, as in \
-             `auth = { password = { env = \"…\" } }`"
-        );
     }
 }

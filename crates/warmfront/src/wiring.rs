@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use tracing::warn;
 use warmfront_core::calendar;
+use warmfront_core::identity::Flow;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
+use warmfront_engine::tokens::TokenKeeper;
 use warmfront_engine::{Opens, Ways};
 use warmfront_mail::dns::{self, Dns};
 use warmfront_mail::imap::{self, Imap};
-use warmfront_mail::server::{Credentials, Tls};
+use warmfront_mail::server::Tls;
 use warmfront_mail::smtp::{self, ConnectionLimits, Smtp};
 
-use crate::config::{self, Config};
+use crate::app::App;
+use crate::config::{self, AuthRef, Config};
+use crate::exit::Failure;
+use crate::key;
+use crate::logins::Logins;
 use crate::secret;
 
 /// Who reads the inboxes of a fleet.
@@ -57,7 +63,7 @@ pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
     Ok(Dns::open(dns::Settings {
         server: doctor.resolver,
         blocklists: doctor.blocklists.iter().copied().collect(),
-        dqs_key: key.map(Into::into),
+        dqs_key: key,
         ..dns::Settings::default()
     })?)
 }
@@ -81,19 +87,33 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     }
 }
 
+/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in. Where an
+/// application asks in its own name nobody ever logs in, and the key is made here.
+pub(crate) fn logins(app: &App, owner: &str) -> Result<Logins, Failure> {
+    let config = &app.config;
+    let asks_itself = |mailbox: &config::Mailbox| match &mailbox.auth {
+        Some(AuthRef::OAuth(oauth)) => oauth.flow == Flow::App,
+        Some(AuthRef::Password(_)) | None => false,
+    };
+    if config.mailboxes.iter().any(asks_itself) {
+        key::make(config).map_err(Failure::failed)?;
+    }
+    let (store, clock) = (app.store.clone(), app.clock.clone());
+    Ok(Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(config))))
+}
+
 /// The real ways: SMTP out, IMAP in.
-pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
+pub(crate) fn ways(config: &Config, logins: &Logins) -> Ways<Smtp, Imap> {
     let mailboxes: Arc<[config::Mailbox]> = config.mailboxes.clone().into();
-    let hello = hello();
-    let known = Arc::clone(&mailboxes);
+    let (known, out_by, in_by) = (Arc::clone(&mailboxes), logins.clone(), logins.clone());
     let out: Opens<Result<Smtp, String>> = Arc::new(move |wanted: &Mailbox| {
         let known = known.iter().find(|m| m.address == wanted.address);
         let known = known.ok_or_else(|| format!("{} is not configured", wanted.address))?;
-        submission(known, &hello).map(Smtp::new)
+        submission(known, &out_by).map(Smtp::new)
     });
     let inbox: Opens<Option<Imap>> = Arc::new(move |wanted: &Mailbox| {
         let known = mailboxes.iter().find(|m| m.address == wanted.address)?;
-        match inbox(known, known.imap.as_ref()?) {
+        match inbox(known, known.imap.as_ref()?, &in_by) {
             Ok(account) => Some(Imap::new(account)),
             Err(why) => {
                 warn!(why, "a mailbox cannot be read");
@@ -104,39 +124,43 @@ pub(crate) fn ways(config: &Config) -> Ways<Smtp, Imap> {
     Ways { out, inbox }
 }
 
-fn submission(mailbox: &config::Mailbox, hello: &str) -> Result<smtp::Account, String> {
+/// A mailbox's way out.
+pub(crate) fn submission(
+    mailbox: &config::Mailbox,
+    logins: &Logins,
+) -> Result<smtp::Account, String> {
     let server = &mailbox.smtp;
     let limits = ConnectionLimits::default();
     let messages = mailbox.provider.messages_per_connection.unwrap_or(limits.messages);
     Ok(smtp::Account {
         address: mailbox.address.clone(),
         username: mailbox.username.clone(),
-        credentials: credentials(mailbox)?,
+        credentials: logins.credentials(mailbox)?,
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
         roots: roots(server)?,
-        hello: hello.to_owned(),
+        hello: server.hello.clone().or_else(hello),
         limits: ConnectionLimits { messages: messages.min(limits.messages), ..limits },
         deadlines: smtp::Deadlines::default(),
     })
 }
 
-fn inbox(mailbox: &config::Mailbox, server: &config::Server) -> Result<imap::Account, String> {
+/// A mailbox's way in.
+pub(crate) fn inbox(
+    mailbox: &config::Mailbox,
+    server: &config::Server,
+    logins: &Logins,
+) -> Result<imap::Account, String> {
     Ok(imap::Account {
         username: mailbox.username.clone(),
-        credentials: credentials(mailbox)?,
+        credentials: logins.credentials(mailbox)?,
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
         roots: roots(server)?,
         deadlines: imap::Deadlines::default(),
     })
-}
-
-fn credentials(mailbox: &config::Mailbox) -> Result<Option<Credentials>, String> {
-    let password = secret::password(mailbox).map_err(|error| error.to_string())?;
-    Ok(password.map(Credentials::Password))
 }
 
 fn roots(server: &config::Server) -> Result<Option<Vec<u8>>, String> {
@@ -155,17 +179,11 @@ fn tls(server: &config::Server) -> Tls {
     }
 }
 
-/// Our own name in EHLO: the machine's, if it looks like one that resolves, else an address
-/// literal (RFC 5321, section 4.1.4).
-fn hello() -> String {
+/// Our own name in EHLO: the machine's, if it looks like one that resolves; else none, and the
+/// connection's own address serves (RFC 5321, section 4.1.4).
+fn hello() -> Option<String> {
     let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-    let name = name.trim();
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    if name.contains('.') && name.chars().all(is_name) {
-        name.to_owned()
-    } else {
-        "[127.0.0.1]".to_owned()
-    }
+    Some(name.trim().to_owned()).filter(|name| config::is_full_name(name))
 }
 
 /// Names this process among all that may hold leases.

@@ -73,9 +73,12 @@ async fn deliver<P: Progress>(mut dialogue: Dialogue<'_>, progress: &mut P) -> O
     match offer(&mut dialogue, progress).await {
         Ok(()) => finish(dialogue, progress).await,
         Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-        Err(trouble @ (Trouble::Lost { .. } | Trouble::Unsafe(_) | Trouble::Halted(_))) => {
-            Outcome::NotSent(trouble)
-        }
+        Err(
+            trouble @ (Trouble::Lost { .. }
+            | Trouble::Unsafe(_)
+            | Trouble::NeedsLogin(_)
+            | Trouble::Halted(_)),
+        ) => Outcome::NotSent(trouble),
     }
 }
 

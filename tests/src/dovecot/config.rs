@@ -21,11 +21,15 @@ if envelope :detail \"to\" \"sent\" { fileinto :flags \"\\\\Seen\" \"Envoy\u{e9}
 
 /// Each refused log-in would slow down all that follow from the same address, and here all come from
 /// one: so there is no penalty.
-pub(super) fn text(folder: &Path, ports: &[u16]) -> String {
+pub(super) fn text(folder: &Path, ports: &[u16], takes_tokens: bool) -> String {
     let folder = folder.display();
     let owner = instance::owner();
     let (user, group) = owner.split_once(':').expect("both of them");
     let [plain, implicit, outgoing] = ports else { panic!("two doors in and one out") };
+    let (mechanisms, tokens) = match takes_tokens {
+        true => ("plain login xoauth2 oauthbearer", believing(&folder.to_string())),
+        false => ("plain login", String::new()),
+    };
     format!(
         "base_dir = {folder}/run
 state_dir = {folder}/state
@@ -37,14 +41,14 @@ ssl = yes
 ssl_cert = <{folder}/certificate.pem
 ssl_key = <{folder}/key.pem
 disable_plaintext_auth = yes
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 first_valid_uid = 1
 mail_uid = {user}
 mail_gid = {group}
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 50
-passdb {{
+{tokens}passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwords/%u
 }}
@@ -87,6 +91,34 @@ service anvil {{
         delivery(*outgoing)
     )
 }
+
+/// Tokens are shown to whoever gave them.
+fn believing(folder: &str) -> String {
+    format!(
+        "passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/{TOKENS}
+}}
+"
+    )
+}
+
+/// Who is asked what a token is good for (RFC 7662), and how.
+pub(super) fn tokens(introspection_url: &str) -> String {
+    format!(
+        "introspection_url = {introspection_url}
+introspection_mode = post
+force_introspection = yes
+username_attribute = username
+active_attribute = active
+active_value = true
+"
+    )
+}
+
+/// The file that says so.
+pub(super) const TOKENS: &str = "tokens.conf.ext";
 
 /// Mail comes in by a socket, and what is written here leaves by a port. Whoever takes passwords for
 /// others may ask whether they are right.

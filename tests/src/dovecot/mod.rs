@@ -51,6 +51,16 @@ impl Dovecot {
     /// If there is no Dovecot to be had: no test can go on then.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// One that takes tokens beside passwords, and asks there what they are good for.
+    #[must_use]
+    pub fn believing(introspection_url: &str) -> Self {
+        Self::start_with(Some(introspection_url))
+    }
+
+    fn start_with(introspection_url: Option<&str>) -> Self {
         provide(&DOVECOT, find, install).unwrap_or_else(|why| panic!("{why}"));
         let (folder, watchdog) =
             instance::begin("imap", "doveadm -c \"$1/dovecot.conf\" stop; sleep 0.2");
@@ -58,7 +68,10 @@ impl Dovecot {
         let papers = certificate::papers();
         let write =
             |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");
-        write("dovecot.conf", &config::text(&folder, &ports));
+        write("dovecot.conf", &config::text(&folder, &ports, introspection_url.is_some()));
+        if let Some(url) = introspection_url {
+            write(config::TOKENS, &config::tokens(url));
+        }
         write("certificate.pem", &papers.certificate);
         write("key.pem", &papers.key);
         let open = std::fs::Permissions::from_mode(0o755);

@@ -169,7 +169,7 @@ impl Sink {
             port: self.addr.port(),
             tls: self.tls,
             roots: Some(self.ca_pem.clone().into_bytes()),
-            hello: "client.example.com".to_owned(),
+            hello: Some("client.example.com".to_owned()),
             limits: ConnectionLimits::default(),
             deadlines: Deadlines::default(),
         }

@@ -200,3 +200,23 @@ fn a_report_counts_what_became_of_all_messages() {
     says(&scene, "report --since 2999-01-01", &["no message was planned or sent since 2999-01-01"]);
     let _ = run(&scene, "report sprung").said(2, &["did you mean `spring`?"]);
 }
+
+/// Whoever has to mend a log-in is told what to click, not the server's words alone.
+#[test]
+fn a_refused_log_in_is_told_with_its_cure() {
+    let mut scene = spring(1);
+    scene.installation.secret("MAILBOX_PASSWORD", "another");
+    send(&scene);
+    let told = why(&scene, FIRST);
+    let reason = &told["mailbox"]["reasons"][0];
+    assert_eq!(reason["reason"], "mailbox_paused", "{told}");
+    let cure = reason["cure"].as_str().expect("a cure");
+    for words in ["Name or password is wrong.", "mailbox verify ann@sender1.example"] {
+        assert!(cure.contains(words), "{cure}");
+    }
+    let answer = ["classify", "smtp", "--phase", "auth", "--provider", "microsoft365"];
+    let line = "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.";
+    let answer = scene.installation.run(&[&answer[..], &[line, "--json"]].concat()).done().json();
+    assert_eq!(answer["wrong"], "Name or password is wrong.", "{answer}");
+    assert!(answer["cure"].as_str().is_some_and(|cure| cure.contains("outlook.office.com")));
+}

@@ -53,17 +53,23 @@ const TESTS: &str = "warmfront-tests";
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
 /// server and a name server of their own, and damage databases as only a stranger to the store would.
 /// The bench runs a TLS server too, and names what it measures the product against.
-const WARDS: [(&str, &[&str]); 15] = [
+const WARDS: [(&str, &[&str]); 21] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
     ("axum", &["warmfront-web"]),
+    ("chacha20poly1305", &["warmfront-engine"]),
     ("chrono", &["warmfront-core"]),
     ("clap", &["warmfront"]),
     ("cron", &["warmfront-core"]),
     ("handlebars", &["warmfront-campaigns", BENCH]),
     ("hickory-resolver", &["warmfront-mail", TESTS]),
+    ("keyring", &["warmfront"]),
     ("lettre", &["warmfront-mail"]),
     ("mail-auth", &["warmfront-mail"]),
+    ("oauth2", &["warmfront-mail"]),
+    ("reqwest", &["warmfront-mail"]),
+    ("ring", &["warmfront-mail"]),
+    ("rustix", &["warmfront"]),
     ("rustls", &["warmfront-mail", "warmfront", TESTS, BENCH]),
     ("sea-orm", &["warmfront-store", BENCH]),
     ("sea-orm-migration", &["warmfront-store", "warmfront-migrations"]),

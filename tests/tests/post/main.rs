@@ -7,3 +7,4 @@ mod forgeries;
 mod office;
 mod scenario;
 mod scene;
+mod verify;

@@ -90,6 +90,7 @@ fn trouble_told(trouble: &Trouble) -> String {
         Trouble::Refused(answer) => format!("refused {answer}"),
         Trouble::Lost { phase, .. } => format!("lost at {}", phase.as_str()),
         Trouble::Unsafe(_) => "unsafe".to_owned(),
+        Trouble::NeedsLogin(why) => format!("needs a log-in: {why}"),
         Trouble::Halted(why) => format!("halted: {why}"),
     }
 }

@@ -53,7 +53,7 @@ async fn an_unsafe_connection_gets_no_password() {
     check(&sink, Smtp::new(of_the_web).ready(NOW).await, "UnknownIssuer");
     let no_ca = Account { roots: Some(b"no PEM at all".to_vec()), ..account(&sink) };
     check(&sink, Smtp::new(no_ca).ready(NOW).await, "holds no certificate");
-    let rude = Account { hello: "a\r\nMAIL".to_owned(), ..account(&sink) };
+    let rude = Account { hello: Some("a\r\nMAIL".to_owned()), ..account(&sink) };
     check(&sink, Smtp::new(rude).ready(NOW).await, "`a\\r\\nMAIL` is no name to greet");
     let far = Account { host: "192.0.2.1".to_owned(), tls: Tls::None, ..account(&sink) };
     check(&sink, Smtp::new(far).ready(NOW).await, "192.0.2.1 is not on this machine");

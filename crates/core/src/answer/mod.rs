@@ -4,9 +4,11 @@
 //! stands before enhanced code, and that before basic code: servers use the same code for
 //! opposite things. Unknown answers fall to the safe side: nobody is suppressed for them, and they
 //! are marked so that they can be counted. What follows is in `consequence`: how the message ends,
-//! and what is held against the sender; what that does to a mailbox is in `health`.
+//! and what is held against the sender; what that does to a mailbox is in `health`. What somebody
+//! has to mend is in `cure`.
 
 mod consequence;
+mod cure;
 mod reading;
 mod rulebook;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::consequence::{Consequence, Ending, consequence};
+pub use self::cure::{Cure, cure};
 pub use self::reading::Enhanced;
 pub use self::rulebook::{Mark, Rule, has_rules_for, rules};
 
@@ -110,6 +113,18 @@ impl Answer {
     pub fn parse(phase: Phase, written: &str) -> Self {
         let (code, text) = reading::lines(written);
         Self::new(phase, code, &text)
+    }
+
+    /// The first answer that a sentence of ours quotes, written as [`Answer`] displays itself.
+    #[must_use]
+    pub fn quoted_in(sentence: &str) -> Option<Self> {
+        let (before, behind) = sentence.split_once(" (at ")?;
+        let phase = Phase::from_word(behind.split_once(')')?.0)?;
+        let code = |(at, _): &(usize, _)| reading::lines(&before[*at..]).0 > 0;
+        let starts =
+            before.char_indices().filter(|(at, _)| *at == 0 || before[..*at].ends_with(' '));
+        let (start, _) = starts.into_iter().find(code)?;
+        Some(Self::parse(phase, &before[start..]))
     }
 
     /// What answers of one kind have in common: their words, without addresses and without what

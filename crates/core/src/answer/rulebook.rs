@@ -72,7 +72,7 @@ impl Mark {
 
 /// Enhanced codes of one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pattern {
+pub(super) struct Pattern {
     class: Option<u16>,
     subject: u16,
     detail: Option<(u16, u16)>,
@@ -100,12 +100,41 @@ impl Pattern {
 }
 
 /// An answer as rules see it.
-struct Seen<'a> {
+pub(super) struct Seen {
     phase: Phase,
     code: String,
     enhanced: Option<Enhanced>,
     text: String,
-    provider: Option<&'a str>,
+    provider: Option<String>,
+}
+
+/// What a row of a table wants of an answer: all that it names must fit.
+pub(super) struct Wants<'a> {
+    pub(super) providers: &'a [String],
+    pub(super) phases: &'a [Phase],
+    pub(super) codes: &'a [String],
+    pub(super) enhanced: &'a [Pattern],
+    pub(super) text: &'a [String],
+}
+
+impl Wants<'_> {
+    pub(super) fn fit(&self, seen: &Seen) -> bool {
+        let none_or = |empty, fits| empty || fits;
+        none_or(self.phases.is_empty(), self.phases.contains(&seen.phase))
+            && none_or(self.codes.is_empty(), self.codes.iter().any(|c| seen.code.starts_with(c)))
+            && none_or(
+                self.providers.is_empty(),
+                seen.provider.as_ref().is_some_and(|name| knows(self.providers, name)),
+            )
+            && none_or(
+                self.enhanced.is_empty(),
+                seen.enhanced.is_some_and(|code| self.enhanced.iter().any(|p| p.fits(code))),
+            )
+            && none_or(
+                self.text.is_empty(),
+                self.text.iter().any(|phrase| holds(&seen.text, phrase)),
+            )
+    }
 }
 
 impl Rule {
@@ -122,32 +151,19 @@ impl Rule {
         self.providers.first().map(String::as_str)
     }
 
-    fn fits(&self, seen: &Seen<'_>) -> bool {
-        let none_or = |empty, fits| empty || fits;
-        none_or(self.phases.is_empty(), self.phases.contains(&seen.phase))
-            && none_or(self.codes.is_empty(), self.codes.iter().any(|c| seen.code.starts_with(c)))
-            && none_or(
-                self.providers.is_empty(),
-                seen.provider.is_some_and(|name| self.knows(name)),
-            )
-            && none_or(
-                self.enhanced.is_empty(),
-                seen.enhanced.is_some_and(|code| self.enhanced.iter().any(|p| p.fits(code))),
-            )
-            && none_or(
-                self.text.is_empty(),
-                self.text.iter().any(|phrase| holds(&seen.text, phrase)),
-            )
+    fn wants(&self) -> Wants<'_> {
+        let Self { providers, phases, codes, enhanced, text, .. } = self;
+        Wants { providers, phases, codes, enhanced, text }
     }
+}
 
-    /// Whether a rule's provider is meant: the very one, or the house it belongs to (`gmail` is
-    /// `gmail-mx` too).
-    fn knows(&self, provider: &str) -> bool {
-        self.providers.iter().any(|known| {
-            let rest = provider.strip_prefix(known.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        })
-    }
+/// Whether a row's provider is meant: the very one, or the house it belongs to (`gmail` is `gmail-mx`
+/// too).
+fn knows(providers: &[String], provider: &str) -> bool {
+    providers.iter().any(|known| {
+        let rest = provider.strip_prefix(known.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    })
 }
 
 /// Every rule, in the order in which they are asked.
@@ -160,13 +176,21 @@ pub fn rules() -> &'static [Rule] {
 #[must_use]
 pub fn has_rules_for(provider: &str) -> bool {
     let provider = canonical(provider);
-    RULES.iter().any(|rule| rule.knows(&provider))
+    RULES.iter().any(|rule| knows(&rule.providers, &provider))
 }
 
 /// The rule that decides.
 pub(super) fn first_that_fits(answer: &Answer, provider: Option<&str>) -> &'static Rule {
-    let provider = provider.map(canonical);
-    let seen = Seen {
+    let seen = seen(answer, provider);
+    RULES
+        .iter()
+        .find(|rule| rule.wants().fit(&seen))
+        .expect("the last rule wants nothing, and a test sees to it")
+}
+
+/// An answer as rules see it, given whose server gave it.
+pub(super) fn seen(answer: &Answer, provider: Option<&str>) -> Seen {
+    Seen {
         phase: answer.phase,
         code: match (answer.code, answer.phase) {
             // What a report tells without a code is a failure: else nobody had reported it.
@@ -176,12 +200,8 @@ pub(super) fn first_that_fits(answer: &Answer, provider: Option<&str>) -> &'stat
         },
         enhanced: answer.enhanced,
         text: reading::words(answer.code, &answer.text),
-        provider: provider.as_deref(),
-    };
-    RULES
-        .iter()
-        .find(|rule| rule.fits(&seen))
-        .expect("the last rule wants nothing, and a test sees to it")
+        provider: provider.map(canonical),
+    }
 }
 
 /// The name by which rules call a provider.
@@ -201,18 +221,18 @@ fn holds(text: &str, phrase: &str) -> bool {
 }
 
 /// A cell of words with blanks between.
-fn words<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn words<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
     Ok(String::deserialize(cell)?.split_whitespace().map(str::to_owned).collect())
 }
 
-fn phases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Phase>, D::Error> {
+pub(super) fn phases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Phase>, D::Error> {
     let parse = |word: &String| {
         Phase::from_word(word).ok_or_else(|| D::Error::custom(format!("no phase `{word}`")))
     };
     words(cell)?.iter().map(parse).collect()
 }
 
-fn patterns<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Pattern>, D::Error> {
+pub(super) fn patterns<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Pattern>, D::Error> {
     let parse = |word: &String| {
         Pattern::parse(word).ok_or_else(|| D::Error::custom(format!("no enhanced code `{word}`")))
     };
@@ -220,7 +240,7 @@ fn patterns<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<Pattern>, D::Error
 }
 
 /// A cell of phrases with `|` between; blanks within one count.
-fn phrases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
+pub(super) fn phrases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>, D::Error> {
     let cell = String::deserialize(cell)?;
     Ok(cell.split('|').filter(|phrase| !phrase.is_empty()).map(str::to_owned).collect())
 }

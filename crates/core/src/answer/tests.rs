@@ -130,3 +130,21 @@ fn what_is_shown_is_the_beginning_of_what_is_judged() {
     assert_eq!(classify(&answer, None).action, Action::RetryLater);
     assert!(answer.to_string().len() < 5_000);
 }
+
+#[test]
+fn an_answer_is_found_again_in_a_sentence_that_quotes_it() {
+    #[track_caller]
+    fn check(sentence: &str, want: Option<(Phase, u16, &str)>) {
+        let found = Answer::quoted_in(sentence);
+        let got = found.as_ref().map(|one| (one.phase, one.code, one.text.as_str()));
+        assert_eq!(got, want, "{sentence}");
+    }
+    let said = "5.7.139 Authentication unsuccessful, 3 times.";
+    let answer = Answer::new(Phase::Auth, 535, said);
+    let sentence = format!("the server refused the log-in: {answer}; 550 and more");
+    check(&sentence, Some((Phase::Auth, 535, said)));
+    check(&answer.to_string(), Some((Phase::Auth, 535, said)));
+    check("paused by the operator (at noon)", None);
+    check("what somebody wrote (at auth)", None);
+    check("535 no phase", None);
+}

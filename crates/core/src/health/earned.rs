@@ -40,6 +40,7 @@ impl Earned {
             // None of them says anything of its reputation.
             PauseReason::Operator
             | PauseReason::Credentials
+            | PauseReason::Login
             | PauseReason::Configuration
             | PauseReason::Restored => self,
             PauseReason::SenderRejections { .. }

@@ -37,6 +37,8 @@ pub enum PauseReason {
     Complaint,
     /// The log-in was refused.
     Credentials,
+    /// Its tokens are gone: a person must log in again.
+    Login,
     /// Its sending domain is paused.
     Domain,
     /// Its tenant is paused.
@@ -68,6 +70,7 @@ impl PauseReason {
             Self::Spam => "spam",
             Self::Complaint => "complaint",
             Self::Credentials => "credentials",
+            Self::Login => "login",
             Self::Domain => "domain",
             Self::Tenant => "tenant",
             Self::Quota => "quota",
@@ -90,6 +93,7 @@ impl PauseReason {
             Self::Spam,
             Self::Complaint,
             Self::Credentials,
+            Self::Login,
             Self::Domain,
             Self::Tenant,
             Self::Quota,
@@ -131,13 +135,14 @@ impl PauseReason {
         self.ends_by_itself() && !self.is_quota()
     }
 
-    /// Whether waiting mends it. Credentials, configuration, a provider's ban, a restored copy and an
+    /// Whether waiting mends it. A log-in, configuration, a provider's ban, a restored copy and an
     /// operator's word wait for a person.
     #[must_use]
     pub fn ends_by_itself(self) -> bool {
         !matches!(
             self,
             Self::Credentials
+                | Self::Login
                 | Self::Configuration
                 | Self::Banned
                 | Self::TenantStopped
@@ -163,6 +168,7 @@ impl fmt::Display for PauseReason {
             Self::Spam => f.write_str("a server called its mail spam"),
             Self::Complaint => f.write_str("a recipient reported its mail as spam"),
             Self::Credentials => f.write_str("the server refused the log-in"),
+            Self::Login => f.write_str("somebody must log in for it"),
             Self::Domain => f.write_str("its sending domain was refused"),
             Self::Tenant => f.write_str("its tenant was refused"),
             Self::Quota => f.write_str("its provider's sending limit is reached"),

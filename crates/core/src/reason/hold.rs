@@ -40,6 +40,11 @@ pub enum Hold {
         /// Until when, where waiting is enough.
         until: Option<Millis>,
     },
+    /// Somebody must log in for the mailbox again.
+    MailboxLogin {
+        /// The pause's sentence.
+        because: String,
+    },
     /// The mailbox is gone from the configuration.
     MailboxDisabled,
     /// The sending domain fails its checks, for that: it writes to nobody new.
@@ -146,6 +151,7 @@ impl Hold {
             Self::Attempts(_) => GAVE_UP,
             Self::Campaign { .. } => "campaign_not_running",
             Self::MailboxPaused { .. } => "mailbox_paused",
+            Self::MailboxLogin { .. } => "mailbox_needs_login",
             Self::MailboxDisabled => "mailbox_disabled",
             Self::DomainFails(_) => "domain_fails",
             Self::AnotherThread => "another_thread",
@@ -185,6 +191,7 @@ impl Hold {
             }
             Self::Campaign { .. }
             | Self::MailboxPaused { .. }
+            | Self::MailboxLogin { .. }
             | Self::MailboxDisabled
             | Self::DomainFails(_)
             | Self::Unproven(_)
@@ -226,6 +233,7 @@ impl Hold {
             Self::MailboxPaused { until: None, .. } => {
                 Some("mend the cause, then `warmfront mailbox resume ADDRESS`")
             }
+            Self::MailboxLogin { .. } => Some("`warmfront mailbox login ADDRESS`"),
             Self::MailboxDisabled => Some("write the mailbox into warmfront.toml again"),
             Self::DomainFails(_) => Some("publish the record that `warmfront doctor` shows"),
             Self::Unproven(_) => {
@@ -280,7 +288,9 @@ impl fmt::Display for Hold {
             Self::Campaign { state, because } => {
                 stands(f, &format!("the campaign is {state}"), because.as_deref())
             }
-            Self::MailboxPaused { because, .. } => write!(f, "the mailbox is paused: {because}"),
+            Self::MailboxPaused { because, .. } | Self::MailboxLogin { because } => {
+                write!(f, "the mailbox is paused: {because}")
+            }
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
             Self::DomainFails(because) => {
                 write!(

@@ -104,6 +104,8 @@ pub struct Mailbox {
     pub paused_until: Option<Millis>,
     /// The pause's sentence.
     pub paused_because: Option<String>,
+    /// Whether it is paused until somebody logs in for it.
+    pub needs_login: bool,
     /// Why its domain writes to nobody new, if so.
     pub domain_fails: Option<String>,
     /// When its inbox was last read.
@@ -233,10 +235,13 @@ fn campaign_stands(campaign: &Campaign) -> Option<Hold> {
 fn mailbox_stands(mailbox: &Mailbox) -> Option<Hold> {
     match mailbox.state.as_str() {
         "active" => None,
-        "paused" => Some(Hold::MailboxPaused {
-            because: mailbox.paused_because.clone().unwrap_or_default(),
-            until: mailbox.paused_until,
-        }),
+        "paused" => {
+            let because = mailbox.paused_because.clone().unwrap_or_default();
+            Some(match mailbox.needs_login {
+                true => Hold::MailboxLogin { because },
+                false => Hold::MailboxPaused { because, until: mailbox.paused_until },
+            })
+        }
         _ => Some(Hold::MailboxDisabled),
     }
 }

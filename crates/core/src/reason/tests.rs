@@ -34,6 +34,7 @@ fn free() -> Facts {
             state: "active".to_owned(),
             paused_until: None,
             paused_because: None,
+            needs_login: false,
             domain_fails: None,
             inbox_read_at: Some(95),
             fresh: 10,
@@ -69,6 +70,10 @@ fn each_reason_holds_by_itself() {
     check(|f| f.message.attempts = 5, Some("gave_up"));
     check(|f| f.campaign.state = "paused".to_owned(), Some("campaign_not_running"));
     check(|f| f.mailbox.state = "paused".to_owned(), Some("mailbox_paused"));
+    let needs_login = |f: &mut Facts| {
+        (f.mailbox.state, f.mailbox.needs_login) = ("paused".to_owned(), true);
+    };
+    check(needs_login, Some("mailbox_needs_login"));
     check(|f| f.mailbox.state = "disabled".to_owned(), Some("mailbox_disabled"));
     check(|f| f.message.strays = true, Some("another_thread"));
     check(|f| f.mailbox.inbox_read_at = None, Some("inbox_not_read"));

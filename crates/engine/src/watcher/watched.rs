@@ -2,7 +2,7 @@
 
 use tracing::{info, warn};
 use warmfront_core::reading::Reading;
-use warmfront_core::span::{HOUR, Millis, SECOND};
+use warmfront_core::span::{HOUR, MINUTE, Millis, SECOND};
 use warmfront_mail::inbox::{Inbox, Unreadable};
 use warmfront_store::ReadingLease;
 
@@ -70,6 +70,7 @@ impl<I: Inbox> Watched<I> {
         };
         self.not_before = match read {
             _ if trouble.is_none() => Millis::MIN,
+            Err(Unreadable::NeedsLogin(_)) => now + UNTIL_LOGGED_IN,
             Err(unreadable) if unreadable.needs_an_operator() => now + UNTIL_MENDED,
             _ => now + (AGAIN << (self.failures - 1).min(DOUBLINGS)).min(OFTEN),
         };
@@ -103,6 +104,9 @@ impl<I: Inbox> Watched<I> {
 /// Failures are tried again after 30 seconds, 1 minute, 2 …, up to [`OFTEN`].
 pub(super) const AGAIN: Millis = 30 * SECOND;
 const DOUBLINGS: u32 = 6;
+
+/// Whether somebody has logged in meanwhile the books are asked, and no server.
+const UNTIL_LOGGED_IN: Millis = MINUTE;
 
 /// A refused log-in is not repeated sooner: servers shut out whoever insists.
 const UNTIL_MENDED: Millis = HOUR;

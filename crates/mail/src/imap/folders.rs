@@ -15,6 +15,8 @@ pub(super) struct Folder {
     pub(super) role: Role,
     /// As the server writes it (RFC 3501, section 5.1.3); always fit for a quoted string.
     pub(super) name: String,
+    /// Whether the server says what it is for, and not its name alone.
+    pub(super) is_said: bool,
 }
 
 /// A folder as it is listed.
@@ -38,7 +40,7 @@ pub(super) struct Choice {
 
 impl Folder {
     pub(super) fn inbox() -> Self {
-        Self { role: Role::Inbox, name: "INBOX".to_owned() }
+        Self { role: Role::Inbox, name: "INBOX".to_owned(), is_said: true }
     }
 
     pub(super) fn quoted(&self) -> String {
@@ -105,7 +107,9 @@ impl Choice {
     /// The folders that are read, in that order: what was sent first, so that no answer is read before
     /// what it answers.
     pub(super) fn folders(self) -> Vec<Folder> {
-        let of = |role, folder: Option<Listed>| folder.map(|one| Folder { role, name: one.name });
+        let of = |role, folder: Option<Listed>| {
+            folder.map(|one| Folder { role, is_said: one.uses.contains(&role), name: one.name })
+        };
         let (junk, sent) = (of(Role::Junk, self.junk), of(Role::Sent, self.sent));
         sent.into_iter().chain([Folder::inbox()]).chain(junk).collect()
     }

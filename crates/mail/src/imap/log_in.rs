@@ -7,33 +7,59 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use imap_proto::{Capability, Response, Status};
 use rustls::ClientConfig;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Account;
 use super::session::{Session, WHY_MAX, ending, quoted, silence, within};
 use super::wire::Wire;
+use crate::bearer::Mechanism;
 use crate::inbox::Unreadable;
-use crate::server::{Credentials, Tls, dial};
+use crate::server::{Proof, Tls, blotted, dial};
 use crate::tls;
 
 impl Session {
-    /// Connects, makes it safe, and logs in.
+    /// Connects, makes it safe, and logs in. Where a token is refused, once more with another: it may
+    /// have been revoked before its time.
     pub(super) async fn open(
         account: &Account,
         config: &Arc<ClientConfig>,
     ) -> Result<Self, Unreadable> {
+        let Some(credentials) = &account.credentials else {
+            return Self::open_by(account, config, None).await;
+        };
+        // Before connecting: servers do not wait for long.
+        let proof = credentials.proof(None).await?;
+        match Self::open_by(account, config, Some(&proof)).await {
+            Err(Unreadable::LogIn(_)) if proof.is_renewable() => {
+                let another = credentials.proof(Some(&proof)).await?;
+                Self::open_by(account, config, Some(&another)).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_by(
+        account: &Account,
+        config: &Arc<ClientConfig>,
+        proof: Option<&Proof>,
+    ) -> Result<Self, Unreadable> {
         let Account { host, port, tls, deadlines, .. } = account;
-        let (io, _) = dial(host, *port, *tls, config, deadlines.connect).await?;
-        let (host, offers) = (host.clone(), BTreeSet::new());
-        let mut session =
-            Self { wire: Wire::new(io), host, deadlines: *deadlines, asked: 0, offers };
+        let dialled = dial(host, *port, *tls, config, deadlines.connect).await?;
+        let mut session = Self {
+            wire: Wire::new(dialled.io),
+            host: host.clone(),
+            deadlines: *deadlines,
+            asked: 0,
+            offers: BTreeSet::new(),
+            shown: dialled.shown,
+        };
         session.greeting(*tls).await?;
         session.capability().await?;
         if *tls == Tls::Starttls {
             session = session.starttls(config).await?;
         }
-        if let Some(credentials) = &account.credentials {
-            session.log_in(&account.username, credentials).await?;
+        if let Some(proof) = proof {
+            session.log_in(account, proof).await?;
             session.capability().await?;
         }
         Ok(session)
@@ -100,19 +126,44 @@ impl Session {
         }
         let shaking = tls::handshake(config, &host, io);
         let io = tokio::time::timeout(self.deadlines.connect, shaking).await;
-        let io = io.map_err(|_| silence(self.deadlines.connect))??;
-        let mut session = Self { wire: Wire::new(io), ..self };
+        let (io, shown) = io.map_err(|_| silence(self.deadlines.connect))??;
+        let mut session = Self { wire: Wire::new(io), shown, ..self };
         session.capability().await?;
         Ok(session)
     }
 
-    /// AUTHENTICATE PLAIN (RFC 4616), or LOGIN where that is all there is.
-    async fn log_in(&mut self, user: &str, with: &Credentials) -> Result<(), Unreadable> {
-        let Credentials::Password(password) = with;
+    /// By a token where there is one, else by the password.
+    async fn log_in(&mut self, account: &Account, proof: &Proof) -> Result<(), Unreadable> {
+        let (said, logged_in) = match proof {
+            Proof::Password(password) => self.by_password(&account.username, password).await?,
+            Proof::Token(token) => self.by_token(account, token).await?,
+        };
+        let secrets = [&said.into(), proof.secret()];
+        logged_in.map_err(|trouble| match trouble {
+            Unreadable::Refused { said, .. } => {
+                let said = blotted(said, &secrets);
+                if is_passing(&said) {
+                    Unreadable::Refused { what: "the log-in this time".to_owned(), said }
+                } else {
+                    Unreadable::LogIn(said)
+                }
+            }
+            Unreadable::Lost(why) => Unreadable::Lost(blotted(why, &secrets)),
+            Unreadable::LogIn(_) | Unreadable::Unsafe(_) | Unreadable::NeedsLogin(_) => trouble,
+        })
+    }
+
+    /// AUTHENTICATE PLAIN (RFC 4616), or LOGIN where that is all there is. What was said is a secret
+    /// too.
+    async fn by_password(
+        &mut self,
+        user: &str,
+        password: &SecretString,
+    ) -> Result<(String, Result<(), Unreadable>), Unreadable> {
         let password = password.expose_secret();
         let plain = BASE64.encode(format!("\0{user}\0{password}"));
-        let logged_in = if self.offers("AUTH=PLAIN") {
-            self.authenticate(&plain).await
+        let ended = if self.offers("AUTH=PLAIN") {
+            self.authenticate("PLAIN", &plain, CANCEL).await
         } else if self.offers("LOGINDISABLED") {
             return Err(Unreadable::Unsafe(format!(
                 "{} takes no password: it offers neither AUTH=PLAIN nor LOGIN",
@@ -127,35 +178,66 @@ impl Session {
                 self.host
             )));
         };
-        logged_in.map_err(|trouble| match trouble {
-            Unreadable::Refused { said, .. } => {
-                let said = blotted(said, &[&plain, password]);
-                if is_passing(&said) {
-                    Unreadable::Refused { what: "the log-in this time".to_owned(), said }
-                } else {
-                    Unreadable::LogIn(said)
-                }
-            }
-            Unreadable::Lost(why) => Unreadable::Lost(blotted(why, &[&plain, password])),
-            Unreadable::LogIn(_) | Unreadable::Unsafe(_) => trouble,
-        })
+        Ok((plain, ended))
     }
 
-    async fn authenticate(&mut self, plain: &str) -> Result<(), Unreadable> {
+    /// AUTHENTICATE XOAUTH2, or OAUTHBEARER where that is all there is.
+    async fn by_token(
+        &mut self,
+        account: &Account,
+        token: &SecretString,
+    ) -> Result<(String, Result<(), Unreadable>), Unreadable> {
+        let offers = |name: &str| self.offers(&format!("AUTH={name}"));
+        let Some(mechanism) = Mechanism::among(offers) else {
+            return Err(Unreadable::Unsafe(format!(
+                "{} takes no token: it offers neither AUTH=XOAUTH2 nor AUTH=OAUTHBEARER",
+                self.host
+            )));
+        };
+        let response = mechanism.response(&account.username, &account.host, account.port, token);
+        let (name, surrender) = (mechanism.as_str(), mechanism.surrender());
+        let ended = self.authenticate(name, &response, surrender).await;
+        Ok((response, ended))
+    }
+
+    /// `surrender` answers what else the server asks, which is to say why it refuses.
+    async fn authenticate(
+        &mut self,
+        mechanism: &str,
+        response: &str,
+        surrender: &str,
+    ) -> Result<(), Unreadable> {
         let deadline = self.deadlines.command;
         // RFC 4959: the answer to a challenge that is always empty may come with the command.
-        if self.offers("SASL-IR") {
-            return self.ask(&format!("AUTHENTICATE PLAIN {plain}"), deadline, |_| {}).await;
+        let tag = if self.offers("SASL-IR") {
+            self.begin(&format!("AUTHENTICATE {mechanism} {response}")).await?
+        } else {
+            let tag = self.begin(&format!("AUTHENTICATE {mechanism}")).await?;
+            let challenge = within(deadline, self.wire.answer()).await?;
+            if let Some(ended) = ending(&challenge, &tag, "AUTHENTICATE") {
+                return ended;
+            }
+            self.write(response).await?;
+            tag
+        };
+        for _ in 0..CHALLENGES_MAX {
+            let answer = within(deadline, self.wire.answer()).await?;
+            if let Some(ended) = ending(&answer, &tag, "AUTHENTICATE") {
+                return ended;
+            }
+            if answer.starts_with(b"+") {
+                self.write(surrender).await?;
+            }
         }
-        let tag = self.begin("AUTHENTICATE PLAIN").await?;
-        let challenge = within(deadline, self.wire.answer()).await?;
-        if let Some(ended) = ending(&challenge, &tag, "AUTHENTICATE") {
-            return ended;
-        }
-        self.write(plain).await?;
-        self.conclude(&tag, "AUTHENTICATE", deadline, |_| {}).await
+        Err(Unreadable::Lost("the log-in does not end".to_owned()))
     }
 }
+
+/// Ends an exchange (RFC 3501, section 6.2.2).
+const CANCEL: &str = "*";
+
+/// Answers to one log-in: a challenge, the new capabilities, its end, and a few more.
+const CHALLENGES_MAX: u32 = 10;
 
 /// Whether a log-in was refused for the moment only (RFC 5530, section 3, and what large providers
 /// say in its place).
@@ -164,14 +246,6 @@ fn is_passing(said: &str) -> bool {
     ["[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[THROTTLED]", "TOO MANY"]
         .iter()
         .any(|word| said.contains(word))
-}
-
-/// Some servers quote the line that they refuse.
-fn blotted(mut text: String, secrets: &[&str]) -> String {
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[secret]");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -183,11 +257,5 @@ mod tests {
         assert!(is_passing("[UNAVAILABLE] Temporary authentication failure"));
         assert!(is_passing("[ALERT] Too many simultaneous connections. (Failure)"));
         assert!(!is_passing("[AUTHENTICATIONFAILED] Invalid credentials (Failure)"));
-    }
-
-    #[test]
-    fn a_quoted_secret_is_told_to_nobody() {
-        let told = blotted("bad: LOGIN ann hunter2".to_owned(), &["", "hunter2"]);
-        assert_eq!(told, "bad: LOGIN ann [secret]");
     }
 }

@@ -7,6 +7,7 @@
 mod copy;
 mod folders;
 mod log_in;
+mod look;
 mod message;
 mod session;
 mod survey;
@@ -24,6 +25,7 @@ use crate::inbox::{Inbox, Unreadable};
 use crate::server::{Credentials, Tls, is_loopback, not_loopback};
 use crate::tls;
 use folders::{Choice, Folder};
+pub use look::{Found, FoundFolder, Look, Lookout, look};
 use session::Session;
 use survey::{Stumble, Survey};
 

@@ -16,6 +16,7 @@ use super::folders::{Folder, Listed};
 use super::message::{Fetched, What};
 use super::wire::Wire;
 use crate::inbox::Unreadable;
+use crate::tls::Handshake;
 
 /// A connection.
 pub(super) struct Session {
@@ -26,6 +27,8 @@ pub(super) struct Session {
     pub(super) asked: u32,
     /// What the server can do, in capitals.
     pub(super) offers: BTreeSet<String>,
+    /// What TLS showed, once there is TLS.
+    pub(super) shown: Option<Handshake>,
 }
 
 /// How a folder stands when it is opened.

@@ -4,6 +4,8 @@
 //! with a 421, or was stopped half-way, its connection is never used again: an answer still in
 //! flight would be taken for the answer to the next command.
 
+mod log_in;
+mod look;
 mod session;
 mod starttls;
 mod stream;
@@ -16,6 +18,7 @@ use warmfront_core::address::Address;
 use warmfront_core::answer::Phase;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
 
+pub use self::look::{Look, look};
 pub use crate::server::{Credentials, Tls};
 use crate::server::{is_loopback, not_loopback};
 use crate::submit::{Letter, Outcome, Progress, Submit, Trouble};
@@ -39,8 +42,9 @@ pub struct Account {
     pub tls: Tls,
     /// CA certificates (PEM) to trust *instead of* the web's.
     pub roots: Option<Vec<u8>>,
-    /// Our own name in EHLO: a domain name or an address literal. It shows in `Received`.
-    pub hello: String,
+    /// Our own name in EHLO; `None`: the address that this machine reaches the server from. It shows
+    /// in `Received`.
+    pub hello: Option<String>,
     /// When a connection is given up though it works.
     pub limits: ConnectionLimits,
     /// How long each step may take.
@@ -235,10 +239,12 @@ impl Account {
         if self.tls == Tls::None && !is_loopback(&self.host) {
             return Err(not_loopback(&self.host));
         }
-        if self.hello.is_empty() || !self.hello.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let is_name =
+            |name: &&String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+        if let Some(hello) = self.hello.as_ref().filter(|name| !is_name(name)) {
             return Err(Trouble::Unsafe(format!(
                 "`{}` is no name to greet {} with; write this machine's domain name",
-                self.hello.escape_default(),
+                hello.escape_default(),
                 self.host
             )));
         }

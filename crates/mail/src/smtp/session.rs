@@ -5,43 +5,48 @@
 //! then belongs to one command beyond doubt. Whether to use a session again is not decided here.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
-use rustls::ClientConfig;
-use secrecy::ExposeSecret;
+use warmfront_core::address::Address;
 use warmfront_core::answer::{Answer, Phase};
 
 use super::stream::{END_OF_DATA, Glance, Wire, stuffed};
-use super::{Account, Credentials, Deadlines, Tls, starttls};
-use crate::server::{self, in_time, silence};
+use super::{Account, Deadlines};
+use crate::server::{Dialled, in_time, silence};
 use crate::submit::{Letter, Outcome, Progress, Stage, Trouble};
+use crate::tls::Handshake;
 
 /// A connection that has said EHLO.
 pub(super) struct Session {
     connection: AsyncSmtpConnection,
     pub(super) wire: Wire,
     pub(super) offers: Offers,
-    deadlines: Deadlines,
+    /// What TLS showed, once there is TLS.
+    pub(super) shown: Option<Handshake>,
+    /// What we call ourselves.
+    pub(super) hello: String,
+    pub(super) deadlines: Deadlines,
 }
 
 /// What the server's EHLO offers, of what is used here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Offers {
     pub(super) starttls: bool,
-    size: bool,
-    plain: bool,
-    login: bool,
+    /// The most octets of a message (RFC 1870); 0 where the server names no figure.
+    pub(super) size: Option<u64>,
+    pub(super) plain: bool,
+    pub(super) login: bool,
+    pub(super) xoauth2: bool,
+    pub(super) oauthbearer: bool,
 }
 
 /// The first digit of the answer a command hopes for (RFC 5321, section 4.2.1).
 #[derive(Clone, Copy)]
-enum Hope {
+pub(super) enum Hope {
     /// 2yz: done.
     Done = 2,
     /// 3yz: go on.
@@ -49,24 +54,12 @@ enum Hope {
 }
 
 impl Session {
-    /// Connects, makes it safe, and logs in.
-    pub(super) async fn open(
-        account: &Account,
-        config: &Arc<ClientConfig>,
-    ) -> Result<Self, Trouble> {
-        let mut session = Self::greet(account, dial(account, config).await?).await?;
-        if account.tls == Tls::Starttls {
-            starttls::upgrade(&mut session, account, config).await?;
-        }
-        if let Some(credentials) = &account.credentials {
-            session.log_in(account, credentials).await?;
-        }
-        Ok(session)
-    }
-
     /// The server's greeting, and the first EHLO.
-    async fn greet(account: &Account, wire: Wire) -> Result<Self, Trouble> {
-        let name = ClientId::Domain(account.hello.clone());
+    pub(super) async fn greet(account: &Account, dialled: Dialled) -> Result<Self, Trouble> {
+        let Dialled { io, peer, local, shown } = dialled;
+        let wire = Wire::new(io, peer);
+        let hello = account.hello.clone().unwrap_or_else(|| literal(local.ip()));
+        let name = ClientId::Domain(hello.clone());
         let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &name);
         let deadline = account.deadlines.command;
         let greeted = tokio::time::timeout(deadline, greeting).await;
@@ -77,13 +70,15 @@ impl Session {
             Err(_) => return Err(silence(phase, deadline)),
         };
         let offers = Offers::read(&wire.heard());
-        Ok(Self { connection, wire, offers, deadlines: account.deadlines })
+        let deadlines = account.deadlines;
+        Ok(Self { connection, wire, offers, shown, hello, deadlines })
     }
 
     /// EHLO, forgetting what was offered before.
-    pub(super) async fn hello(&mut self, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn hello(&mut self) -> Result<(), Trouble> {
         let deadline = self.deadlines.command;
-        self.ask(Phase::Ehlo, &format!("EHLO {name}"), Hope::Done, deadline).await?;
+        let line = format!("EHLO {}", self.hello);
+        self.ask(Phase::Ehlo, &line, Hope::Done, deadline).await?;
         self.offers = Offers::read(&self.wire.heard());
         Ok(())
     }
@@ -94,32 +89,13 @@ impl Session {
         self.ask(Phase::StartTls, "STARTTLS", Hope::Done, deadline).await.map(drop)
     }
 
-    /// AUTH PLAIN (RFC 4616), or LOGIN where that is all there is.
-    async fn log_in(&mut self, account: &Account, with: &Credentials) -> Result<(), Trouble> {
-        let Credentials::Password(password) = with;
-        let (user, password) = (account.username.as_str(), password.expose_secret());
-        let plain = BASE64.encode(format!("\0{user}\0{password}"));
-        let secret = BASE64.encode(password);
-        let lines = if self.offers.plain {
-            vec![(format!("AUTH PLAIN {plain}"), Hope::Done)]
-        } else if self.offers.login {
-            vec![
-                ("AUTH LOGIN".to_owned(), Hope::GoOn),
-                (BASE64.encode(user), Hope::GoOn),
-                (secret.clone(), Hope::Done),
-            ]
-        } else {
-            return Err(Trouble::Unsafe(format!(
-                "{} offers neither AUTH PLAIN nor AUTH LOGIN, so a password does not serve there",
-                account.host
-            )));
-        };
-        for (line, hope) in lines {
-            self.ask(Phase::Auth, &line, hope, self.deadlines.command)
-                .await
-                .map_err(|trouble| without(trouble, &[&plain, &secret, password]))?;
-        }
-        Ok(())
+    /// Asks whether a sender would be taken, and lets it be: no recipient is ever named.
+    pub(super) async fn may_send_from(&mut self, sender: &Address) -> Result<Answer, Trouble> {
+        let deadline = self.deadlines.command;
+        let answer =
+            self.ask(Phase::Mail, &format!("MAIL FROM:<{sender}>"), Hope::Done, deadline).await?;
+        self.reset().await?;
+        Ok(answer)
     }
 
     /// One letter, from MAIL to the answer to its dot.
@@ -131,9 +107,12 @@ impl Session {
         match self.offer(letter, progress).await {
             Ok(()) => self.finish(progress).await,
             Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-            Err(trouble @ (Trouble::Lost { .. } | Trouble::Unsafe(_) | Trouble::Halted(_))) => {
-                Outcome::NotSent(trouble)
-            }
+            Err(
+                trouble @ (Trouble::Lost { .. }
+                | Trouble::Unsafe(_)
+                | Trouble::NeedsLogin(_)
+                | Trouble::Halted(_)),
+            ) => Outcome::NotSent(trouble),
         }
     }
 
@@ -147,9 +126,14 @@ impl Session {
         let Deadlines { command, data_init, block, .. } = self.deadlines;
         self.listen(Phase::Mail).await?;
         let mut mail = format!("MAIL FROM:<{}>", letter.from);
-        if self.offers.size {
-            // RFC 1870, section 5: octets as they are, before dots are doubled.
-            mail.push_str(&format!(" SIZE={}", letter.bytes.len()));
+        // RFC 1870, section 5: octets as they are, before dots are doubled.
+        let size = letter.bytes.len() as u64;
+        if let Some(most) = self.offers.size {
+            if most > 0 && size > most {
+                let text = format!("5.3.4 the message has {size} octets, and EHLO allows {most}");
+                return Err(Trouble::Refused(Answer::new(Phase::Mail, 552, &text)));
+            }
+            mail.push_str(&format!(" SIZE={size}"));
         }
         self.ask(Phase::Mail, &mail, Hope::Done, command).await?;
         reach(progress, Stage::Mail).await?;
@@ -174,9 +158,12 @@ impl Session {
         };
         match end.await {
             Ok(answer) | Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-            Err(trouble @ (Trouble::Lost { .. } | Trouble::Unsafe(_) | Trouble::Halted(_))) => {
-                Outcome::InDoubt { why: trouble.to_string() }
-            }
+            Err(
+                trouble @ (Trouble::Lost { .. }
+                | Trouble::Unsafe(_)
+                | Trouble::NeedsLogin(_)
+                | Trouble::Halted(_)),
+            ) => Outcome::InDoubt { why: trouble.to_string() },
         }
     }
 
@@ -207,15 +194,25 @@ impl Session {
         }
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &mut self,
         phase: Phase,
         line: &str,
         hope: Hope,
         deadline: Duration,
     ) -> Result<Answer, Trouble> {
+        hoped(phase, hope, self.exchange(phase, line, deadline).await?)
+    }
+
+    /// The same, whichever of the good answers comes.
+    pub(super) async fn exchange(
+        &mut self,
+        phase: Phase,
+        line: &str,
+        deadline: Duration,
+    ) -> Result<Answer, Trouble> {
         let asking = self.connection.command(format!("{line}\r\n"));
-        judge(phase, hope, deadline, tokio::time::timeout(deadline, asking).await)
+        heard(phase, deadline, tokio::time::timeout(deadline, asking).await)
     }
 
     async fn answer(
@@ -225,7 +222,7 @@ impl Session {
         deadline: Duration,
     ) -> Result<Answer, Trouble> {
         let reading = self.connection.read_response();
-        judge(phase, hope, deadline, tokio::time::timeout(deadline, reading).await)
+        hoped(phase, hope, heard(phase, deadline, tokio::time::timeout(deadline, reading).await)?)
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
@@ -245,11 +242,15 @@ impl Offers {
             let mut words = line.split([' ', '=']);
             match words.next() {
                 Some("STARTTLS") => offers.starttls = true,
-                Some("SIZE") => offers.size = true,
+                Some("SIZE") => {
+                    offers.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0));
+                }
                 Some("AUTH") => {
                     for mechanism in words {
                         offers.plain |= mechanism == "PLAIN";
                         offers.login |= mechanism == "LOGIN";
+                        offers.xoauth2 |= mechanism == "XOAUTH2";
+                        offers.oauthbearer |= mechanism == "OAUTHBEARER";
                     }
                 }
                 _ => {}
@@ -259,21 +260,21 @@ impl Offers {
     }
 }
 
-async fn dial(account: &Account, config: &Arc<ClientConfig>) -> Result<Wire, Trouble> {
-    let Account { host, port, tls, deadlines, .. } = account;
-    let (io, peer) = server::dial(host, *port, *tls, config, deadlines.connect).await?;
-    Ok(Wire::new(io, peer))
+/// An address as a name (RFC 5321, section 4.1.3), where a machine has no better one.
+fn literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
+    }
 }
 
 async fn reach<P: Progress>(progress: &mut P, stage: Stage) -> Result<(), Trouble> {
     progress.reached(stage).await.map_err(|halt| Trouble::Halted(halt.0))
 }
 
-/// What became of a question. lettre calls any 2yz and 3yz fine; only the hoped-for digit is, since
-/// an answer of the other kind means that we and the server are no longer at the same command.
-fn judge(
+/// What a server said to a question.
+fn heard(
     phase: Phase,
-    hope: Hope,
     deadline: Duration,
     result: Result<Result<Response, lettre::transport::smtp::Error>, tokio::time::error::Elapsed>,
 ) -> Result<Answer, Trouble> {
@@ -283,15 +284,19 @@ fn judge(
         Err(_) => return Err(silence(phase, deadline)),
     };
     let text = response.message().collect::<Vec<_>>().join(" ");
-    let answer = Answer::new(phase, response.code().into(), &text);
-    if answer.code / 100 == hope as u16 {
-        Ok(answer)
-    } else {
-        Err(Trouble::Lost {
-            phase,
-            why: format!("the server gave the answer to something else: {answer}"),
-        })
-    }
+    Ok(Answer::new(phase, response.code().into(), &text))
+}
+
+/// lettre calls any 2yz and 3yz fine; only the hoped-for digit is, since an answer of the other kind
+/// means that we and the server are no longer at the same command.
+fn hoped(phase: Phase, hope: Hope, answer: Answer) -> Result<Answer, Trouble> {
+    if answer.code / 100 == hope as u16 { Ok(answer) } else { Err(astray(phase, &answer)) }
+}
+
+/// What is said of such an answer.
+pub(super) fn astray(phase: Phase, answer: &Answer) -> Trouble {
+    let why = format!("the server gave the answer to something else: {answer}");
+    Trouble::Lost { phase, why }
 }
 
 /// lettre's error in our words. A reply's text is to be had only from its source.
@@ -300,23 +305,6 @@ fn trouble(phase: Phase, error: &lettre::transport::smtp::Error) -> Trouble {
     match error.status() {
         Some(code) => Trouble::Refused(Answer::new(phase, code.into(), &source)),
         None => Trouble::Lost { phase, why: error.to_string().chars().take(WHY_MAX).collect() },
-    }
-}
-
-/// The same trouble with secrets blotted out: some servers quote the line they refuse.
-fn without(trouble: Trouble, secrets: &[&str]) -> Trouble {
-    let blot = |mut text: String| {
-        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-            text = text.replace(secret, "[secret]");
-        }
-        text
-    };
-    match trouble {
-        Trouble::Refused(answer) => {
-            Trouble::Refused(Answer { text: blot(answer.text.clone()), ..answer })
-        }
-        Trouble::Lost { phase, why } => Trouble::Lost { phase, why: blot(why) },
-        Trouble::Unsafe(_) | Trouble::Halted(_) => trouble,
     }
 }
 
@@ -333,22 +321,36 @@ mod tests {
     #[test]
     fn offers_are_read_in_any_case_and_spelling() {
         #[track_caller]
-        fn check(lines: &str, want: [bool; 4]) {
-            let Offers { starttls, size, plain, login } = Offers::read(lines);
-            assert_eq!([starttls, size, plain, login], want, "{lines:?}");
+        fn check(lines: &str, want: &str) {
+            let Offers { starttls, size, plain, login, xoauth2, oauthbearer } = Offers::read(lines);
+            let all = [
+                (starttls, "starttls"),
+                (size.is_some(), "size"),
+                (plain, "plain"),
+                (login, "login"),
+                (xoauth2, "xoauth2"),
+                (oauthbearer, "oauthbearer"),
+            ];
+            let offered: Vec<&str> =
+                all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
+            assert_eq!(offered.join(" "), want, "{lines:?}");
         }
-        check("250-mx\r\n250-STARTTLS\r\n250 SIZE 100\r\n", [true, true, false, false]);
-        check("250-mx\r\n250 size\r\n", [false, true, false, false]);
-        check("250-mx\r\n250 AUTH LOGIN PLAIN XOAUTH2\r\n", [false, false, true, true]);
-        check("250-mx\r\n250 AUTH=LOGIN\r\n", [false, false, false, true]);
-        check("250 STARTTLS at your service\r\n", [false; 4]);
-        check("250-mx\r\n250-STARTTLSX\r\n250 XSIZE\r\n", [false; 4]);
+        check("250-mx\r\n250-STARTTLS\r\n250 SIZE 100\r\n", "starttls size");
+        check("250-mx\r\n250 size\r\n", "size");
+        check("250-mx\r\n250 AUTH LOGIN PLAIN XOAUTH2\r\n", "plain login xoauth2");
+        check("250-mx\r\n250 AUTH=LOGIN\r\n", "login");
+        check("250-mx\r\n250 AUTH OAUTHBEARER\r\n", "oauthbearer");
+        check("250 STARTTLS at your service\r\n", "");
+        check("250-mx\r\n250-STARTTLSX\r\n250 XSIZE\r\n", "");
+        assert_eq!(Offers::read("250-mx\r\n250 SIZE 35882577\r\n").size, Some(35_882_577));
+        assert_eq!(Offers::read("250-mx\r\n250 SIZE\r\n").size, Some(0));
     }
 
     #[test]
-    fn a_server_that_quotes_the_password_does_not_bring_it_into_the_log() {
-        let refused = Answer::new(Phase::Auth, 535, "bad line: AUTH PLAIN aHVudGVyMg== hunter2");
-        let cleaned = without(Trouble::Refused(refused), &["aHVudGVyMg==", "hunter2", ""]);
-        assert_eq!(cleaned.to_string(), "535 bad line: AUTH PLAIN [secret] [secret] (at auth)");
+    fn a_machine_without_a_name_is_called_by_its_address() {
+        let literal = |ip: &str| literal(ip.parse().unwrap());
+        assert_eq!(literal("192.0.2.7"), "[192.0.2.7]");
+        assert_eq!(literal("::ffff:192.0.2.7"), "[192.0.2.7]");
+        assert_eq!(literal("2001:db8::7"), "[IPv6:2001:db8::7]");
     }
 }

@@ -38,7 +38,8 @@ pub(super) async fn upgrade(
         )));
     }
     let shaking = tls::handshake(config, host, session.wire.take());
-    let io = in_time(Phase::StartTls, account.deadlines.connect, shaking).await?;
+    let (io, shown) = in_time(Phase::StartTls, account.deadlines.connect, shaking).await?;
+    session.shown = shown;
     session.wire.put(io);
-    session.hello(&account.hello).await
+    session.hello().await
 }

@@ -27,6 +27,8 @@ struct Line {
     peer: SocketAddr,
     /// What the server has said since we last spoke.
     heard: Vec<u8>,
+    /// What the server said first of all.
+    greeting: Vec<u8>,
     /// Whether we have said anything yet.
     spoken: bool,
 }
@@ -44,12 +46,18 @@ pub(super) enum Glance {
 impl Wire {
     pub(super) fn new(io: Box<dyn Io>, peer: SocketAddr) -> Self {
         let io = BufReader::new(io);
-        Self(Arc::new(Mutex::new(Line { io, peer, heard: Vec::new(), spoken: false })))
+        let (heard, greeting) = (Vec::new(), Vec::new());
+        Self(Arc::new(Mutex::new(Line { io, peer, heard, greeting, spoken: false })))
     }
 
     /// The server's last answer, as it came.
     pub(super) fn heard(&self) -> String {
         String::from_utf8_lossy(&self.line().heard).into_owned()
+    }
+
+    /// What the server said before we said anything.
+    pub(super) fn greeting(&self) -> String {
+        String::from_utf8_lossy(&self.line().greeting).into_owned()
     }
 
     /// Whether we have said anything yet.
@@ -125,8 +133,10 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let line = &mut *self.line();
-        line.heard.clear();
-        line.spoken = true;
+        let heard = std::mem::take(&mut line.heard);
+        if !std::mem::replace(&mut line.spoken, true) {
+            line.greeting = heard;
+        }
         Pin::new(&mut line.io).poll_write(cx, bytes)
     }
 

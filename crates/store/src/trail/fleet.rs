@@ -117,6 +117,7 @@ struct FactsRow {
     state: String,
     paused_until: Option<i64>,
     paused_because: Option<String>,
+    needs_login: bool,
     domain_fails: Option<String>,
     inbox_read_at: Option<i64>,
     fresh_ms: i64,
@@ -138,6 +139,7 @@ columns!(FactsRow {
     state,
     paused_until,
     paused_because,
+    needs_login,
     domain_fails,
     inbox_read_at,
     fresh_ms,
@@ -174,6 +176,7 @@ pub(super) async fn mailbox_facts(
         state: row.state,
         paused_until: row.paused_until,
         paused_because: row.paused_because,
+        needs_login: row.needs_login,
         domain_fails: row.domain_fails,
         inbox_read_at: row.inbox_read_at,
         fresh: row.fresh_ms,
@@ -193,6 +196,7 @@ fn facts_text() -> String {
     format!(
         "
     SELECT b.state, b.paused_until, b.paused_because,
+           coalesce(b.paused_reason, '') = 'login' AS needs_login,
            (SELECT min(g.because) FROM failing_domains g WHERE g.domain = b.domain) AS domain_fails,
            b.inbox_read_at, s.fresh_ms,
            b.last_attempt_at AS attempt_at,

@@ -43,6 +43,7 @@ mod settled;
 mod sharing;
 mod stops;
 mod taken_up;
+mod tokens;
 mod twins;
 mod unknown;
 mod values;

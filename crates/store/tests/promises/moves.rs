@@ -204,6 +204,8 @@ pub(crate) async fn full(yard: &Yard) -> String {
                  (1, 'rcpt', 550, '', 'Odd @', 'odd @', 1, 1, 1);
              INSERT INTO strays (mailbox_id, content_key, rfc_id, address, sent_at)
                  VALUES (1, 'k', '<lost@one.test>', 'lost@far.test', {NOW});
+             INSERT INTO tokens (mailbox_id, generation, refresh, access, issued_at, expires_at)
+                 VALUES (1, 7, 'refresh', 'access', 1, 2);
              INSERT INTO evidence (message_id, at, kind) VALUES ({}, {}, 'operator');
              UPDATE prospects SET address = NULL, domain = NULL, company = NULL, erased_at = {NOW}
                  WHERE address = 'hal@dux.test';

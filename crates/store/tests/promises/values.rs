@@ -6,7 +6,7 @@ use crate::books::{Books, Database, NOW, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// A column with a CHECK of its own, and a value that it refuses.
-const CHECKS: [(&str, &str, &str); 50] = [
+const CHECKS: [(&str, &str, &str); 52] = [
     ("budget_days", "attempted", "-1"),
     ("budget_days", "ceiling", "-1"),
     ("budget_days", "scope", "'city'"),
@@ -56,11 +56,13 @@ const CHECKS: [(&str, &str, &str); 50] = [
     ("steps", "withdrawn", "2"),
     ("strays", "address", "'GIL@acme.test'"),
     ("suppressions", "scope", "'city'"),
+    ("tokens", "failures", "-1"),
+    ("tokens", "state", "'gone'"),
     ("unknown_answers", "times", "0"),
 ];
 
 /// Of rows that never change, by a new one.
-const CHECKS_OF_NEW_ROWS: [(&str, &str, &str); 4] = [
+const CHECKS_OF_NEW_ROWS: [(&str, &str, &str); 5] = [
     ("evidence", "kind", "INSERT INTO evidence (message_id, at, kind) VALUES (1, 1, 'a guess')"),
     (
         "step_revisions",
@@ -68,6 +70,7 @@ const CHECKS_OF_NEW_ROWS: [(&str, &str, &str); 4] = [
         "INSERT INTO step_revisions (campaign_id, position, variant, revision, subject, text, hash)
          SELECT campaign_id, position, 'z', 0, 'Hello', 'Hello.', 'z' FROM steps",
     ),
+    ("tokens", "generation", "INSERT INTO tokens (mailbox_id, generation) VALUES (2, -1)"),
     ("suppressions", "value", "INSERT INTO suppressions VALUES ('address', 'A@b.test', 'x', 1)"),
     ("suppressions", "value", "INSERT INTO suppressions VALUES ('domain', '', 'x', 1)"),
 ];
@@ -115,7 +118,7 @@ async fn every_check_without_a_sentence_is_tried() {
 }
 
 /// What would be there twice, and the names of what refuses it: SQLite's columns, PostgreSQL's constraint.
-const TWICE: [(&str, &str, &str); 14] = [
+const TWICE: [(&str, &str, &str); 15] = [
     (
         "UPDATE messages SET unsubscribe_token = 'token-0' WHERE id <> 1",
         "messages.unsubscribe_token",
@@ -169,6 +172,7 @@ const TWICE: [(&str, &str, &str); 14] = [
         "domain_checks_pkey",
     ),
     ("INSERT INTO moves VALUES (1, 'gone', 'other', 'elsewhere')", "moves.id", "moves_pkey"),
+    ("INSERT INTO tokens (mailbox_id) VALUES (1)", "tokens.mailbox_id", "tokens_pkey"),
     ("INSERT INTO workers VALUES ('one', 2, 2)", "workers.owner", "workers_pkey"),
     (
         "INSERT INTO suppressions SELECT scope, value, 'again', 2 FROM suppressions",
@@ -209,7 +213,7 @@ async fn filled(books: Books) -> Books {
     scene.books
 }
 
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
     "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'pass', 1, 1, 1, 'x')",
     "INSERT INTO evidence (message_id, at, kind) VALUES (1, 1, 'reply')",
     "INSERT INTO folders (mailbox_id, name, role, uidvalidity, last_uid, read_at)
@@ -224,6 +228,7 @@ const ROWS: [&str; 11] = [
     "INSERT INTO strays (mailbox_id, content_key, rfc_id, address, sent_at)
      VALUES (1, 'k', '<k@one.test>', 'gil@acme.test', 1)",
     "INSERT INTO suppressions VALUES ('address', 'gil@acme.test', 'x', 1)",
+    "INSERT INTO tokens (mailbox_id) VALUES (1)",
     "INSERT INTO unknown_answers VALUES (1, 'data', 550, '', 'shape', 'text', 1, 1, 1)",
     "INSERT INTO workers VALUES ('one', 1, 1)",
 ];

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use warmfront_campaigns::folder::{self, Terms};
+use warmfront_core::address::Address;
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_engine::import::{self, Outcome, Request};
 use warmfront_store::CampaignStatus;
@@ -230,21 +231,29 @@ async fn start(app: &App, slug: &str) -> Done {
              import the folder again with `--update`"
         )));
     }
-    if !loaded.waits.is_empty() && !app.json {
-        let mut unread = app.fleet.matching(&loaded.mailboxes, loaded.opt_in);
-        if let Some(first) = unread.find(|mailbox| !mailbox.inbox_is_read) {
-            let others = match unread.filter(|mailbox| !mailbox.inbox_is_read).count() as u64 {
-                0 => String::new(),
-                others => format!(" and {}", print::counted(others, "other mailbox")),
-            };
-            let first = &first.address;
-            print::note(format!(
-                "nobody reads the inbox of {first}{others}: without `imap` their follow-ups wait"
-            ));
-        }
+    if !app.json {
+        note_unread(app, &loaded);
     }
     app.store.start_campaign(id, app.now()).await?;
     told(app, &row.slug, "running")
+}
+
+/// Says which of its mailboxes send and are not read, before anybody waits for an answer.
+fn note_unread(app: &App, campaign: &warmfront_engine::Campaign) {
+    let carriers: Vec<&Address> =
+        app.fleet.matching(&campaign.mailboxes, campaign.opt_in).map(|one| &one.address).collect();
+    for (because, unread) in app.config.unread() {
+        let mut unread = unread.into_iter().filter(|address| carriers.contains(address));
+        let Some(first) = unread.next() else { continue };
+        let others = match unread.count() as u64 {
+            0 => String::new(),
+            others => format!(" and {}", print::counted(others, "other mailbox")),
+        };
+        print::note(format!(
+            "nobody reads the inbox of {first}{others}: {because}; replies and bounces go unseen, \
+             and their follow-ups wait"
+        ));
+    }
 }
 
 fn told(app: &App, slug: &str, state: &str) -> Done {

@@ -35,7 +35,11 @@ async fn bring_up_to_date(global: &Global) -> Done {
             if !missing.is_empty() {
                 return Err(Failure::Problems(missing));
             }
-            warmfront_engine::reconcile(&office(&app, owner), &wiring::ways(&app.config)).await?
+            let logins = wiring::logins(&app, &owner)?;
+            let ways = wiring::ways(&app.config, &logins);
+            let read = warmfront_engine::reconcile(&office(&app, owner), &ways).await;
+            logins.keeper().finish().await;
+            read?
         }
         // A list may have brought the people of strays back.
         false => {

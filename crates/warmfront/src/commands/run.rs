@@ -26,12 +26,17 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     if !missing.is_empty() {
         return Err(Failure::Problems(missing));
     }
+    for (because, unread) in app.config.unread() {
+        let mailboxes = unread.len();
+        warn!(mailboxes, because, "inboxes go unread; `warmfront check` names them");
+    }
     let owner = wiring::owner(app.now());
     app.store.refuse_a_wrong_clock(app.now()).await?;
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
-    let ways = wiring::ways(&app.config);
+    let logins = wiring::logins(&app, &owner)?;
+    let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;
     office.dns = dns(&app);
@@ -42,6 +47,7 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let until = if until_idle { Until::Idle } else { Until::Stopped };
     let ended = warmfront_engine::run(office, ways, until, stop.clone()).await;
     stop.cancel();
+    logins.keeper().finish().await;
     if let Some(serving) = console
         && let Err(error) = serving.await
     {

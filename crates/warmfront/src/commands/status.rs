@@ -118,7 +118,12 @@ fn say_who_rests(mailboxes: &[MailboxRow]) {
     print::say(format!("{active} of {} active", print::counted(mailboxes.len() as u64, "mailbox")));
     for mailbox in mailboxes.iter().filter(|m| m.state == "paused") {
         let because = mailbox.paused_because.as_deref().unwrap_or_default();
-        print::paragraph("", &format!("mailbox {} is paused: {because}", mailbox.address));
+        let (address, needs_login) = (&mailbox.address, mailbox.needs_login());
+        let cure = match needs_login {
+            true => format!("; `warmfront mailbox login {address}`"),
+            false => String::new(),
+        };
+        print::paragraph("", &format!("mailbox {address} is paused: {because}{cure}"));
     }
     for mailbox in mailboxes.iter().filter(|m| m.unproven) {
         let address = &mailbox.address;

@@ -4,8 +4,11 @@
 use std::path::Path;
 
 use warmfront_campaigns::document::{Item, Located, Section};
+use warmfront_core::identity::{Flow, Identity};
 use warmfront_core::problem::Problem;
+use warmfront_mail::oauth::check_url;
 
+use super::server::{Ca, ca};
 use crate::secret::SecretRef;
 
 /// How a mailbox logs in, and where its secret is.
@@ -14,36 +17,85 @@ pub(crate) enum AuthRef {
     /// By a password or an app password.
     Password(SecretRef),
     /// By tokens of an identity provider.
-    OAuth {
-        /// Who gives the tokens.
-        provider: Identity,
-        /// How consent is given.
-        flow: Flow,
-        /// The application's own id, where it is not ours.
-        client_id: Option<String>,
-        /// The directory it is registered in.
-        tenant: Option<String>,
-        /// The application's secret, where it has one.
-        secret: Option<SecretRef>,
-    },
+    OAuth(Box<OAuthRef>),
 }
 
-/// Who gives tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Identity {
-    Microsoft,
-    Google,
+/// Who gives a mailbox its tokens, to which application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OAuthRef {
+    /// Who gives them.
+    pub(crate) provider: Identity,
+    /// How consent is given.
+    pub(crate) flow: Flow,
+    /// The application's id.
+    pub(crate) client_id: Option<String>,
+    /// The directory it is registered in.
+    pub(crate) tenant: Option<String>,
+    /// Its secret, where it has one; of Google's own applications the key file.
+    pub(crate) secret: Option<SecretRef>,
+    /// Where a private provider is asked instead.
+    pub(crate) authorize_url: Option<String>,
+    pub(crate) token_url: Option<String>,
+    pub(crate) device_url: Option<String>,
+    /// What is asked for instead.
+    pub(crate) scopes: Option<Vec<String>>,
+    /// The authority that vouches for a private provider.
+    pub(crate) ca: Option<Ca>,
 }
 
-/// How consent is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    /// On another device, by a short code (RFC 8628).
-    Device,
-    /// In a browser here (RFC 6749, section 4.1).
-    Code,
-    /// Once by an administrator for all mailboxes (RFC 6749, section 4.4).
-    App,
+impl OAuthRef {
+    /// Where a device's code is given, if anywhere.
+    pub(crate) fn device_url(&self) -> Option<String> {
+        self.device_url.clone().or_else(|| self.provider.endpoints().device_url)
+    }
+
+    /// What it cannot do without and is not written.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let (name, known) = (self.provider.as_str(), self.provider.endpoints());
+        let is_account = (self.provider, self.flow) == (Identity::Google, Flow::App);
+        if self.client_id.is_none() && !is_account {
+            return Some(format!(
+                "`client_id` is missing in its `auth`: register an application at {}, {}, and write \
+                 its id; docs/login.md has the steps",
+                known.register_at,
+                self.grants()
+            ));
+        }
+        let lacks = |what: &str| {
+            let flow = self.flow.as_str();
+            Some(format!(
+                "`{what}` is missing in its `auth`: {name}'s flow \"{flow}\" does not work without \
+                 it; docs/login.md has the steps"
+            ))
+        };
+        match (self.flow, self.provider) {
+            (Flow::App, _) if self.secret.is_none() => lacks("secret"),
+            (Flow::App, Identity::Microsoft)
+                if self.tenant.is_none() && self.token_url.is_none() =>
+            {
+                lacks("tenant")
+            }
+            (Flow::Device, _) if self.device_url().is_none() => Some(format!(
+                "{name} gives no mail to devices: write `flow = \"code\"` or `flow = \"app\"` in its \
+                 `auth`"
+            )),
+            _ => None,
+        }
+    }
+
+    /// What an application must be allowed.
+    fn grants(&self) -> &'static str {
+        match (self.provider, self.flow) {
+            (Identity::Microsoft, Flow::App) => {
+                "grant it SMTP.SendAsApp and IMAP.AccessAsApp with an administrator's consent"
+            }
+            (Identity::Microsoft, Flow::Device | Flow::Code) => {
+                "grant it the delegated permissions SMTP.Send, IMAP.AccessAsUser.All and \
+                 offline_access, allow public client flows"
+            }
+            (Identity::Google, _) => "allow it the scope https://mail.google.com/",
+        }
+    }
 }
 
 /// Reads the key `auth` of a mailbox.
@@ -77,39 +129,43 @@ pub(super) fn read(
 fn oauth(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<AuthRef> {
     let provider = section.parsed("oauth", identity, problems);
     let flow = section.parsed("flow", flow, problems);
-    let client_id = section.text("client_id", problems).map(|id| id.value);
-    let tenant = section.text("tenant", problems).map(|tenant| tenant.value);
+    let mut text = |key| section.text(key, problems).map(|text| text.value);
+    let (client_id, tenant) = (text("client_id"), text("tenant"));
     let secret = secret(section, "secret", dir, problems);
+    let mut url = |key| section.parsed(key, url, problems).map(|url| url.value);
+    let (authorize_url, token_url) = (url("authorize_url"), url("token_url"));
+    let device_url = url("device_url");
+    let scopes = section.texts("scopes", problems).map(|scopes| scopes.value);
+    let scopes = scopes.map(|scopes| scopes.into_iter().map(|scope| scope.value).collect());
+    let ca = ca(section, dir, problems);
     let provider = provider?.value;
     let flow = flow.map_or_else(|| provider.usual_flow(), |flow| flow.value);
-    Some(AuthRef::OAuth { provider, flow, client_id, tenant, secret })
-}
-
-impl Identity {
-    /// Google's device flow does not give the mail scope.
-    fn usual_flow(self) -> Flow {
-        match self {
-            Self::Microsoft => Flow::Device,
-            Self::Google => Flow::Code,
-        }
-    }
+    Some(AuthRef::OAuth(Box::new(OAuthRef {
+        provider,
+        flow,
+        client_id,
+        tenant,
+        secret,
+        authorize_url,
+        token_url,
+        device_url,
+        scopes,
+        ca,
+    })))
 }
 
 fn identity(text: &str) -> Result<Identity, String> {
-    match text {
-        "microsoft" => Ok(Identity::Microsoft),
-        "google" => Ok(Identity::Google),
-        _ => Err(format!("`{text}` is neither \"microsoft\" nor \"google\"")),
-    }
+    Identity::from_word(text)
+        .ok_or_else(|| format!("`{text}` is neither \"microsoft\" nor \"google\""))
 }
 
 fn flow(text: &str) -> Result<Flow, String> {
-    match text {
-        "device" => Ok(Flow::Device),
-        "code" => Ok(Flow::Code),
-        "app" => Ok(Flow::App),
-        _ => Err(format!("`{text}` is none of \"device\", \"code\", \"app\"")),
-    }
+    Flow::from_word(text)
+        .ok_or_else(|| format!("`{text}` is none of \"device\", \"code\", \"app\""))
+}
+
+fn url(text: &str) -> Result<String, String> {
+    check_url(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// A reference to a secret under `key`.
@@ -125,21 +181,40 @@ pub(super) fn secret(
         problems.push(section.problem(line, format!("`{key}`{place} {BY_REFERENCE}")));
         return None;
     };
-    let texts = ["env", "file", "command"].map(|key| section.text(key, problems));
-    let given = ["env", "file", "command"].iter().filter(|key| section.has(key)).count();
+    let mut text = |key| section.text(key, problems);
+    let texts = [text("env"), text("file"), text("command")];
+    let entry = section.parsed("keyring", keyring, problems);
+    let given = PLACES.iter().filter(|key| section.has(key)).count();
     let empty = texts.iter().flatten().any(|text| text.value.trim().is_empty());
     if given != 1 || empty {
-        let what = format!("say where `{key}`{place} is: one of `env`, `file` or `command`");
+        let what =
+            format!("say where `{key}`{place} is: one of `env`, `file`, `command` or `keyring`");
         problems.push(section.problem(line, what));
     }
     section.finish(problems);
-    match texts.map(|text| text.map(|text| text.value)) {
-        [Some(name), None, None] => Some(SecretRef::Env(name)),
-        [None, Some(file), None] => Some(SecretRef::File(dir.join(file))),
-        [None, None, Some(command)] => Some(SecretRef::Command(command)),
+    match (texts.map(|text| text.map(|text| text.value)), entry) {
+        ([Some(name), None, None], None) => Some(SecretRef::Env(name)),
+        ([None, Some(file), None], None) => Some(SecretRef::File(dir.join(file))),
+        ([None, None, Some(command)], None) => Some(SecretRef::Command(command)),
+        ([None, None, None], Some(entry)) => Some(entry.value),
         _ => None,
     }
 }
 
+/// An entry of the session's keyring: its service, a slash, and the user's name there.
+fn keyring(text: &str) -> Result<SecretRef, String> {
+    match text.split_once('/') {
+        Some((service, user)) if !service.is_empty() && !user.is_empty() => {
+            let (service, user) = (service.to_owned(), user.to_owned());
+            Ok(SecretRef::Keyring { service, user })
+        }
+        _ => Err("write a service and a user: keyring = \"warmfront/ann@example.com\"".to_owned()),
+    }
+}
+
+/// Where a secret may be.
+const PLACES: [&str; 4] = ["env", "file", "command", "keyring"];
+
 const BY_REFERENCE: &str = "must say where the secret is, never the secret itself; secrets only by \
-     reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }";
+     reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }, \
+     { keyring = … }";

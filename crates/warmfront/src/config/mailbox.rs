@@ -33,7 +33,7 @@ pub(super) fn read(
     let mailbox = preset.and_then(|preset| {
         let whose = address.as_ref().map_or("this mailbox", |address| address.value.as_str());
         let way = Way { whose, section: &section, preset, auth: auth.as_ref() };
-        let (smtp, imap) = way.servers(smtp, imap, problems);
+        let (smtp, imap, unread) = way.servers(smtp, imap, problems);
         let over_limits = own.over_limits || around.defaults.over_limits;
         let timezone = own.timezone.clone().unwrap_or_else(|| around.timezone.clone());
         let settled = own.settle(around.defaults, preset, problems);
@@ -45,6 +45,7 @@ pub(super) fn read(
             auth: auth.map(|auth| auth.value),
             smtp: smtp?,
             imap,
+            unread,
             cap: settled.cap,
             curve: settled.curve,
             gap: settled.gap,
@@ -121,13 +122,13 @@ struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// The servers to speak to. Where nothing can be read, says so.
+    /// The servers to speak to, and why nothing can be read where that is so.
     fn servers(
         &self,
         smtp: Written,
         imap: Written,
         problems: &mut Vec<Problem>,
-    ) -> (Option<Server>, Option<Server>) {
+    ) -> (Option<Server>, Option<Server>, Option<&'static str>) {
         let (own_smtp, own_imap) = (smtp.names_host(), imap.names_host());
         let smtp = smtp.settle(Service::Smtp, self.preset, self.section, problems);
         let imap = imap.settle(Service::Imap, self.preset, self.section, problems);
@@ -138,25 +139,24 @@ impl Way<'_> {
                  smtp = {{ host = \"mail.example.com\" }}"
             );
             problems.push(self.section.problem(self.section.line(), what));
-            return (smtp, imap);
+            return (smtp, imap, None);
         };
         if self.auth.is_none() && self.section.has("auth") {
             // Wrong, and said already; what it should have been allows nothing to be judged.
-            return (smtp, imap);
+            return (smtp, imap, None);
         }
         problems.extend(self.log_in_problem(own_smtp, submission));
         let unread = if own_imap {
-            return (smtp, imap);
+            return (smtp, imap, None);
         } else if imap.is_none() {
             "there is no `imap.host`"
         } else if own_smtp {
             // The password must not go to the preset's server, which is another.
             "`smtp.host` is your own and `imap.host` is not given"
         } else if !self.may(&self.preset.imap_auth) {
-            // Microsoft turned IMAP passwords off for good in January 2023.
-            "its IMAP server takes no passwords, only OAuth"
+            NO_PASSWORD_READS
         } else {
-            return (smtp, imap);
+            return (smtp, imap, None);
         };
         let what = format!(
             "{} sends and cannot be read: {unread}; replies and bounces go unseen, so its \
@@ -165,7 +165,7 @@ impl Way<'_> {
         );
         let problem = self.section.problem(self.section.line(), what);
         problems.push(Problem { severity: Severity::Warning, ..problem });
-        (smtp, None)
+        (smtp, None, Some(unread))
     }
 
     /// What is wrong with a log-in that the submission server is known to refuse. Of a host the
@@ -195,7 +195,7 @@ impl Way<'_> {
         takes.contains(&match self.auth.map(|auth| &auth.value) {
             None => LogIn::None,
             Some(AuthRef::Password(_)) => LogIn::Password,
-            Some(AuthRef::OAuth { .. }) => LogIn::OAuth,
+            Some(AuthRef::OAuth(_)) => LogIn::OAuth,
         })
     }
 }
@@ -222,3 +222,7 @@ pub(super) fn one_line(text: &str) -> Result<String, &'static str> {
 
 /// Two years and more: whoever is warmer than that is warm.
 const WARM_DAYS_MAX: i64 = 1_000;
+
+/// Why a mailbox with a password goes unread: Microsoft turned IMAP passwords off for good in January
+/// 2023.
+pub(crate) const NO_PASSWORD_READS: &str = "its IMAP server takes no passwords, only OAuth";

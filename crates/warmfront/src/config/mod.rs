@@ -27,11 +27,13 @@ use warmfront_core::provider::{Preset, Presets, tenant_budget};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
 
-use crate::secret;
+use crate::logins;
+use crate::secret::{self, SecretRef};
 
-pub(crate) use self::auth::AuthRef;
+pub(crate) use self::auth::{AuthRef, OAuthRef};
 pub(crate) use self::doctor::{Doctor, Domain};
-pub(crate) use self::server::Server;
+pub(crate) use self::mailbox::NO_PASSWORD_READS;
+pub(crate) use self::server::{Server, is_full_name};
 pub(crate) use self::top::store_url;
 
 /// A commented configuration to begin with: one mailbox at any host.
@@ -45,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) path: PathBuf,
     /// Where the books are kept.
     pub(crate) store_url: String,
+    /// Where the key is that tokens in them are sealed by, where the operator says.
+    pub(crate) key: Option<SecretRef>,
     /// Who writes. A campaign does not load without it.
     pub(crate) sender: Option<Sender>,
     /// The console and the opt-out page, where they are wanted.
@@ -127,6 +131,8 @@ pub(crate) struct Mailbox {
     pub(crate) smtp: Server,
     /// `None` where nothing can be read; then its follow-ups stay at home.
     pub(crate) imap: Option<Server>,
+    /// Why nothing can be read, where that is so.
+    pub(crate) unread: Option<&'static str>,
     /// The most it may ever do in a day.
     pub(crate) cap: u32,
     pub(crate) curve: Curve,
@@ -154,18 +160,34 @@ impl Tenant {
 }
 
 impl Config {
+    /// The mailboxes of which nobody reads the inbox, by the reason.
+    pub(crate) fn unread(&self) -> BTreeMap<&'static str, Vec<&Address>> {
+        let mut unread: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for mailbox in &self.mailboxes {
+            if let Some(because) = mailbox.unread {
+                unread.entry(because).or_default().push(&mailbox.address);
+            }
+        }
+        unread
+    }
+
     /// What a mailbox cannot be opened without and is not there: its secret, its certificates. All
     /// mailboxes' at once, each thing once.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
-        let secrets = self.mailboxes.iter().filter_map(|mailbox| secret::password(mailbox).err());
-        let secrets = secrets.map(|error| Problem::error(&file, None, error.to_string()));
+        let logins = self.mailboxes.iter().filter_map(logins::missing);
+        let logins = logins.map(|what| Problem::error(&file, None, what));
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
-        let certificates = servers.flatten().filter_map(|server| server.ca.as_ref()?.problem());
+        let servers = servers.flatten().filter_map(|server| server.ca.as_ref());
+        let providers = self.mailboxes.iter().filter_map(|mailbox| match &mailbox.auth {
+            Some(AuthRef::OAuth(oauth)) => oauth.ca.as_ref(),
+            Some(AuthRef::Password(_)) | None => None,
+        });
+        let certificates = servers.chain(providers).filter_map(server::Ca::problem);
         let key = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
         let key = key.map(|error| Problem::error(&file, None, error.to_string()));
-        let mut missing: Vec<Problem> = secrets.chain(certificates).chain(key).collect();
+        let mut missing: Vec<Problem> = logins.chain(certificates).chain(key).collect();
         missing.sort();
         missing.dedup();
         missing

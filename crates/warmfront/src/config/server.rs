@@ -18,6 +18,8 @@ pub(crate) struct Server {
     pub(crate) tls: Tls,
     /// The certificate authority to trust instead of the public ones, in PEM.
     pub(crate) ca: Option<Ca>,
+    /// What we call ourselves there; `None`: as the machine is called.
+    pub(crate) hello: Option<String>,
 }
 
 /// A file of certificates, and where it is named.
@@ -57,6 +59,7 @@ pub(super) struct Written {
     port: Option<u16>,
     tls: Option<Located<Tls>>,
     ca: Option<Ca>,
+    hello: Option<String>,
     place: String,
 }
 
@@ -116,15 +119,22 @@ pub(super) fn read(
         host: section.parsed("host", host, problems),
         port: section.integer("port", 1..=65_535, problems).map(|port| port.value),
         tls: section.parsed("tls", tls, problems),
-        ca: section.text("ca", problems).map(|ca| Ca {
-            path: dir.join(ca.value),
-            file: section.problem(ca.line, "").file,
-            line: ca.line,
-        }),
+        hello: match service {
+            Service::Smtp => section.parsed("hello", hello, problems).map(|name| name.value),
+            Service::Imap => None,
+        },
+        ca: ca(&mut section, dir, problems),
         place: section.place(),
     };
     section.finish(problems);
     written
+}
+
+/// The certificates that a section names.
+pub(super) fn ca(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<Ca> {
+    let ca = section.text("ca", problems)?;
+    let file = section.problem(ca.line, "").file;
+    Some(Ca { path: dir.join(ca.value), file, line: ca.line })
 }
 
 impl Written {
@@ -166,7 +176,7 @@ impl Written {
             let problem = mailbox.problem(self.tls.map_or(line, |tls| tls.line), what);
             problems.push(Problem { severity: Severity::Refusal, ..problem });
         }
-        Some(Server { host, port, tls, ca: self.ca })
+        Some(Server { host, port, tls, ca: self.ca, hello: self.hello })
     }
 }
 
@@ -182,6 +192,29 @@ fn host(text: &str) -> Result<String, String> {
     good.then(|| bare.to_owned()).ok_or_else(|| {
         format!("`{text}` is no host; write a name such as `mail.example.com`, the port apart")
     })
+}
+
+/// RFC 5321, section 4.1.1.1: a full name, or an address in brackets.
+fn hello(text: &str) -> Result<String, String> {
+    is_full_name(text).then(|| text.to_owned()).ok_or_else(|| {
+        format!("`{text}` is no name to greet a server with; write a full one, `mail.example.com`")
+    })
+}
+
+/// Whether servers take it for the name of a machine: it has a dot, or is an address literal.
+pub(crate) fn is_full_name(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match bare {
+        Some(bare) => bare.trim_start_matches("IPv6:").parse::<IpAddr>().is_ok(),
+        None => {
+            let labels: Vec<&str> = name.split('.').collect();
+            labels.len() > 1
+                && labels.iter().all(|label| !label.is_empty())
+                && name.chars().all(is_word)
+                && labels.first() != Some(&"localhost")
+        }
+    }
 }
 
 fn tls(text: &str) -> Result<Tls, String> {

@@ -11,11 +11,13 @@ use warmfront_core::provider::Presets;
 use warmfront_core::span::{Millis, length_text, parse_length};
 use warmfront_core::text::is_out_of_line;
 
+use super::auth::secret;
 use super::settings::Settings;
 use super::{
     Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, doctor, health,
     mailbox, rows,
 };
+use crate::secret::SecretRef;
 
 /// Reads the whole; `None` where a part the others need is wrong.
 pub(super) fn read(
@@ -28,7 +30,8 @@ pub(super) fn read(
     let presets = Presets::load();
     let mut root = document.root();
 
-    let store_url = root.section("store", problems).map(|section| store(section, dir, problems));
+    let store = root.section("store", problems).map(|section| store(section, dir, problems));
+    let (store_url, key) = store.unzip();
     let sender = root.section("sender", problems).and_then(|section| sender(section, problems));
     let web = root.section("web", problems).and_then(|section| web(section, problems));
     let defaults = defaults(&mut root, &file, problems);
@@ -56,6 +59,7 @@ pub(super) fn read(
     Some(Config {
         path: path.to_owned(),
         store_url: store_url.unwrap_or_else(|| Some(in_folder(dir, DEFAULT_STORE)))?,
+        key: key.flatten(),
         sender,
         web,
         timezone_name: timezone.iana_name().unwrap_or("UTC").to_owned(),
@@ -130,7 +134,19 @@ impl Fleet {
     }
 }
 
-fn store(mut section: Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> Option<String> {
+/// Where the books are, and the key that tokens in them are sealed by.
+fn store(
+    mut section: Section<'_>,
+    dir: &Path,
+    problems: &mut Vec<Problem>,
+) -> (Option<String>, Option<SecretRef>) {
+    let key = if section.has("key") {
+        secret(&mut section, "key", dir, problems)
+    } else {
+        // Asked for, so that it does not count as unknown.
+        section.value("key");
+        None
+    };
     let url = section.text("url", problems);
     let url = section.required("url", url, problems);
     let line = url.as_ref().map_or(section.line(), |url| url.line);
@@ -149,7 +165,7 @@ fn store(mut section: Section<'_>, dir: &Path, problems: &mut Vec<Problem>) -> O
         problems.push(warning(&section, line, what));
     }
     section.finish(problems);
-    read
+    (read, key)
 }
 
 /// A URL as [store] has it, with its file where it is for whoever works by the configuration in

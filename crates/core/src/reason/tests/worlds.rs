@@ -73,8 +73,11 @@ fn campaign(rng: &mut ChaCha12Rng) -> Campaign {
 fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
     let state = word(rng, "active", &["paused", "disabled"]);
     let is_paused = state == "paused";
+    let paused_until = maybe(rng, |rng| moment(rng, NOW, 3 * DAY) + MINUTE).filter(|_| is_paused);
     Mailbox {
-        paused_until: maybe(rng, |rng| moment(rng, NOW, 3 * DAY) + MINUTE).filter(|_| is_paused),
+        paused_until,
+        // Such a pause has no end of its own.
+        needs_login: is_paused && paused_until.is_none() && rarely(rng, 1),
         state,
         paused_because: None,
         domain_fails: rarely(rng, 8).then(|| "no DKIM".to_owned()),
@@ -155,7 +158,10 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
         "enrolment_over" => p.erased || p.state != "active",
         "gave_up" => m.attempts == 5,
         "campaign_not_running" => f.campaign.state != "running",
-        "mailbox_paused" => b.state == "paused" && b.paused_until.is_none_or(|until| at < until),
+        "mailbox_paused" => {
+            b.state == "paused" && !b.needs_login && b.paused_until.is_none_or(|until| at < until)
+        }
+        "mailbox_needs_login" => b.needs_login,
         "mailbox_disabled" => b.state == "disabled",
         "domain_fails" => m.step == 1 && b.domain_fails.is_some(),
         "another_thread" => m.strays && today,
@@ -175,7 +181,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     }
 }
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "books_outdated",
     "suppressed",
     "mailbox_unproven",
@@ -183,6 +189,7 @@ const WORDS: [&str; 22] = [
     "gave_up",
     "campaign_not_running",
     "mailbox_paused",
+    "mailbox_needs_login",
     "mailbox_disabled",
     "domain_fails",
     "another_thread",
@@ -227,7 +234,9 @@ fn no_seed_finds_a_message_held_without_a_reason_or_a_reason_that_does_not_hold(
             if facts.message.state == "planned" {
                 let want = |word: &&&str| match **word {
                     // The end of a pause is somebody's work, and nobody works here.
-                    "mailbox_paused" => facts.mailbox.state == "paused",
+                    "mailbox_paused" => {
+                        facts.mailbox.state == "paused" && !facts.mailbox.needs_login
+                    }
                     word => blocks(word, &facts, at),
                 };
                 let all: BTreeSet<&str> = WORDS.iter().filter(want).copied().collect();
@@ -306,9 +315,10 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
         "mailbox_unproven" => t.person.unproven.is_some(),
         "enrolment_over" => t.person.erased || t.person.state != "active",
         "campaign_not_running" => t.campaign.state != "running",
-        "mailbox_paused" => {
-            box_is(&|b| b.state == "paused" && b.paused_until.is_none_or(|until| at < until))
-        }
+        "mailbox_paused" => box_is(&|b| {
+            b.state == "paused" && !b.needs_login && b.paused_until.is_none_or(|until| at < until)
+        }),
+        "mailbox_needs_login" => box_is(&|b| b.needs_login),
         "mailbox_disabled" => box_is(&|b| b.state == "disabled"),
         "inbox_not_read" => box_is(&|b| b.inbox_read_at.is_none_or(|read| read + b.fresh < at)),
         "mailbox_day_full" => box_is(&|b| full(b.day)),
@@ -324,13 +334,14 @@ fn delays(word: &str, t: &Turn, at: Millis) -> bool {
     }
 }
 
-const DELAYS: [&str; 16] = [
+const DELAYS: [&str; 17] = [
     "books_outdated",
     "suppressed",
     "mailbox_unproven",
     "enrolment_over",
     "campaign_not_running",
     "mailbox_paused",
+    "mailbox_needs_login",
     "mailbox_disabled",
     "inbox_not_read",
     "mailbox_day_full",

@@ -37,10 +37,16 @@ fn one(asked: &SmtpAnswer, json: bool) -> Done {
     print::paragraph("follows   ", &answer::consequence(&given, &verdict).to_string());
     print::say(format!("rule      {}", rule.name));
     print::paragraph("source    ", &rule.source);
+    if let Some(cure) = answer::cure(&given, provider) {
+        print::paragraph("wrong     ", &cure.wrong);
+        print::paragraph("to do     ", &cure.to_do(None));
+        print::paragraph("says      ", &cure.source);
+    }
     Ok(())
 }
 
 fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_json::Value {
+    let cure = answer::cure(given, provider);
     json!({
         "provider": provider,
         "phase": given.phase.as_str(),
@@ -54,6 +60,8 @@ fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_j
         "follows": answer::consequence(given, verdict).to_string(),
         "rule": verdict.rule.name,
         "source": verdict.rule.source,
+        "wrong": cure.map(|cure| &cure.wrong),
+        "cure": cure.map(|cure| cure.to_do(None)),
     })
 }
 

@@ -1,6 +1,9 @@
 //! A reason as it is told: its sentence, what clears it and when, what the operator can do.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
+use warmfront_core::answer::{self, Answer};
 use warmfront_core::calendar;
 use warmfront_core::reason::{Clears, Hold, Settled, Unplanned};
 use warmfront_core::span::Millis;
@@ -15,24 +18,45 @@ pub(super) struct Reason {
     clears: Clears,
     /// Of what is settled: since when.
     since: Option<Millis>,
-    cure: Option<&'static str>,
+    cure: Option<Cow<'static, str>>,
 }
 
 impl Reason {
     pub(super) fn of_hold(hold: &Hold) -> Self {
         let says = hold.to_string();
-        Self { word: hold.as_str(), says, clears: hold.clears(), since: None, cure: hold.cure() }
+        let (clears, cure) = (hold.clears(), hold.cure().map(Cow::from));
+        Self { word: hold.as_str(), says, clears, since: None, cure }
     }
 
     pub(super) fn of_settled(reason: &Settled) -> Self {
         let (says, since) = (reason.to_string(), Some(reason.since()));
-        Self { word: reason.as_str(), says, clears: reason.clears(), since, cure: reason.cure() }
+        let (clears, cure) = (reason.clears(), reason.cure().map(Cow::from));
+        Self { word: reason.as_str(), says, clears, since, cure }
     }
 
     pub(super) fn of_unplanned(reason: &Unplanned) -> Self {
         let says = reason.to_string();
-        let (clears, cure) = (reason.clears(), reason.cure());
+        let (clears, cure) = (reason.clears(), reason.cure().map(Cow::from));
         Self { word: reason.as_str(), says, clears, since: None, cure }
+    }
+
+    /// Of a mailbox that its server refuses: what to click or to run.
+    pub(super) fn where_refused(mut self, app: &App, mailbox: Option<&str>) -> Self {
+        let all = &app.config.mailboxes;
+        let found = all.iter().find(|one| Some(one.address.as_str()) == mailbox);
+        if self.word == "mailbox_paused"
+            && self.clears == Clears::Operator
+            && let (Some(found), Some(answer)) = (found, Answer::quoted_in(&self.says))
+            && let Some(cure) = answer::cure(&answer, Some(&found.provider.name))
+        {
+            let address = found.address.as_str();
+            let (wrong, to_do) = (&cure.wrong, cure.to_do(Some(address)));
+            self.cure = Some(Cow::from(format!(
+                "{wrong} {to_do} Then `warmfront mailbox verify {address}`, and `warmfront mailbox \
+                 resume {address}`."
+            )));
+        }
+        self
     }
 
     /// Of a mailbox that has no `imap` no daemon ever reads the inbox.
@@ -41,7 +65,8 @@ impl Reason {
         let found = all.iter().find(|one| Some(one.address.as_str()) == mailbox);
         if self.word == "inbox_not_read" && found.is_none_or(|one| one.imap.is_none()) {
             self.clears = Clears::Operator;
-            self.cure = Some("give the mailbox `imap`: without it none of its follow-ups leaves");
+            let cure = "give the mailbox `imap`: without it none of its follow-ups leaves";
+            self.cure = Some(Cow::from(cure));
         }
         self
     }
@@ -106,7 +131,7 @@ pub(super) fn tell(app: &App, indent: usize, reasons: &[Reason]) {
     if let Some(when) = binding.when(app) {
         print::paragraph(&format!("{blank}     "), &when);
     }
-    if let Some(cure) = binding.cure {
+    if let Some(cure) = &binding.cure {
         print::paragraph(&format!("{blank}     to do: "), cure);
     }
     for other in others {

@@ -111,7 +111,8 @@ pub(super) fn reasons_of_message(app: &App, message: &MessageTrail) -> Vec<Reaso
     }
     let holds = reason::holds(&message.facts, app.now());
     let from = Some(message.mailbox.as_str());
-    holds.iter().map(|hold| Reason::of_hold(hold).where_read(app, from)).collect()
+    let told = |hold| Reason::of_hold(hold).where_read(app, from).where_refused(app, from);
+    holds.iter().map(told).collect()
 }
 
 fn mailbox(app: &App, trail: &MailboxTrail) {
@@ -158,7 +159,9 @@ pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason>
     let today = calendar::day_span(&app.fleet.timezone, app.today());
     let holds = reason::mailbox_holds(trail.books, &trail.facts, today.end(), app.now());
     let begins_nothing = trail.facts.domain_fails.clone().map(Hold::DomainFails);
-    holds.iter().chain(&begins_nothing).map(Reason::of_hold).collect()
+    let holds = holds.iter().chain(&begins_nothing);
+    let whose = Some(trail.row.address.as_str());
+    holds.map(|hold| Reason::of_hold(hold).where_refused(app, whose)).collect()
 }
 
 /// What sets a mailbox's allowance of today.

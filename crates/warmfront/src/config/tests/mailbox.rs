@@ -1,11 +1,13 @@
 //! Log-ins, servers and the other keys of a mailbox.
 
 use super::*;
-use crate::config::auth::{Flow, Identity};
+use warmfront_core::identity::{Flow, Identity};
+
+use crate::config::auth::OAuthRef;
 
 #[test]
 fn secrets_stand_in_no_file_and_in_no_message() {
-    const REFUSED: &str = "must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }";
+    const REFUSED: &str = "must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }, { keyring = … }";
     for (auth, key, place) in [
         ("{ password = \"hunter2\" }", "password", "mailbox[1].auth"),
         ("\"hunter2\"", "auth", "mailbox[1]"),
@@ -32,9 +34,25 @@ fn secrets_stand_in_no_file_and_in_no_message() {
         check_provider(
             &format!("provider = \"gmail\"\nauth = {{ password = {references} }}"),
             &[
-                "w.toml:4: say where `password` in mailbox[1].auth is: one of `env`, `file` or `command`",
+                "w.toml:4: say where `password` in mailbox[1].auth is: one of `env`, `file`, `command` or `keyring`",
             ],
         );
+    }
+}
+
+/// An OAuth log-in of which nothing more is said.
+fn bare(provider: Identity, flow: Flow) -> OAuthRef {
+    OAuthRef {
+        provider,
+        flow,
+        client_id: None,
+        tenant: None,
+        secret: None,
+        authorize_url: None,
+        token_url: None,
+        device_url: None,
+        scopes: None,
+        ca: None,
     }
 }
 
@@ -66,25 +84,18 @@ fn log_ins() {
     };
     assert_eq!(
         auth("{ oauth = \"microsoft\" }"),
-        AuthRef::OAuth {
-            provider: Identity::Microsoft,
-            flow: Flow::Device,
-            client_id: None,
-            tenant: None,
-            secret: None
-        }
+        AuthRef::OAuth(Box::new(bare(Identity::Microsoft, Flow::Device)))
     );
     assert_eq!(
         auth(
             "{ oauth = \"google\", flow = \"app\", client_id = \"c\", tenant = \"t\", secret = { file = \"s\" } }"
         ),
-        AuthRef::OAuth {
-            provider: Identity::Google,
-            flow: Flow::App,
+        AuthRef::OAuth(Box::new(OAuthRef {
             client_id: Some("c".into()),
             tenant: Some("t".into()),
-            secret: Some(SecretRef::File("s".into()))
-        }
+            secret: Some(SecretRef::File("s".into())),
+            ..bare(Identity::Google, Flow::App)
+        }))
     );
     let command = auth("{ password = { command = \"pass mail\" } }");
     assert_eq!(command, AuthRef::Password(SecretRef::Command("pass mail".into())));
@@ -177,7 +188,7 @@ fn servers() {
     );
     let smtp = |written: &str| {
         let text = ann(&format!("smtp = {{ {written} }}")).replace("gmail", "smtp");
-        let Server { host, port, tls, ca } = loaded(&text).mailboxes[0].smtp.clone();
+        let Server { host, port, tls, ca, .. } = loaded(&text).mailboxes[0].smtp.clone();
         (host, port, tls, ca.map(|ca| ca.path.display().to_string()))
     };
     let server = |host: &str, port, tls| (host.to_owned(), port, tls, None);

@@ -264,7 +264,7 @@ fn a_row_of_the_fleet_is_named_by_its_line() {
         said,
         [
             "m.csv:2: ann@x.example is already declared at w.toml:2; leave one of them out",
-            "m.csv:3: `password` in [auth] must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }",
+            "m.csv:3: `password` in [auth] must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }, { keyring = … }",
             "m.csv:3: `warmup` must be a ramp { start = 5, step = 2 }, a table of whole numbers above 0 that never falls, such as [5, 7, 10], or \"off\", not the text \"5 4\"",
             "m.csv:3: `cap` is 80, above 10 % of the limit of `gmail`, 500 messages a day; write at most 50, or add `override = true`",
         ]

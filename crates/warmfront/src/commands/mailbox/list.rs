@@ -1,68 +1,13 @@
-//! `mailbox list|pause|resume`.
+//! `mailbox list`: the fleet in one table.
 
 use serde_json::json;
 use warmfront_store::MailboxRow;
 
 use crate::app::App;
-use crate::cli::{Global, Mailbox};
-use crate::exit::{Done, Failure};
+use crate::exit::Done;
 use crate::print;
 
-pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
-    let app = match &command {
-        Mailbox::Resume { .. } => App::open(global).await?,
-        Mailbox::List | Mailbox::Pause { .. } => App::open_anyway(global).await?,
-    };
-    match command {
-        Mailbox::List => list(&app).await,
-        Mailbox::Pause { address, because } => {
-            let row = app.mailbox(&address).await?;
-            if row.state != "active" {
-                let because = row.paused_because.as_deref();
-                let because = because.unwrap_or("it is gone from the configuration");
-                let (address, state) = (&row.address, &row.state);
-                return Err(Failure::Usage(format!("{address} is {state} already: {because}")));
-            }
-            app.store.pause_mailbox(row.id, &because, app.now()).await?;
-            changed(&app, &address, "paused").await
-        }
-        Mailbox::Resume { address } => {
-            let row = app.mailbox(&address).await?;
-            if row.state != "paused" {
-                return Err(Failure::Usage(format!("{} is not paused", row.address)));
-            }
-            if row.unproven {
-                app.store.refuse_if_outdated().await?;
-                print::note(format!(
-                    "the books do not know what {} has sent since they were copied: from now on \
-                     whoever it wrote to then may get the same again, and you have said that this \
-                     is right",
-                    row.address
-                ));
-            }
-            app.store.resume_mailbox(row.id, app.now()).await?;
-            changed(&app, &address, "resumed").await
-        }
-    }
-}
-
-async fn changed(app: &App, address: &str, what: &str) -> Done {
-    let row = app.mailbox(address).await?;
-    if app.json {
-        print::say_json(&json!({ "address": row.address, "state": row.state }));
-    } else if row.probe && row.state == "active" {
-        print::say(format!(
-            "{} {what}: back on warm day {}, one message first",
-            row.address, row.warm_days
-        ));
-    } else {
-        let gone = if row.state == "disabled" { "; it is in no configuration" } else { "" };
-        print::say(format!("{} {what}{gone}", row.address));
-    }
-    Ok(())
-}
-
-async fn list(app: &App) -> Done {
+pub(super) async fn list(app: &App) -> Done {
     let today = app.store.mailbox_days(&app.today().to_string()).await?;
     let rows = app.store.mailboxes().await?;
     let figures = |row: &MailboxRow| {
@@ -117,6 +62,7 @@ async fn list(app: &App) -> Done {
     for row in rows.iter().filter(|row| row.state == "paused") {
         let until = match row.paused_until {
             Some(until) => format!("until {}", print::local(&app.fleet.timezone, until)),
+            None if row.needs_login() => "until `mailbox login`".to_owned(),
             None => "until `mailbox resume`".to_owned(),
         };
         let because = row.paused_because.as_deref().unwrap_or_default();

@@ -1,0 +1,179 @@
+//! `mailbox login`: somebody consents, and the tokens go into the books.
+
+use std::io::BufRead as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use secrecy::SecretString;
+use serde_json::json;
+use tokio::sync::mpsc;
+use warmfront_core::identity::Flow;
+use warmfront_core::problem::Problem;
+use warmfront_engine::tokens::LogInError;
+use warmfront_mail::oauth::{BrowserLogin, Grant, IdentityProvider, OAuthError, Tokens};
+
+use crate::app::App;
+use crate::config::{AuthRef, Mailbox, OAuthRef};
+use crate::exit::{Done, Failure};
+use crate::secret::{self, SecretRef};
+use crate::{key, print, wiring};
+
+pub(super) async fn login(app: &App, address: &str, refresh_token: Option<&Path>) -> Done {
+    let row = app.mailbox(address).await?;
+    let (mailbox, oauth) = configured(app, &row.address)?;
+    let logins = wiring::logins(app, &wiring::owner(app.now()))?;
+    let (provider, grant) = logins.provider(mailbox, oauth).map_err(|why| {
+        Failure::Problems(vec![Problem::error(app.config.path.display().to_string(), None, why)])
+    })?;
+    if let Some(made) = key::make(&app.config).map_err(Failure::failed)? {
+        let made = made.display();
+        print::note(format!(
+            "a new key was made: {made}; all tokens are sealed by it. Keep it, and not beside copies of \
+             the database"
+        ));
+    }
+    let failed = |error: OAuthError| Failure::failed(anyhow!("{}: {error}", row.address));
+    let tokens = match (refresh_token, &grant) {
+        (Some(_), Grant::Application | Grant::Account(_)) => {
+            return Err(Failure::Usage(format!(
+                "{} logs in in its application's own name; it needs no refresh token",
+                row.address
+            )));
+        }
+        (Some(file), Grant::Person) => brought(app, &provider, file).await?,
+        (None, _) => {
+            consented(app, &provider, &grant, oauth.flow, &row.address).await.map_err(failed)?
+        }
+    };
+    if matches!(grant, Grant::Person) && tokens.refresh.is_none() {
+        return Err(Failure::failed(anyhow!(
+            "{}: the identity provider gave no refresh token, so this would last for an hour at most; \
+             ask for it by `scopes` in its `auth` (most call it offline_access)",
+            row.address
+        )));
+    }
+    let kept = logins.keeper().log_in(row.id, &mailbox.address, &tokens).await;
+    let resumed = kept.map_err(|error| match error {
+        LogInError::Key(why) => Failure::failed(anyhow!(why)),
+        LogInError::Store(error) => error.into(),
+    })?;
+    tell(app, &row.address, oauth.flow, resumed).await
+}
+
+/// The mailbox as the configuration has it, and who gives it its tokens.
+fn configured<'a>(app: &'a App, address: &str) -> Result<(&'a Mailbox, &'a OAuthRef), Failure> {
+    let mailbox = app.config.mailboxes.iter().find(|one| one.address.as_str() == address);
+    let mailbox = mailbox.ok_or_else(|| {
+        Failure::Usage(format!("{address} is in no configuration; write it there first"))
+    })?;
+    match &mailbox.auth {
+        Some(AuthRef::OAuth(oauth)) => Ok((mailbox, oauth)),
+        Some(AuthRef::Password(_)) | None => Err(Failure::Usage(format!(
+            "{address} does not log in by tokens: write auth = {{ oauth = \"microsoft\" }} or \
+             {{ oauth = \"google\" }} for that"
+        ))),
+    }
+}
+
+/// Tokens by a refresh token that somebody brought. It is tried at once: one that is not good is
+/// better found out here.
+async fn brought(app: &App, provider: &IdentityProvider, file: &Path) -> Result<Tokens, Failure> {
+    let token = if file == Path::new("-") {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(Failure::failed)?;
+        SecretString::from(line.trim().to_owned())
+    } else {
+        let place = SecretRef::File(file.to_owned());
+        secret::text(&place, "--refresh-token").map_err(Failure::failed)?
+    };
+    let given = provider.renew(&Grant::Person, "", Some(token.clone()), app.now()).await;
+    let given = given.map_err(|error| Failure::failed(anyhow!("the refresh token: {error}")))?;
+    let refresh = given.refresh.or(Some(token));
+    Ok(Tokens { refresh, ..given })
+}
+
+async fn consented(
+    app: &App,
+    provider: &IdentityProvider,
+    grant: &Grant,
+    flow: Flow,
+    address: &str,
+) -> Result<Tokens, OAuthError> {
+    match flow {
+        Flow::App => provider.renew(grant, address, None, app.now()).await,
+        Flow::Device => {
+            let login = provider.device().await?;
+            let (url, code, minutes) = (login.url(), login.code(), login.minutes());
+            print::note(format!(
+                "open {url}, type the code {code}, and log in as {address}, within {minutes} minutes"
+            ));
+            provider.device_tokens(&login).await
+        }
+        Flow::Code => {
+            let login = provider.browser(address).await?;
+            print::note(format!("open this in a browser, log in as {address}, and allow it:"));
+            print::note(login.url());
+            print::note(
+                "a browser on another machine ends at an address that it cannot open: paste that \
+                 address here",
+            );
+            let code = returned(&login).await?;
+            provider.browser_tokens(login, code).await
+        }
+    }
+}
+
+/// The code that a browser brings, or a person who pastes its last address.
+async fn returned(login: &BrowserLogin) -> Result<String, OAuthError> {
+    let (tell, mut lines) = mpsc::unbounded_channel();
+    // A thread of its own: nothing can end a read from the keyboard but the process.
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if tell.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let pasted = async {
+        while let Some(line) = lines.recv().await {
+            match login.code_in(&line) {
+                Some(code) => return code,
+                None if line.trim().is_empty() => {}
+                None => {
+                    print::note("that is not where the browser was sent; it begins with http://")
+                }
+            }
+        }
+        std::future::pending().await
+    };
+    let either = async {
+        tokio::select! {
+            code = login.returned() => code,
+            code = pasted => code,
+        }
+    };
+    let none = || OAuthError::NeedsLogin("nobody came back within 15 minutes".to_owned());
+    tokio::time::timeout(WAITS_FOR, either).await.unwrap_or_else(|_| Err(none()))
+}
+
+async fn tell(app: &App, address: &str, flow: Flow, resumed: bool) -> Done {
+    let row = app.mailbox(address).await?;
+    if app.json {
+        print::say_json(&json!({
+            "address": row.address, "state": row.state, "flow": flow.as_str(), "resumed": resumed,
+            "why": row.paused_because,
+        }));
+        return Ok(());
+    }
+    let standing = match (resumed, row.paused_because) {
+        (true, _) => "; it goes on".to_owned(),
+        (false, Some(because)) => format!("; it is still paused: {because}"),
+        (false, None) => String::new(),
+    };
+    print::say(format!("{} is logged in{standing}", row.address));
+    Ok(())
+}
+
+/// As long as most identity providers wait for somebody.
+const WAITS_FOR: Duration = Duration::from_secs(15 * 60);

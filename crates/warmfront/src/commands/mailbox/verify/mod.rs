@@ -1,0 +1,116 @@
+//! `mailbox verify`: logs in wherever a mailbox sends and reads, without sending, and says what must
+//! be mended before a campaign finds it out.
+//!
+//! With `--send-to` one test mail leaves from each, and is read where it arrived.
+
+mod finding;
+mod look;
+mod test_mail;
+
+use futures_util::StreamExt as _;
+use warmfront_core::address::Address;
+use warmfront_core::problem;
+use warmfront_mail::{imap, smtp};
+
+use crate::app::App;
+use crate::cli::Verify;
+use crate::config::Mailbox;
+use crate::exit::{Done, Failure};
+use crate::logins::Logins;
+use crate::wiring;
+use finding::{Findings, conclusion};
+
+pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
+    let seed = asked.send_to.as_deref().map(seed).transpose()?;
+    let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
+    let round = Round { app, logins: wiring::logins(app, &wiring::owner(app.now()))? };
+    let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
+    let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
+    let mut all = Vec::new();
+    while let Some(found) = looks.next().await {
+        let found = found?;
+        found.tell(app.json);
+        all.push(found);
+    }
+    round.logins.keeper().finish().await;
+    conclusion(&all, app.json)
+}
+
+/// What all looks go by.
+struct Round<'a> {
+    app: &'a App,
+    logins: Logins,
+}
+
+impl Round<'_> {
+    async fn one(&self, mailbox: &Mailbox, seed: Option<&Address>) -> Result<Findings, Failure> {
+        let mut found = Findings::of(&mailbox.address);
+        let sends = look::sending(self, mailbox, &mut found).await;
+        look::reading(self, mailbox, &mut found).await;
+        match seed {
+            Some(seed) if sends => test_mail::send(self, mailbox, seed, &mut found).await?,
+            Some(_) | None => {}
+        }
+        Ok(found)
+    }
+
+    /// A mailbox's way out. A command that tells its secret may take its time.
+    async fn submission(&self, mailbox: &Mailbox) -> Result<smtp::Account, String> {
+        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
+        let asked = move || wiring::submission(&mailbox, &logins);
+        let account =
+            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
+        account.map(|account| smtp::Account { deadlines: look::SMTP, ..account })
+    }
+
+    /// A mailbox's way in.
+    async fn inbox(&self, mailbox: &Mailbox) -> Result<imap::Account, String> {
+        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
+        let asked = move || match &mailbox.imap {
+            Some(server) => wiring::inbox(&mailbox, server, &logins),
+            None => Err("it has no `imap`".to_owned()),
+        };
+        let account =
+            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
+        account.map(|account| imap::Account { deadlines: look::IMAP, ..account })
+    }
+}
+
+/// The mailboxes that were named, or all. The one that receives the test writes none to itself,
+/// unless it was named.
+fn chosen<'a>(
+    app: &'a App,
+    addresses: &[String],
+    seed: Option<&Address>,
+) -> Result<Vec<&'a Mailbox>, Failure> {
+    let all = &app.config.mailboxes;
+    if addresses.is_empty() {
+        let others = all.iter().filter(|mailbox| Some(&mailbox.address) != seed);
+        let chosen: Vec<&Mailbox> = others.collect();
+        if chosen.is_empty() {
+            return Err(Failure::Usage("there is no mailbox in the configuration".to_owned()));
+        }
+        return Ok(chosen);
+    }
+    addresses
+        .iter()
+        .map(|address| {
+            let wanted = address.trim().to_lowercase();
+            all.iter().find(|mailbox| mailbox.address.as_str() == wanted).ok_or_else(|| {
+                let known = all.iter().map(|mailbox| mailbox.address.as_str());
+                let hint = problem::nearest(&wanted, known).map_or_else(
+                    || "`warmfront mailbox list` names them all".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                Failure::Usage(format!("the configuration has no mailbox `{address}`; {hint}"))
+            })
+        })
+        .collect()
+}
+
+fn seed(text: &str) -> Result<Address, Failure> {
+    Address::parse(text).map_err(|why| Failure::Usage(format!("--send-to {text}: {why}")))
+}
+
+/// Mailboxes looked at side by side.
+const AT_ONCE: usize = 8;

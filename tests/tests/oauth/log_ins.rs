@@ -1,0 +1,189 @@
+//! How somebody logs in for a mailbox, and that whatever they then have works.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use serde_json::json;
+use warmfront_tests::binary::{Answer, wait_until};
+
+use crate::world::{ANN, Waiting, World, browse};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+const LOGIN: [&str; 4] = ["mailbox", "login", ANN, "--json"];
+
+/// The mailbox sends, and is read.
+#[track_caller]
+fn works(world: &World, answer: Answer) {
+    let answer = answer.done();
+    let want = ["address", "flow", "resumed", "state", "why"];
+    let told = answer.json();
+    assert_eq!(told.as_object().expect("an object").keys().collect::<Vec<_>>(), want);
+    assert_eq!((&told["address"], &told["state"]), (&json!(ANN), &json!("active")));
+    world.begin("spring", 2);
+    let ran = world.installation.run(&["run", "--until-idle"]).done();
+    assert_eq!(world.count("accepted"), 2, "{ran}");
+    let list = world.installation.run(&["mailbox", "list", "--json"]).done().json();
+    assert!(list["inbox_read_at"].is_string() && list["inbox_trouble"].is_null(), "{list}");
+    world.keeps_secrets(&[&answer, &ran]);
+    let key = world.installation.file("warmfront.key").metadata().expect("a key was made");
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn by_a_code_on_another_device() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    let mut login = Waiting::begin(&world.installation, &LOGIN);
+    let said = login.says("type the code ");
+    let code = said.split(',').next().expect("a code");
+    world.identity.type_code(code, ANN);
+    works(&world, login.ended());
+    assert!(world.identity.asked().grants["urn:ietf:params:oauth:grant-type:device_code"] >= 1);
+}
+
+#[test]
+fn by_a_browser_that_comes_back() {
+    let world = World::of(HOUR, "google", "code", &[ANN]);
+    world.identity.at_browser(ANN);
+    let mut login = Waiting::begin(&world.installation, &LOGIN);
+    let url = format!("{}{}", world.identity.url("/authorize"), login.says("/authorize"));
+    for part in ["code_challenge_method=S256", "access_type=offline", "login_hint=ann%40sender"] {
+        assert!(url.contains(part), "{url}");
+    }
+    let back = browse(&url).expect("it is sent back");
+    // Somebody else with a code of their own is turned away.
+    let (host, _) = back.split_once('?').expect("a question");
+    assert_eq!(browse(&format!("{host}?code=theirs&state=theirs")), None);
+    assert_eq!(browse(&back), None);
+    works(&world, login.ended());
+}
+
+#[test]
+fn by_a_browser_elsewhere_whose_last_address_is_pasted() {
+    let world = World::of(HOUR, "google", "code", &[ANN]);
+    world.identity.at_browser(ANN);
+    let mut login = Waiting::begin(&world.installation, &LOGIN);
+    let url = format!("{}{}", world.identity.url("/authorize"), login.says("/authorize"));
+    let back = browse(&url).expect("it is sent back");
+    login.types("http://127.0.0.1/?code=x&state=x");
+    let _ = login.says("that is not where the browser was sent");
+    login.types(&back);
+    works(&world, login.ended());
+}
+
+#[test]
+fn an_application_asks_for_itself() {
+    let world = World::of(HOUR, "microsoft", "app", &[ANN]);
+    world.identity.at_browser(ANN);
+    works(&world, world.installation.run(&LOGIN));
+    assert_eq!(world.identity.asked().grants.keys().collect::<Vec<_>>(), ["client_credentials"]);
+}
+
+#[test]
+fn an_application_that_asks_for_itself_needs_nobody_to_log_in() {
+    let world = World::of(HOUR, "microsoft", "app", &[ANN]);
+    world.identity.at_browser(ANN);
+    world.begin("spring", 2);
+    let _ = world.installation.run(&["run", "--until-idle"]).done();
+    assert_eq!(world.count("accepted"), 2);
+}
+
+#[test]
+fn a_service_account_signs_for_each_mailbox() {
+    let world = World::of(HOUR, "google", "app", &[ANN]);
+    let account = include_str!("../../../crates/mail/src/oauth/test_account.json");
+    world.installation.write("account.json", account);
+    let token_url = world.identity.url("/token");
+    world.configure(&format!(
+        "auth = {{ oauth = \"google\", flow = \"app\", token_url = \"{token_url}\", \
+         secret = {{ file = \"account.json\" }} }}"
+    ));
+    let _ = world.installation.run(&LOGIN).said(1, &["others may read", "account.json"]);
+    world.close_to_others("account.json");
+    works(&world, world.installation.run(&LOGIN));
+    let asked = world.identity.asked();
+    assert!(asked.grants.keys().all(|grant| grant.ends_with("jwt-bearer")), "{asked:?}");
+}
+
+#[test]
+fn a_refresh_token_from_elsewhere_is_taken_over_and_tried() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    world.installation.write("refresh", world.identity.consent(ANN));
+    let words = ["mailbox", "login", ANN, "--json", "--refresh-token", "refresh"];
+    let open = world.installation.file("refresh");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o644)).expect("our file");
+    let _ = world.installation.run(&words).said(1, &["others may read", "chmod 600"]);
+    world.close_to_others("refresh");
+    works(&world, world.installation.run(&words));
+    // It was good for one use, and that was it.
+    let again = world.installation.run(&words);
+    let again = again.said(1, &["the identity provider refused", "used before", "bad_token"]);
+    assert!(!again.err.contains("Trace ID"), "{again}");
+
+    let mut login = Waiting::begin(
+        &world.installation,
+        &["mailbox", "login", ANN, "--json", "--refresh-token", "-"],
+    );
+    login.types(&world.identity.consent(ANN));
+    let told = login.ended().done().json();
+    assert_eq!((&told["state"], &told["resumed"]), (&json!("active"), &json!(false)));
+}
+
+#[test]
+fn whoever_says_no_is_not_logged_in() {
+    let world = World::of(HOUR, "google", "code", &[ANN]);
+    let mut login = Waiting::begin(&world.installation, &LOGIN);
+    let url = format!("{}{}", world.identity.url("/authorize"), login.says("/authorize"));
+    let back = browse(&url).expect("it is sent back");
+    assert_eq!(browse(&back), None);
+    let _ = login.ended().said(1, &[ANN, "access_denied"]);
+    assert_eq!(world.standing(ANN).0, "active");
+}
+
+#[test]
+fn what_is_missing_is_told_by_whoever_needs_it_and_a_bare_log_in_loads() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    let missing = ["client_id", "SMTP.Send", "entra.microsoft.com", "docs/login.md"];
+    world.configure("auth = { oauth = \"microsoft\" }");
+    let _ = world.installation.run(&["status"]).done();
+    for words in [&["check"][..], &["mailbox", "login", ANN], &["run", "--until-idle"]] {
+        let _ = world.installation.run(words).said(1, &missing);
+    }
+    world.configure("auth = { oauth = \"google\", flow = \"app\" }");
+    let _ = world.installation.run(&["check"]).said(1, &["`secret` is missing", "google"]);
+    world.configure("auth = { oauth = \"google\", flow = \"device\", client_id = \"c\" }");
+    let _ = world.installation.run(&["check"]).said(1, &["gives no mail to devices"]);
+    world.configure(
+        "auth = { oauth = \"microsoft\", client_id = \"c\", token_url = \"http://x.example\" }",
+    );
+    let _ = world.installation.run(&["check"]).said(1, &["must begin with https://"]);
+    world.configure("auth = { password = { keyring = \"warmfront/ann\" } }");
+    let mut command = world.installation.command(&["check"]);
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere").env_remove("DISPLAY");
+    let _ = Answer::from(command.output().expect("it starts")).said(1, &["no keyring"]);
+}
+
+#[test]
+fn a_key_that_is_gone_or_another_is_told_and_nothing_is_lost_by_bringing_it_back() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    world.log_in(ANN);
+    world.begin("spring", 1);
+    let key = world.installation.file("warmfront.key");
+    let kept = std::fs::read(&key).expect("the key");
+    std::fs::remove_file(&key).expect("the key");
+    let _ = world.installation.run(&["run", "--until-idle"]).done();
+    let (state, why) = world.standing(ANN);
+    assert_eq!(state, "paused");
+    assert!(why.contains("warmfront.key") && why.contains("log in again"), "{why}");
+    // Another mailbox's log-in would have made another.
+    world.installation.write("warmfront.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    world.close_to_others("warmfront.key");
+    let _ = world.installation.run(&["mailbox", "resume", ANN]).done();
+    let _ = world.installation.run(&["run", "--until-idle"]).done();
+    let (_, why) = world.standing(ANN);
+    assert!(why.contains("sealed by another key"), "{why}");
+    world.installation.write("warmfront.key", kept);
+    let _ = world.installation.run(&["mailbox", "resume", ANN]).done();
+    let _ = world.installation.run(&["run", "--until-idle"]).done();
+    wait_until("it is sent", || world.count("accepted") == 1);
+}

@@ -1,0 +1,9 @@
+//! Mailboxes that log in by tokens: the real program, an identity provider of the tests' own, and a
+//! Dovecot behind a Postfix that ask it what a token is good for.
+
+mod daemon;
+mod fleet;
+mod log_ins;
+mod provider;
+mod races;
+mod world;

@@ -1,0 +1,207 @@
+//! Many who want a mailbox's token at once, in one process and in several: one refreshes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use warmfront_core::address::Address;
+use warmfront_core::span::{Millis, SECOND};
+use warmfront_engine::clock::Clock;
+use warmfront_engine::tokens::{Key, KeySource, TokenKeeper};
+use warmfront_mail::bearer::Bearer;
+use warmfront_mail::oauth::{Application, Grant, Http, IdentityProvider, Tokens};
+use warmfront_mail::submit::Trouble;
+use warmfront_store::{Durability, MailboxSpec, Settings, Store};
+use warmfront_tests::identity::{self, CLIENT_ID, CLIENT_SECRET, IdentityServer};
+
+use crate::world::ANN;
+
+/// Books with one mailbox, and the time in them.
+struct Desk {
+    store: Store,
+    clock: Clock,
+    address: Address,
+    id: i64,
+    server: IdentityServer,
+}
+
+const NOW: Millis = 1_800_000_000_000;
+
+impl Desk {
+    async fn new() -> Self {
+        let store = Store::open("sqlite::memory:", Durability::None).await.expect("books");
+        let settings = Settings {
+            zone: "UTC".to_owned(),
+            seed: 1,
+            company_per_day: 2,
+            person_gap_ms: 0,
+            fresh_ms: 1,
+            thresholds: warmfront_core::health::Thresholds::default(),
+            domain_grace_ms: None,
+        };
+        store.write_settings(&settings).await.expect("settings");
+        let spec = MailboxSpec {
+            address: ANN.to_owned(),
+            domain: "sender.example".to_owned(),
+            tenant: None,
+            provider: "smtp".to_owned(),
+            cap: 50,
+            gap_ms: 0,
+            warm_days: 0,
+            plateau: 23,
+        };
+        store.write_fleet(&[spec], "2027-01-15", NOW).await.expect("a fleet");
+        let id = store.mailboxes().await.expect("mailboxes")[0].id;
+        let server = IdentityServer::start(Duration::from_secs(3_600));
+        let address = Address::parse(ANN).expect("an address");
+        Self { store, clock: Clock::simulated(NOW), address, id, server }
+    }
+
+    /// A process that keeps tokens.
+    fn keeper(&self, owner: &str) -> TokenKeeper {
+        let keys: KeySource = Arc::new(|| Ok(Key::new(Box::new([7; 32]))));
+        TokenKeeper::new(self.store.clone(), self.clock.clone(), owner.to_owned(), keys)
+    }
+
+    fn bearer(&self, keeper: &TokenKeeper) -> Bearer {
+        let url = |path: &str| self.server.url(path);
+        let application = Application {
+            client_id: CLIENT_ID.to_owned(),
+            secret: Some(CLIENT_SECRET.into()),
+            authorize_url: url("/authorize"),
+            token_url: url("/token"),
+            device_url: None,
+            scopes: vec!["mail".to_owned()],
+            authorize_with: Vec::new(),
+            loopback: "127.0.0.1".to_owned(),
+        };
+        let http = Http::new(None).expect("a client");
+        let provider = IdentityProvider::new(application, http).expect("a provider");
+        keeper.bearer(self.address.clone(), provider, Grant::Person)
+    }
+
+    /// Somebody has logged in a while ago: this token has so much time left.
+    async fn log_in(&self, keeper: &TokenKeeper, lives: Millis) {
+        let tokens = Tokens {
+            access: "first".into(),
+            refresh: Some(self.server.consent(ANN).into()),
+            lives,
+        };
+        keeper.log_in(self.id, &self.address, &tokens).await.expect("it is kept");
+    }
+
+    fn pass(&self, time: Millis) {
+        self.clock.set(self.clock.now() + time);
+    }
+
+    fn refreshed(&self) -> usize {
+        self.server.asked().refreshed.get(ANN).copied().unwrap_or(0)
+    }
+}
+
+/// Everybody's answer to the same question, all at once.
+async fn all(bearers: &[Bearer], refused: Option<&str>) -> Vec<Result<String, Trouble>> {
+    let asking = bearers.iter().cloned().map(|bearer| {
+        let refused = refused.map(SecretString::from);
+        tokio::spawn(async move { bearer.token(refused.as_ref()).await })
+    });
+    let mut answers = Vec::new();
+    for asked in asking.collect::<Vec<_>>() {
+        let answer = asked.await.expect("nobody panics");
+        answers.push(answer.map(|token| token.expose_secret().to_owned()));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_hundred_in_two_processes_one_refreshes_and_all_have_its_token() {
+    let desk = Desk::new().await;
+    let (one, two) = (desk.keeper("one"), desk.keeper("two"));
+    desk.log_in(&one, 60 * SECOND).await;
+    let bearers: Vec<Bearer> =
+        (0..100).map(|nr| desk.bearer(if nr % 2 == 0 { &one } else { &two })).collect();
+    assert!(all(&bearers, None).await.iter().all(|token| token.as_deref() == Ok("first")));
+    assert_eq!(desk.refreshed(), 0, "it was fresh");
+
+    desk.pass(60 * SECOND);
+    let tokens = all(&bearers, None).await;
+    let first = tokens[0].clone().expect("a token");
+    assert!(
+        first.starts_with("access-") && tokens.iter().all(|token| token.as_ref() == Ok(&first))
+    );
+    let asked = desk.server.asked();
+    assert_eq!((desk.refreshed(), asked.reused), (1, 0), "{asked:?}");
+
+    // A server refuses it: again one refreshes, whoever says so first.
+    let tokens = all(&bearers, Some(&first)).await;
+    let second = tokens[0].clone().expect("a token");
+    assert_ne!(second, first);
+    assert!(tokens.iter().all(|token| token.as_ref() == Ok(&second)), "{tokens:?}");
+    assert_eq!(desk.refreshed(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_dropped_half_way_loses_no_token() {
+    let desk = Desk::new().await;
+    let keeper = desk.keeper("one");
+    desk.log_in(&keeper, 60 * SECOND).await;
+    desk.pass(60 * SECOND);
+    desk.server.trouble(Some(identity::Trouble::Slow(Duration::from_millis(300))));
+    let bearer = desk.bearer(&keeper);
+    let hasty = tokio::time::timeout(Duration::from_millis(100), bearer.token(None)).await;
+    assert!(hasty.is_err(), "it went away");
+    keeper.finish().await;
+    assert_eq!(desk.refreshed(), 1);
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert_eq!(tokens.generation, 2, "what was given is in the books");
+    let token = desk.bearer(&desk.keeper("two")).token(None).await.expect("a token");
+    assert!(token.expose_secret().starts_with("access-"));
+    assert_eq!((desk.refreshed(), desk.server.asked().reused), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_still_good_serves_while_nobody_gives_another() {
+    let desk = Desk::new().await;
+    let keeper = desk.keeper("one");
+    desk.log_in(&keeper, 3_600 * SECOND).await;
+    let bearer = desk.bearer(&keeper);
+    // Less than five minutes are left.
+    desk.pass(3_400 * SECOND);
+    desk.server.trouble(Some(identity::Trouble::Status(503, None)));
+    let token = bearer.token(None).await.expect("a token");
+    assert_eq!(token.expose_secret(), "first");
+    assert_eq!(desk.server.asked().in_trouble, 1);
+    // It is not asked again at once.
+    let _ = bearer.token(None).await.expect("a token");
+    assert_eq!(desk.server.asked().in_trouble, 1);
+    // Once it is over there is none, and the mailbox is not to blame.
+    desk.pass(200 * SECOND);
+    let none = bearer.token(None).await;
+    assert!(matches!(none, Err(Trouble::Lost { .. })), "{none:?}");
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert!(tokens.is_active && tokens.refresh.is_some() && tokens.failures == 2, "{tokens:?}");
+
+    desk.server.trouble(None);
+    desk.pass(60 * SECOND);
+    let token = bearer.token(None).await.expect("a token");
+    assert!(token.expose_secret().starts_with("access-"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_log_in_is_asked_about_once_and_never_again() {
+    let desk = Desk::new().await;
+    let keeper = desk.keeper("one");
+    desk.log_in(&keeper, 60 * SECOND).await;
+    desk.server.revoke(ANN);
+    desk.pass(60 * SECOND);
+    let bearers: Vec<Bearer> = (0..20).map(|_| desk.bearer(&keeper)).collect();
+    let answers = all(&bearers, None).await;
+    let lost = |answer: &Result<String, Trouble>| matches!(answer, Err(Trouble::NeedsLogin(_)));
+    assert!(answers.iter().all(lost), "{answers:?}");
+    assert_eq!(desk.server.asked().grants["refresh_token"], 1);
+    desk.pass(24 * 3_600 * SECOND);
+    assert!(all(&bearers, None).await.iter().all(lost));
+    assert_eq!(desk.server.asked().grants["refresh_token"], 1);
+    let row = desk.store.mailboxes().await.expect("mailboxes").remove(0);
+    assert_eq!(row.paused_reason.as_deref(), Some("login"));
+}
