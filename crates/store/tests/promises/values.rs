@@ -57,7 +57,7 @@ const CHECKS: [(&str, &str, &str); 52] = [
     ("strays", "address", "'GIL@acme.test'"),
     ("suppressions", "scope", "'city'"),
     ("tokens", "failures", "-1"),
-    ("tokens", "state", "'gone'"),
+    ("tokens", "state", "'gone', trouble = 'x'"),
     ("unknown_answers", "times", "0"),
 ];
 
