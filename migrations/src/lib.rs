@@ -23,7 +23,7 @@ pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-const ALL: [Sql; 16] = [
+const ALL: [Sql; 17] = [
     Sql {
         name: "0001_books",
         sqlite: include_str!("../sqlite/0001_books.sql"),
@@ -98,6 +98,11 @@ const ALL: [Sql; 16] = [
         name: "0016_tokens",
         sqlite: include_str!("../sqlite/0016_tokens.sql"),
         postgres: include_str!("../postgres/0016_tokens.sql"),
+    },
+    Sql {
+        name: "0017_domains",
+        sqlite: include_str!("../sqlite/0017_domains.sql"),
+        postgres: include_str!("../postgres/0017_domains.sql"),
     },
     Sql {
         name: "0018_visitors",

@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod cable;
+pub mod dns;
 pub mod dovecot;
 pub mod endure;
 pub mod identity;

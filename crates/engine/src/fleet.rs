@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use warmfront_campaigns::manifest::MailboxPattern;
 use warmfront_core::address::Address;
 use warmfront_core::calendar::Window;
+use warmfront_core::domain::host;
 use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::{ColdMail, Preset};
 use warmfront_core::span::{MINUTE, Millis};
 use warmfront_core::warmup::Curve;
+use warmfront_mail::dns::Question;
 use warmfront_store::{FRESH_MS, MailboxSpec, Settings};
 
 /// One mailbox.
@@ -74,6 +77,17 @@ pub struct Fleet {
     pub thresholds: Thresholds,
     /// Messages of each tenant in a day.
     pub tenants: BTreeMap<String, u32>,
+    /// How its domains are looked at; nothing where nobody looks.
+    pub domains: Option<Domains>,
+}
+
+/// How sending domains are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Domains {
+    /// How long a failure stands before first messages wait for it.
+    pub grace: Millis,
+    /// What the operator says of a domain, by name: the day it was registered, its DKIM selectors.
+    pub told: BTreeMap<String, (Option<Date>, Vec<String>)>,
 }
 
 impl Fleet {
@@ -121,6 +135,33 @@ impl Fleet {
             person_gap_ms: self.person_gap,
             fresh_ms: FRESH_MS,
             thresholds: self.thresholds,
+            domain_grace_ms: self.domains.as_ref().map(|domains| domains.grace),
+        }
+    }
+
+    /// The sending domains, in order.
+    #[must_use]
+    pub fn sending_domains(&self) -> BTreeSet<&str> {
+        self.mailboxes.keys().map(Address::domain).collect()
+    }
+
+    /// What is to be asked about a domain: its provider is that of the first of its mailboxes whose
+    /// provider's records are known.
+    #[must_use]
+    pub fn question(&self, domain: &str, today: Date) -> Question {
+        let mailboxes = || self.mailboxes.values().filter(|m| m.address.domain() == domain);
+        let told = self.domains.as_ref().and_then(|domains| domains.told.get(domain)).cloned();
+        let (registered, selectors) = told.unwrap_or_default();
+        Question {
+            domain: domain.to_owned(),
+            host: mailboxes().find_map(|mailbox| host(&mailbox.provider.name)),
+            selectors,
+            registered,
+            today,
+            most_a_day: mailboxes()
+                .map(|mailbox| mailbox.cap)
+                .fold(0, u32::saturating_add)
+                .min(self.domain_per_day),
         }
     }
 }

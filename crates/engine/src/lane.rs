@@ -244,6 +244,7 @@ impl<O: Submit> Lane<O> {
             | Hold::TenantDay(_)
             | Hold::CompanyDay(_)
             | Hold::AnotherThread
+            | Hold::DomainFails(_)
             | Hold::Unproven(_)
             | Hold::NextPlan => store.hold_message(due.id, None, &why).await?,
             Hold::InboxStale { .. }

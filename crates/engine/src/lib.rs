@@ -1,4 +1,4 @@
-//! The loops that make a plan happen: planner, sender, watcher. Each is a `tick(now)` that does what
+//! The loops that make a plan happen: planner, sender, watcher, examiner. Each is a `tick(now)` that does what
 //! is due and says when to come back; a daemon sleeps until then, tests and simulations move `now`
 //! themselves.
 //!
@@ -8,6 +8,7 @@ mod attempt;
 pub mod clock;
 mod doubts;
 mod error;
+mod examiner;
 pub mod failpoint;
 pub mod fleet;
 pub mod import;
@@ -29,6 +30,7 @@ mod watcher;
 
 pub use self::doubts::settle_by_operator;
 pub use self::error::EngineError;
+pub use self::examiner::Examiner;
 pub use self::lane::{Lane, Next};
 pub use self::loops::Loops;
 pub use self::office::{Office, Opens, Ways};

@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use jiff::civil::Date;
 use warmfront_core::calendar;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
+use warmfront_mail::dns::Dns;
 use warmfront_store::{Store, Watermark};
 
 use crate::clock::Clock;
@@ -24,6 +25,8 @@ pub struct Office {
     pub clock: Clock,
     /// Where a test ends the engine.
     pub failpoint: Failpoint,
+    /// How the DNS is asked; nothing where nobody asks it.
+    pub dns: Option<Dns>,
     /// What tells a restored backup; nothing for books that end with the process.
     pub watermark: Option<Watermark>,
     /// Names this process among all that may hold leases.
@@ -45,6 +48,7 @@ impl Office {
             fleet,
             clock,
             failpoint: Failpoint::default(),
+            dns: None,
             watermark: None,
             owner,
             poll: POLL,

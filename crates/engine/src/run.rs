@@ -13,6 +13,7 @@ use warmfront_mail::submit::Submit;
 use warmfront_store::{Lease, StoreError};
 
 use crate::EngineError;
+use crate::examiner::Examiner;
 use crate::lanes::{LaneEnd, Lanes};
 use crate::office::{Office, Ways};
 use crate::planner::Planner;
@@ -57,6 +58,7 @@ where
         epoch_at: begun_at,
         office,
     };
+    let examining = tokio::spawn(examine(daemon.office.clone()));
     let mut watching = tokio::spawn(watch(daemon.office.clone(), ways, tell, stop.clone()));
     let ended = tokio::select! {
         ended = daemon.work(until) => ended,
@@ -66,6 +68,7 @@ where
     };
     daemon.finish().await;
     watching.abort();
+    examining.abort();
     ended
 }
 
@@ -291,6 +294,21 @@ async fn watch<O, I: Inbox + 'static>(
         }
     }
     Ok(())
+}
+
+/// Looks at the DNS of the sending domains, beside everything else. Ends at once where there is nobody
+/// to ask, or nothing to ask about.
+async fn examine(office: Office) {
+    let Some(dns) = office.dns.clone() else { return };
+    let mut examiner = Examiner::new(office.clone(), dns);
+    loop {
+        let now = office.clock.now();
+        let wake = examiner.tick(now).await.unwrap_or_else(|error| {
+            warn!(%error, "what the DNS says was not written down; it is tried again");
+            now + MINUTE
+        });
+        office.clock.wait_until(wake).await;
+    }
 }
 
 /// A clock may be corrected by this much without anybody minding.

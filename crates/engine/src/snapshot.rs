@@ -319,6 +319,7 @@ fn mailboxes(
             gap: row.gap_ms,
             pace: configured.map_or(plan::Pace::Even, |m| m.pace),
             inbox_is_read: configured.is_some_and(|m| m.inbox_is_read),
+            domain_fails: row.domain_fails.is_some(),
             calendar: configured.and_then(|mailbox| own_calendar(mailbox, &mut calendars)),
         }
     };

@@ -78,6 +78,7 @@ fn fleet() -> Fleet {
         domain_per_day: 100,
         thresholds: warmfront_core::health::Thresholds::default(),
         tenants: BTreeMap::new(),
+        domains: None,
     }
 }
 

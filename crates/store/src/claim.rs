@@ -82,6 +82,9 @@ pub(crate) const CLAIM: &str = "
           AND f.mailbox_attempted < f.mailbox_ceiling AND f.domain_attempted < f.domain_ceiling
           AND (f.tenant_ceiling IS NULL OR f.tenant_attempted < f.tenant_ceiling)
           AND (f.company_ceiling IS NULL OR f.company_attempted < f.company_ceiling))
+      AND (position > 1 OR NOT EXISTS (
+           SELECT 1 FROM failing_domains g JOIN mailboxes b ON b.domain = g.domain
+           WHERE b.id = messages.mailbox_id))
       AND (SELECT count(*) FROM messages o
            WHERE o.mailbox_id = messages.mailbox_id AND o.state = 'sending') = 0
     RETURNING id";

@@ -51,6 +51,7 @@ struct FactsRow {
     needs_login: bool,
     lease_expires_at: Option<i64>,
     in_flight_since: Option<i64>,
+    domain_fails: Option<String>,
     gap_ms: i64,
     inbox_read_at: Option<i64>,
     mailbox_attempt_at: Option<i64>,
@@ -88,6 +89,7 @@ columns!(FactsRow {
     needs_login,
     lease_expires_at,
     in_flight_since,
+    domain_fails,
     gap_ms,
     inbox_read_at,
     mailbox_attempt_at,
@@ -137,6 +139,7 @@ impl FactsRow {
                 paused_until: self.paused_until,
                 paused_because: self.paused_because,
                 needs_login: self.needs_login,
+                domain_fails: self.domain_fails,
                 inbox_read_at: self.inbox_read_at,
                 fresh: self.fresh_ms,
                 attempt_at: self.mailbox_attempt_at,
@@ -164,6 +167,8 @@ const FACTS: &str = "
            f.lease_expires_at,
            (SELECT o.sending_since FROM messages o WHERE o.mailbox_id = f.mailbox_id
             AND o.state = 'sending' AND o.id <> f.id) AS in_flight_since,
+           (SELECT min(g.because) FROM failing_domains g JOIN mailboxes b ON b.domain = g.domain
+            WHERE b.id = f.mailbox_id) AS domain_fails,
            f.gap_ms, f.inbox_read_at, f.mailbox_attempt_at, f.erased, f.suppressed,
            f.person_attempt_at, f.person_gap_ms, f.fresh_ms, f.mailbox_attempted,
            f.mailbox_ceiling, f.domain_attempted, f.domain_ceiling, f.tenant_attempted,

@@ -86,6 +86,8 @@ pub struct MailboxRow {
     pub lease_owner: Option<String>,
     /// When that lease ends, or ended.
     pub lease_expires_at: Option<i64>,
+    /// Why its domain writes to nobody new, if so.
+    pub domain_fails: Option<String>,
 }
 
 columns!(MailboxRow {
@@ -114,6 +116,7 @@ columns!(MailboxRow {
     unread_because,
     lease_owner,
     lease_expires_at,
+    domain_fails,
 });
 
 impl MailboxRow {
@@ -127,7 +130,8 @@ impl MailboxRow {
 pub(crate) const COLUMNS: &str = "id, address, domain, tenant, provider, state, configured, paused_at,
     paused_until, paused_reason, paused_because, cap, gap_ms, warm_days, plateau, idle_days, rolled_on,
     ease_percent, unproven, probe, last_attempt_at, inbox_read_at, unread_because, lease_owner,
-    lease_expires_at";
+    lease_expires_at,
+    (SELECT min(g.because) FROM failing_domains g WHERE g.domain = mailboxes.domain) AS domain_fails";
 
 impl Store {
     /// Takes the fleet over from the configuration. A mailbox that is gone from it is disabled; a

@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// How many messages of `day` may still leave: paused, held and doubtful ones do not count, nor
-    /// follow-ups of a mailbox that nobody reads, or can read.
+    /// follow-ups of a mailbox that nobody reads, or can read, nor first messages of a failing domain.
     pub async fn claimable_left(&self, day: &str, now: i64) -> Result<u64, StoreError> {
         let values = [day.into(), now.into(), WATCHED_WITHIN.into()];
         let row = self.db.read.query_one_raw(sql(CLAIMABLE_LEFT, values)).await?;
@@ -221,6 +221,7 @@ const CLAIMABLE_LEFT: &str = "
     WHERE f.enrolment_state = 'active' AND NOT f.suppressed AND f.campaign_state = 'running'
       AND f.mailbox_state = 'active'
       AND (f.state = 'sending' OR (f.mailbox_attempted < f.mailbox_ceiling
+           AND (f.position > 1 OR b.domain NOT IN (SELECT domain FROM failing_domains))
            AND (f.position = 1 OR (b.inbox_read_at >= $2 - $3 AND b.unread_because IS NULL))))";
 
 const LEASE: &str = "

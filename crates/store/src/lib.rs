@@ -10,6 +10,7 @@ mod claim;
 mod daemon;
 mod days;
 mod db;
+mod domains;
 mod doubts;
 mod error;
 mod facts;
@@ -60,6 +61,7 @@ pub use self::campaigns::{CampaignRow, CampaignStatus};
 pub use self::claim::DOT_WITHIN_MS;
 pub use self::daemon::DaemonLock;
 pub use self::db::Durability;
+pub use self::domains::{DomainCheck, Turn};
 pub use self::doubts::{Doubt, SettledDoubt, Verdict};
 pub use self::error::StoreError;
 pub use self::fleet::{MailboxRow, MailboxSpec};
@@ -113,6 +115,9 @@ pub struct Settings {
     pub fresh_ms: i64,
     /// When mailboxes and campaigns stop.
     pub thresholds: Thresholds,
+    /// How long a domain's failure stands before it holds anything back, in milliseconds; nothing
+    /// where domains are not looked at.
+    pub domain_grace_ms: Option<i64>,
 }
 
 struct SettingsRow {
@@ -122,15 +127,30 @@ struct SettingsRow {
     person_gap_ms: i64,
     fresh_ms: i64,
     thresholds: String,
+    domain_grace_ms: Option<i64>,
 }
 
-columns!(SettingsRow { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds });
+columns!(SettingsRow {
+    zone,
+    seed,
+    company_per_day,
+    person_gap_ms,
+    fresh_ms,
+    thresholds,
+    domain_grace_ms,
+});
 
 impl SettingsRow {
     fn into_settings(self) -> Result<Settings, StoreError> {
-        let Self { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds } = self;
-        let thresholds = read_thresholds(&thresholds)?;
-        Ok(Settings { zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds })
+        Ok(Settings {
+            thresholds: read_thresholds(&self.thresholds)?,
+            zone: self.zone,
+            seed: self.seed,
+            company_per_day: self.company_per_day,
+            person_gap_ms: self.person_gap_ms,
+            fresh_ms: self.fresh_ms,
+            domain_grace_ms: self.domain_grace_ms,
+        })
     }
 }
 
@@ -182,12 +202,14 @@ impl Store {
             .write
             .execute_raw(sql(
                 "INSERT INTO settings
-                     (id, zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds)
-                 VALUES (1, $1, $2, $3, $4, $5, $6)
+                     (id, zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds,
+                      domain_grace_ms)
+                 VALUES (1, $1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (id) DO UPDATE SET zone = excluded.zone,
                      company_per_day = excluded.company_per_day,
                      person_gap_ms = excluded.person_gap_ms, fresh_ms = excluded.fresh_ms,
-                     thresholds = excluded.thresholds",
+                     thresholds = excluded.thresholds,
+                     domain_grace_ms = excluded.domain_grace_ms",
                 [
                     settings.zone.as_str().into(),
                     settings.seed.into(),
@@ -195,6 +217,7 @@ impl Store {
                     settings.person_gap_ms.into(),
                     settings.fresh_ms.into(),
                     thresholds.into(),
+                    settings.domain_grace_ms.into(),
                 ],
             ))
             .await?;
@@ -204,7 +227,7 @@ impl Store {
     /// The settings, if they were ever written.
     pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
         let query = sql(
-            "SELECT zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds
+            "SELECT zone, seed, company_per_day, person_gap_ms, fresh_ms, thresholds, domain_grace_ms
              FROM settings WHERE id = 1",
             [],
         );

@@ -46,4 +46,4 @@ impl Store {
 
 /// What may give a day new work or new room: the rows of the index `events_to_plan_for`.
 pub(crate) const TO_PLAN_FOR: &str = "kind IN ('imported', 'campaign_started', 'mailbox_resumed',
-    'mailbox_probed', 'enrolment_resumed')";
+    'mailbox_probed', 'enrolment_resumed', 'domain_well')";

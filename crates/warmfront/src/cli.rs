@@ -57,6 +57,15 @@ pub(crate) enum Command {
         #[arg(long)]
         encoding: Option<String>,
     },
+    /// Ask the DNS about sending domains: what is wrong, and the record that mends it.
+    ///
+    /// Ends with 3 where something holds first messages back, or will once it has stood for the grace;
+    /// with 1 where a domain could not be asked. What is found counts for the daemon too.
+    Doctor {
+        /// The domains; by default those of all mailboxes.
+        #[arg(value_name = "DOMAIN")]
+        domains: Vec<String>,
+    },
     /// List, verify, pause and resume mailboxes.
     #[command(subcommand)]
     Mailbox(Mailbox),

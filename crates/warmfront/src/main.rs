@@ -80,6 +80,12 @@ fn start_logging(command: &Command) {
         _ => "warn,warmfront_engine=info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    // Names that are asked may hold a key, so the library never tells them, whatever is wanted.
+    let silent = ["hickory_resolver=off", "hickory_net=off", "hickory_proto=off"];
+    let filter = silent
+        .into_iter()
+        .filter_map(|off| off.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     // In a file or a journal colours are noise.
     let colours = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);

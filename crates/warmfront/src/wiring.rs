@@ -8,9 +8,10 @@ use warmfront_core::identity::Flow;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
-use warmfront_engine::fleet::{Fleet, Mailbox};
+use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
 use warmfront_engine::tokens::TokenKeeper;
 use warmfront_engine::{Opens, Ways};
+use warmfront_mail::dns::{self, Dns};
 use warmfront_mail::imap::{self, Imap};
 use warmfront_mail::server::Tls;
 use warmfront_mail::smtp::{self, ConnectionLimits, Smtp};
@@ -20,6 +21,7 @@ use crate::config::{self, AuthRef, Config};
 use crate::exit::Failure;
 use crate::key;
 use crate::logins::Logins;
+use crate::secret;
 
 /// Who reads the inboxes of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,28 @@ pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
         domain_per_day: config.limits.domain_per_day,
         thresholds: config.thresholds,
         tenants: config.tenants.iter().map(|(n, t)| (n.clone(), t.per_day())).collect(),
+        domains: config.doctor.enabled.then(|| domains(config)),
     }
+}
+
+fn domains(config: &Config) -> Domains {
+    let told = |domain: &config::Domain| (domain.registered, domain.selectors.clone());
+    Domains {
+        grace: config.doctor.grace,
+        told: config.domains.iter().map(|(name, domain)| (name.clone(), told(domain))).collect(),
+    }
+}
+
+/// How the DNS is asked, with a key that was looked up.
+pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
+    let doctor = &config.doctor;
+    let key = doctor.dqs_key.as_ref().map(|key| secret::text(key, config::DQS_KEY)).transpose()?;
+    Ok(Dns::open(dns::Settings {
+        server: doctor.resolver,
+        blocklists: doctor.blocklists.iter().copied().collect(),
+        dqs_key: key,
+        ..dns::Settings::default()
+    })?)
 }
 
 fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {

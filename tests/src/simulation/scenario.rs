@@ -186,6 +186,7 @@ impl Scenario {
             domain_per_day: self.domain_per_day,
             thresholds: warmfront_core::health::Thresholds::default(),
             tenants: self.tenants.clone(),
+            domains: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod books;
 mod classify;
 mod commands;
 mod config;
+mod doctor;
 mod doubts;
 mod first;
 mod lists;

@@ -51,9 +51,9 @@ const TESTS: &str = "warmfront-tests";
 
 /// Libraries that stand for an outside thing, and the only packages that may name them, in any kind
 /// of dependency. The binary names rustls to choose the process's cryptography; the tests run a TLS
-/// server of their own, and damage databases as only a stranger to the store would. The bench runs one
-/// too, and names what it measures the product against.
-const WARDS: [(&str, &[&str]); 19] = [
+/// server and a name server of their own, and damage databases as only a stranger to the store would.
+/// The bench runs a TLS server too, and names what it measures the product against.
+const WARDS: [(&str, &[&str]); 21] = [
     ("anyhow", &["warmfront"]),
     ("askama", &["warmfront-web"]),
     ("axum", &["warmfront-web"]),
@@ -62,8 +62,10 @@ const WARDS: [(&str, &[&str]); 19] = [
     ("clap", &["warmfront"]),
     ("cron", &["warmfront-core"]),
     ("handlebars", &["warmfront-campaigns", BENCH]),
+    ("hickory-resolver", &["warmfront-mail", TESTS]),
     ("keyring", &["warmfront"]),
     ("lettre", &["warmfront-mail"]),
+    ("mail-auth", &["warmfront-mail"]),
     ("oauth2", &["warmfront-mail"]),
     ("reqwest", &["warmfront-mail"]),
     ("ring", &["warmfront-mail"]),

@@ -37,6 +37,7 @@ impl Desk {
             person_gap_ms: 0,
             fresh_ms: 1,
             thresholds: warmfront_core::health::Thresholds::default(),
+            domain_grace_ms: None,
         };
         store.write_settings(&settings).await.expect("settings");
         let spec = MailboxSpec {

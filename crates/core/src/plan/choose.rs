@@ -105,6 +105,7 @@ fn choose_bound(
         Standing::Paused { .. } => Some(Limit::Paused),
         Standing::Disabled => Some(Limit::Disabled),
         Standing::Active if work.step > 1 && !row.inbox_is_read => Some(Limit::InboxUnread),
+        Standing::Active if work.step == 1 && row.domain_fails => Some(Limit::DomainFails),
         Standing::Active if rooms.own(mailbox) == 0 => Some(Limit::Allowance),
         Standing::Active if rooms.domains[row.domain] == 0 => Some(Limit::DomainDay),
         Standing::Active if row.tenant.is_some_and(|t| rooms.tenants[t] == 0) => {
@@ -231,7 +232,7 @@ fn quotas(snapshot: &Snapshot, campaign: usize, grant: u32, rooms: &Rooms) -> Ve
 }
 
 /// Deals work to mailboxes in turn, so that none gets only the first or the last of the list. What
-/// falls to a paused mailbox is not done today. Work that no mailbox with quota left is open for
+/// falls to a paused mailbox, or to one of a failing domain, is not done today. Work that no mailbox with quota left is open for
 /// stays where it is.
 fn deal(
     snapshot: &Snapshot,
@@ -249,8 +250,11 @@ fn deal(
             return true;
         };
         rooms.give(snapshot, mailbox);
-        if matches!(snapshot.mailboxes[mailbox].standing, Standing::Paused { .. }) {
+        let row = &snapshot.mailboxes[mailbox];
+        if matches!(row.standing, Standing::Paused { .. }) {
             ledger.blocked(work.campaign, Limit::Paused);
+        } else if row.domain_fails {
+            ledger.blocked(work.campaign, Limit::DomainFails);
         } else {
             ledger.chose(work.campaign);
             chosen[mailbox].push(index);

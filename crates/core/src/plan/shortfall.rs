@@ -12,6 +12,8 @@ use crate::{calendar, span};
 pub enum Limit {
     /// Mailboxes that are paused.
     Paused,
+    /// Sending domains that fail their checks, and so write to nobody new.
+    DomainFails,
     /// Mailboxes gone from the configuration, or none that match.
     Disabled,
     /// What the mailboxes may do today, after warmup and easing.
@@ -34,8 +36,9 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit, in the order in which they are blamed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Paused,
+        Self::DomainFails,
         Self::Disabled,
         Self::Allowance,
         Self::DomainDay,
@@ -52,6 +55,7 @@ impl Limit {
     pub fn word(self) -> &'static str {
         match self {
             Self::Paused => "paused",
+            Self::DomainFails => "domain_fails",
             Self::Disabled => "disabled",
             Self::Allowance => "allowance",
             Self::DomainDay => "domain_day",
@@ -75,6 +79,7 @@ impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paused => "paused mailboxes",
+            Self::DomainFails => "sending domains that fail their checks",
             Self::Disabled => "no mailbox in the configuration matches",
             Self::Allowance => "what the mailboxes may send today",
             Self::DomainDay => "the sending domain's day",
@@ -222,6 +227,10 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
                 None => "look at `warmfront mailbox list`, mend the cause, then `mailbox resume`"
                     .to_owned(),
             }
+        }
+        Limit::DomainFails => {
+            "publish the records that `warmfront doctor` shows; nobody else takes their part"
+                .to_owned()
         }
         Limit::Disabled => {
             "add mailboxes that match the campaign's `mailboxes` to warmfront.toml".to_owned()

@@ -152,6 +152,8 @@ pub struct Mailbox {
     pub pace: Pace,
     /// Whether anybody reads its inbox; without that no follow-up leaves from it.
     pub inbox_is_read: bool,
+    /// Whether its domain fails its checks: then it writes to nobody new.
+    pub domain_fails: bool,
     /// Its own window, a place in [`Snapshot::calendars`].
     pub calendar: Option<usize>,
 }

@@ -43,6 +43,7 @@ fn mailbox(n: usize, cap: u32) -> Mailbox {
         gap: 4 * MINUTE,
         pace: Pace::Even,
         inbox_is_read: true,
+        domain_fails: false,
         calendar: None,
     }
 }
@@ -147,6 +148,21 @@ fn a_paused_mailbox_is_a_shortfall_not_a_burden_on_the_rest() {
     // Even where the rest have room: the target is shared as before, less the paused one's part.
     snapshot.campaigns[0].daily_target = 600;
     assert_eq!(allotted(&plan_day(&snapshot))[..3], [0, 30, 30]);
+}
+
+#[test]
+fn a_failing_domain_begins_nothing_and_nobody_takes_its_part() {
+    let mut snapshot = monday(600, 5_000);
+    snapshot.mailboxes[0].domain_fails = true;
+    // One began before, and one was tried and is to be tried again.
+    for (work, step) in [(0, 2), (1, 1)] {
+        snapshot.work[work].step = step;
+        snapshot.work[work].mailbox = Some(Place::at(0));
+    }
+    let plan = plan_day(&snapshot);
+    assert_eq!(allotted(&plan)[..3], [1, 30, 30]);
+    let cure = "publish the records that `warmfront doctor` shows; nobody else takes their part";
+    assert_eq!(short(&plan), [(29, Limit::DomainFails, cure)]);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub enum Hold {
     },
     /// The mailbox is gone from the configuration.
     MailboxDisabled,
+    /// The sending domain fails its checks, for that: it writes to nobody new.
+    DomainFails(String),
     /// It is planned from another mailbox than its thread began in.
     AnotherThread,
     /// It waits for the next day's plan.
@@ -151,6 +153,7 @@ impl Hold {
             Self::MailboxPaused { .. } => "mailbox_paused",
             Self::MailboxLogin { .. } => "mailbox_needs_login",
             Self::MailboxDisabled => "mailbox_disabled",
+            Self::DomainFails(_) => "domain_fails",
             Self::AnotherThread => "another_thread",
             Self::NextPlan => "next_plan",
             Self::NotDue(_) => "not_due",
@@ -190,6 +193,7 @@ impl Hold {
             | Self::MailboxPaused { .. }
             | Self::MailboxLogin { .. }
             | Self::MailboxDisabled
+            | Self::DomainFails(_)
             | Self::Unproven(_)
             | Self::Outdated => Clears::Operator,
             Self::NotPlanned(state) if state == "sending" => Clears::Running,
@@ -231,6 +235,7 @@ impl Hold {
             }
             Self::MailboxLogin { .. } => Some("`warmfront mailbox login ADDRESS`"),
             Self::MailboxDisabled => Some("write the mailbox into warmfront.toml again"),
+            Self::DomainFails(_) => Some("publish the record that `warmfront doctor` shows"),
             Self::Unproven(_) => {
                 Some("suppress whom it wrote to, then `warmfront mailbox resume ADDRESS`")
             }
@@ -287,6 +292,12 @@ impl fmt::Display for Hold {
                 write!(f, "the mailbox is paused: {because}")
             }
             Self::MailboxDisabled => f.write_str("the mailbox is gone from the configuration"),
+            Self::DomainFails(because) => {
+                write!(
+                    f,
+                    "the sending domain fails its checks, so it writes to nobody new: {because}"
+                )
+            }
             Self::AnotherThread => f.write_str("its thread began in another mailbox"),
             Self::NextPlan => f.write_str("it waits for the next day's plan"),
             Self::NotDue(_) => f.write_str("it is not due yet"),

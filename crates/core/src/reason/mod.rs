@@ -106,6 +106,8 @@ pub struct Mailbox {
     pub paused_because: Option<String>,
     /// Whether it is paused until somebody logs in for it.
     pub needs_login: bool,
+    /// Why its domain writes to nobody new, if so.
+    pub domain_fails: Option<String>,
     /// When its inbox was last read.
     pub inbox_read_at: Option<Millis>,
     /// How old that reading may be for a follow-up.
@@ -164,6 +166,7 @@ pub fn holds(facts: &Facts, now: Millis) -> Vec<Hold> {
     holds.extend((message.attempts >= ATTEMPTS_MAX).then_some(Hold::Attempts(message.attempts)));
     holds.extend(campaign_stands(campaign));
     holds.extend(mailbox_stands(mailbox));
+    holds.extend(domain_fails(mailbox, message.step));
     holds.extend(message.strays.then_some(Hold::AnotherThread));
     holds.extend(stale());
     if message.planned_today {
@@ -241,6 +244,12 @@ fn mailbox_stands(mailbox: &Mailbox) -> Option<Hold> {
         }
         _ => Some(Hold::MailboxDisabled),
     }
+}
+
+/// Follow-ups of a failing domain leave all the same: whoever was written to may expect them, and
+/// silence mends nothing.
+fn domain_fails(mailbox: &Mailbox, step: u32) -> Option<Hold> {
+    mailbox.domain_fails.clone().filter(|_| step == 1).map(Hold::DomainFails)
 }
 
 fn inbox_stale(mailbox: &Mailbox, now: Millis) -> Option<Hold> {

@@ -35,6 +35,7 @@ fn free() -> Facts {
             paused_until: None,
             paused_because: None,
             needs_login: false,
+            domain_fails: None,
             inbox_read_at: Some(95),
             fresh: 10,
             attempt_at: Some(50),

@@ -118,6 +118,7 @@ struct FactsRow {
     paused_until: Option<i64>,
     paused_because: Option<String>,
     needs_login: bool,
+    domain_fails: Option<String>,
     inbox_read_at: Option<i64>,
     fresh_ms: i64,
     attempt_at: Option<i64>,
@@ -139,6 +140,7 @@ columns!(FactsRow {
     paused_until,
     paused_because,
     needs_login,
+    domain_fails,
     inbox_read_at,
     fresh_ms,
     attempt_at,
@@ -175,6 +177,7 @@ pub(super) async fn mailbox_facts(
         paused_until: row.paused_until,
         paused_because: row.paused_because,
         needs_login: row.needs_login,
+        domain_fails: row.domain_fails,
         inbox_read_at: row.inbox_read_at,
         fresh: row.fresh_ms,
         attempt_at: row.attempt_at,
@@ -193,7 +196,9 @@ fn facts_text() -> String {
     format!(
         "
     SELECT b.state, b.paused_until, b.paused_because,
-           coalesce(b.paused_reason, '') = 'login' AS needs_login, b.inbox_read_at, s.fresh_ms,
+           coalesce(b.paused_reason, '') = 'login' AS needs_login,
+           (SELECT min(g.because) FROM failing_domains g WHERE g.domain = b.domain) AS domain_fails,
+           b.inbox_read_at, s.fresh_ms,
            b.last_attempt_at AS attempt_at,
            {GAP} AS gap_ms,
            (SELECT o.sending_since FROM messages o

@@ -11,6 +11,7 @@ mod blocks;
 mod books;
 mod claims;
 mod days;
+mod domains;
 mod early;
 mod edges;
 mod elsewhere;

@@ -198,6 +198,7 @@ pub(crate) async fn full(yard: &Yard) -> String {
     books
         .write(&format!(
             "INSERT INTO shortfalls VALUES ({}, '{TODAY}', 1, 'allowance', 3, 'wait a day');
+             INSERT INTO domain_checks VALUES ('one.test', 'mx', 'fail', 1, 2, 3, 'no “MX”');
              INSERT INTO withdrawn_variants VALUES ({summer}, 1, 'b');
              INSERT INTO unknown_answers VALUES (1, 'rcpt', 550, '', 'odd #', 'Odd Å', 2, 1, 2),
                  (1, 'rcpt', 550, '', 'Odd @', 'odd @', 1, 1, 1);

@@ -60,6 +60,7 @@ async fn a_database_that_a_command_has_only_looked_at_is_empty() {
         person_gap_ms: 1,
         fresh_ms: 1,
         thresholds: warmfront_core::health::Thresholds::default(),
+        domain_grace_ms: Some(3 * 24 * 3_600_000),
     };
     looked.write_settings(&settings).await.unwrap();
     let fleet = [crate::scene::spec("cy@two.test")];

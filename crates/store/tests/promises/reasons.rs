@@ -13,7 +13,7 @@ use crate::books::{Books, DAY, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, accepted, deferred, rejected};
 
 /// What may be so of the first message. `{at}` is a moment around now.
-const CHANGES: [&str; 19] = [
+const CHANGES: [&str; 20] = [
     "INSERT INTO suppressions VALUES ('address', 'ada@acme.test', 'x', 1)",
     "INSERT INTO suppressions VALUES ('domain', 'brix.test', 'x', 1)",
     "UPDATE prospects SET address = NULL, erased_at = 1 WHERE id = 1",
@@ -21,6 +21,7 @@ const CHANGES: [&str; 19] = [
     "UPDATE campaigns SET state = 'paused', paused_because = 'x'",
     "UPDATE mailboxes SET state = 'paused', paused_at = 1, paused_reason = 'spam', paused_because = 'x'",
     "UPDATE mailboxes SET state = 'disabled'",
+    "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'fail', 1, 259200001, 259200001, 'x')",
     "UPDATE mailboxes SET lease_expires_at = {at}",
     "UPDATE messages SET due_at = {at}",
     "UPDATE messages SET closes_at = {at}",

@@ -231,7 +231,15 @@ async fn checks_read_as_sentences() {
         ("UPDATE mailbox_days SET settled = attempted + 1", "answers_never_outnumber_attempts"),
         ("UPDATE mailbox_days SET hard_bounces = settled + 1", "answers_never_outnumber_attempts"),
         ("UPDATE steps SET wait = NULL", "only_the_first_does_not_wait"),
-        ("INSERT INTO settings SELECT 2, 'UTC', 7, 2, 0, 1, '{}'", "CHECK constraint failed"),
+        ("INSERT INTO settings SELECT 2, 'UTC', 7, 2, 0, 1, '{}', NULL", "CHECK constraint failed"),
+        (
+            "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'fail', 2, 1, 2, 'x')",
+            "a_verdict_is_seen_after_it_began",
+        ),
+        (
+            "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'fail', 1, 3, 2, 'x')",
+            "a_verdict_is_seen_after_it_began",
+        ),
         ("INSERT INTO suppressions VALUES ('address', 'A@b.test', 'x', 1)", "lower(value)"),
     ];
     for (statement, words) in rows {

@@ -6,12 +6,14 @@ use crate::books::{Books, Database, NOW, for_each_database};
 use crate::scene::{Scene, accepted};
 
 /// A column with a CHECK of its own, and a value that it refuses.
-const CHECKS: [(&str, &str, &str); 49] = [
+const CHECKS: [(&str, &str, &str); 52] = [
     ("budget_days", "attempted", "-1"),
     ("budget_days", "ceiling", "-1"),
     ("budget_days", "scope", "'city'"),
     ("campaigns", "daily_target", "0"),
     ("campaigns", "state", "'gone'"),
+    ("domain_checks", "domain", "'ONE.test'"),
+    ("domain_checks", "verdict", "'perhaps'"),
     ("enrolments", "next_step", "0"),
     ("enrolments", "state", "'gone', ended_at = 5"),
     ("folders", "last_uid", "-1, uidvalidity = 8"),
@@ -45,6 +47,7 @@ const CHECKS: [(&str, &str, &str); 49] = [
     ("prospects", "address", "'ADA@acme.test'"),
     ("sent_copies", "keeps_id", "2"),
     ("settings", "company_per_day", "0"),
+    ("settings", "domain_grace_ms", "0"),
     ("settings", "fresh_ms", "0"),
     ("settings", "id", "2"),
     ("settings", "person_gap_ms", "-1"),
@@ -54,7 +57,7 @@ const CHECKS: [(&str, &str, &str); 49] = [
     ("strays", "address", "'GIL@acme.test'"),
     ("suppressions", "scope", "'city'"),
     ("tokens", "failures", "-1"),
-    ("tokens", "state", "'gone'"),
+    ("tokens", "state", "'gone', trouble = 'x'"),
     ("unknown_answers", "times", "0"),
 ];
 
@@ -115,7 +118,7 @@ async fn every_check_without_a_sentence_is_tried() {
 }
 
 /// What would be there twice, and the names of what refuses it: SQLite's columns, PostgreSQL's constraint.
-const TWICE: [(&str, &str, &str); 14] = [
+const TWICE: [(&str, &str, &str); 15] = [
     (
         "UPDATE messages SET unsubscribe_token = 'token-0' WHERE id <> 1",
         "messages.unsubscribe_token",
@@ -163,6 +166,11 @@ const TWICE: [(&str, &str, &str); 14] = [
         "shortfalls.campaign_id, shortfalls.day, shortfalls.revision, shortfalls.why",
         "shortfalls_pkey",
     ),
+    (
+        "INSERT INTO domain_checks SELECT * FROM domain_checks",
+        "domain_checks.domain, domain_checks.check_name",
+        "domain_checks_pkey",
+    ),
     ("INSERT INTO moves VALUES (1, 'gone', 'other', 'elsewhere')", "moves.id", "moves_pkey"),
     ("INSERT INTO tokens (mailbox_id) VALUES (1)", "tokens.mailbox_id", "tokens_pkey"),
     ("INSERT INTO workers VALUES ('one', 2, 2)", "workers.owner", "workers_pkey"),
@@ -205,7 +213,8 @@ async fn filled(books: Books) -> Books {
     scene.books
 }
 
-const ROWS: [&str; 11] = [
+const ROWS: [&str; 12] = [
+    "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'pass', 1, 1, 1, 'x')",
     "INSERT INTO evidence (message_id, at, kind) VALUES (1, 1, 'reply')",
     "INSERT INTO folders (mailbox_id, name, role, uidvalidity, last_uid, read_at)
      VALUES (1, 'Sent', 'sent', 7, 9, 1)",

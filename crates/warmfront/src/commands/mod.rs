@@ -5,6 +5,7 @@ mod campaign;
 mod check;
 mod classify;
 mod demo;
+mod doctor;
 mod init;
 mod ledger;
 mod mailbox;
@@ -36,6 +37,7 @@ async fn answer(global: &Global, command: Command) -> Done {
         Command::Init { dir } => init::init(&dir, global.json),
         Command::Demo(demo) => demo::demo(&demo, global.json).await,
         Command::Check { dirs, encoding } => check::check(global, &dirs, encoding.as_deref()).await,
+        Command::Doctor { domains } => doctor::doctor(global, &domains).await,
         Command::Mailbox(command) => mailbox::mailbox(global, command).await,
         Command::Campaign(command) => campaign::campaign(global, command).await,
         Command::Plan { date, days } => plan::plan(global, date, days).await,

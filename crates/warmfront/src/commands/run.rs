@@ -5,8 +5,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+use warmfront_core::domain::not_asked;
 use warmfront_engine::failpoint::Failpoint;
 use warmfront_engine::{Office, Until};
+use warmfront_mail::dns::Dns;
 use warmfront_store::Watermark;
 use warmfront_web::{Console, WebError};
 
@@ -37,6 +39,7 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;
+    office.dns = dns(&app);
     office.watermark = Some(Watermark::beside(&app.config.path));
     let stop = CancellationToken::new();
     stop_on_signals(&stop).map_err(Failure::failed)?;
@@ -52,6 +55,17 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     }
     ended?;
     summary(&app).await
+}
+
+/// How the DNS is asked, where there is a domain to ask about. Sending does not depend on it.
+fn dns(app: &App) -> Option<Dns> {
+    let looks = app.fleet.domains.is_some();
+    let is_asked = |domain: &str| not_asked(domain).is_none();
+    if !looks || !app.fleet.sending_domains().into_iter().any(is_asked) {
+        return None;
+    }
+    let dns = wiring::dns(&app.config);
+    dns.inspect_err(|error| warn!("sending domains are not looked at: {error:#}")).ok()
 }
 
 /// The console, where one is wanted. It is beside the sending and never in its way: where its

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use warmfront_core::span::{Millis, SECOND};
-use warmfront_store::{FRESH_MS, MailboxRow, Worker};
+use warmfront_store::{DomainCheck, FRESH_MS, MailboxRow, Store, StoreError, Worker};
 
 use crate::app::{self, App};
 use crate::cli::Global;
@@ -20,6 +20,7 @@ pub(crate) async fn status(global: &Global) -> Done {
     let daemon = app.store.daemon()?;
     let workers = app.store.workers(now).await?;
     let outdated = app.outdated().await?;
+    let domains = Domains::of(&app.store).await?;
     let unreached = app.store.waiting_because(SERVER_TROUBLE).await?;
     let accepted: u32 = days.iter().map(|(.., accepted)| accepted).sum();
     let is_active = |id| mailboxes.iter().any(|m| m.id == id && m.state == "active");
@@ -32,11 +33,7 @@ pub(crate) async fn status(global: &Global) -> Done {
             "day": today,
             "outdated": outdated,
             "daemon": daemon,
-            "workers": workers.iter().map(|worker| json!({
-                "owner": worker.owner, "mailboxes": worker.holds.len(), "holds": worker.holds,
-                "since": worker.since.map(print::rfc3339),
-                "seen_at": worker.seen_at.map(print::rfc3339),
-            })).collect::<Vec<_>>(),
+            "workers": workers.iter().map(of_worker).collect::<Vec<_>>(),
             "accepted_today": accepted,
             "allowance_today": allowance,
             "planned_today": planned_today,
@@ -45,6 +42,8 @@ pub(crate) async fn status(global: &Global) -> Done {
                 let trouble = unreached.iter().find(|(address, ..)| *address == m.address);
                 as_json(m, trouble.map(|(_, why, _)| why), now)
             }).collect::<Vec<_>>(),
+            "doctor": app.fleet.domains.is_some(),
+            "domains": domains.json(),
             "campaigns": campaigns.iter().map(|c| json!({
                 "campaign": c.slug, "state": c.state, "why": c.paused_because,
             })).collect::<Vec<_>>(),
@@ -73,7 +72,16 @@ pub(crate) async fn status(global: &Global) -> Done {
         );
     }
     say_who_is_unread(&mailboxes, now);
+    domains.say(&app);
     Ok(())
+}
+
+fn of_worker(worker: &Worker) -> Value {
+    json!({
+        "owner": worker.owner, "mailboxes": worker.holds.len(), "holds": worker.holds,
+        "since": worker.since.map(print::rfc3339),
+        "seen_at": worker.seen_at.map(print::rfc3339),
+    })
 }
 
 fn as_json(mailbox: &MailboxRow, trouble: Option<&String>, now: Millis) -> Value {
@@ -136,6 +144,60 @@ fn say_who_is_unread(mailboxes: &[MailboxRow], now: Millis) {
         let is_fresh = mailbox.inbox_read_at.is_some_and(|at| now - at < FRESH_MS);
         let so = if is_fresh { "" } else { ", so its follow-ups wait" };
         print::paragraph("", &format!("mailbox {} cannot be read{so}: {why}", mailbox.address));
+    }
+}
+
+/// What the books know of sending domains.
+struct Domains {
+    /// The checks that fail.
+    checks: Vec<DomainCheck>,
+    /// The domains that write to nobody new, and why.
+    failing: Vec<(String, String)>,
+}
+
+impl Domains {
+    async fn of(store: &Store) -> Result<Self, StoreError> {
+        let checks = store.domain_checks().await?;
+        let checks = checks.into_iter().filter(|row| row.verdict == "fail").collect();
+        Ok(Self { checks, failing: store.failing_domains().await? })
+    }
+
+    fn is_held(&self, row: &DomainCheck) -> bool {
+        self.failing.iter().any(|(domain, _)| *domain == row.domain)
+    }
+
+    fn json(&self) -> Vec<Value> {
+        let one = |row: &DomainCheck| {
+            json!({
+                "domain": row.domain, "check": row.check_name, "verdict": row.verdict,
+                "what": row.detail, "since": print::rfc3339(row.since),
+                "seen_at": print::rfc3339(row.seen_at), "holds": self.is_held(row),
+            })
+        };
+        self.checks.iter().map(one).collect()
+    }
+
+    /// Those that write to nobody new, and those that soon will.
+    fn say(&self, app: &App) {
+        let Some(domains) = &app.fleet.domains else {
+            print::say("sending domains are not looked at: [doctor] has `enabled = false`");
+            return;
+        };
+        for (domain, because) in &self.failing {
+            let what = format!(
+                "domain {domain} writes to nobody new: {because}; `warmfront doctor {domain}` shows \
+                 what to publish"
+            );
+            print::paragraph("", &what);
+        }
+        for row in self.checks.iter().filter(|row| !self.is_held(row)) {
+            let at = print::local(&app.fleet.timezone, row.since + domains.grace);
+            let what = format!(
+                "domain {} fails: {}; unless that is mended it writes to nobody new from {at} on",
+                row.domain, row.detail
+            );
+            print::paragraph("", &what);
+        }
     }
 }
 

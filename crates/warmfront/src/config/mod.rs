@@ -5,6 +5,7 @@
 //! server, and campaigns are read elsewhere.
 
 mod auth;
+mod doctor;
 mod health;
 mod mailbox;
 mod server;
@@ -27,9 +28,10 @@ use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
 
 use crate::logins;
-use crate::secret::SecretRef;
+use crate::secret::{self, SecretRef};
 
 pub(crate) use self::auth::{AuthRef, OAuthRef};
+pub(crate) use self::doctor::{Doctor, Domain};
 pub(crate) use self::mailbox::NO_PASSWORD_READS;
 pub(crate) use self::server::{Server, is_full_name};
 pub(crate) use self::top::store_url;
@@ -63,6 +65,10 @@ pub(crate) struct Config {
     pub(crate) thresholds: Thresholds,
     /// The provider accounts that mailboxes share, by name.
     pub(crate) tenants: BTreeMap<String, Tenant>,
+    /// How sending domains are looked at.
+    pub(crate) doctor: Doctor,
+    /// What the operator says of sending domains, by name.
+    pub(crate) domains: BTreeMap<String, Domain>,
     /// The mailboxes, in the order of the files.
     pub(crate) mailboxes: Vec<Mailbox>,
     /// What does not stand in the way of running, and is worth knowing.
@@ -179,7 +185,9 @@ impl Config {
             Some(AuthRef::Password(_)) | None => None,
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
-        let mut missing: Vec<Problem> = logins.chain(certificates).collect();
+        let key = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
+        let key = key.map(|error| Problem::error(&file, None, error.to_string()));
+        let mut missing: Vec<Problem> = logins.chain(certificates).chain(key).collect();
         missing.sort();
         missing.dedup();
         missing
@@ -192,6 +200,9 @@ impl Default for Limits {
         Self { company_per_day: 2, person_gap, domain_per_day: 4_000 }
     }
 }
+
+/// How the key of a list of bad domains is called where it cannot be had.
+pub(crate) const DQS_KEY: &str = "`dqs_key` in [doctor]";
 
 /// Reads the file and those it names; all their problems where there is an error among them.
 pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {

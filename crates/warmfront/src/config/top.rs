@@ -14,7 +14,8 @@ use warmfront_core::text::is_out_of_line;
 use super::auth::secret;
 use super::settings::Settings;
 use super::{
-    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, health, mailbox, rows,
+    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, doctor, health,
+    mailbox, rows,
 };
 use crate::secret::SecretRef;
 
@@ -37,6 +38,10 @@ pub(super) fn read(
     let limits = root.section("limits", problems).map(|section| limits(section, problems));
     let thresholds = root.section("health", problems);
     let thresholds = thresholds.map(|section| health::thresholds(section, problems));
+    let doctor = root.section("doctor", problems);
+    let doctor = doctor.map(|section| doctor::doctor(section, dir, problems));
+    let domains = root.section("domain", problems);
+    let domains = domains.map(|section| doctor::domains(section, problems));
     let tenants = root.section("tenant", problems);
     let tenants = tenants.map(|section| self::tenants(section, &presets, problems));
     let tenants = tenants.unwrap_or_default();
@@ -64,6 +69,8 @@ pub(super) fn read(
         timezone_override: defaults.over_limits,
         limits: limits.unwrap_or_default(),
         thresholds: thresholds.unwrap_or_default(),
+        doctor: doctor.unwrap_or_default(),
+        domains: domains.unwrap_or_default(),
         mailboxes,
         warnings: Vec::new(),
         timezone,

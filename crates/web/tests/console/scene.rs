@@ -45,6 +45,7 @@ async fn opened(url: &str) -> Store {
         person_gap_ms: 48 * HOUR,
         fresh_ms: 15 * MINUTE,
         thresholds: warmfront_core::health::Thresholds::default(),
+        domain_grace_ms: Some(3 * 24 * 3_600_000),
     };
     store.write_settings(&settings).await.unwrap();
     store

@@ -201,6 +201,7 @@ fn fleet(mailboxes: usize, zone: &str) -> Result<Fleet, Failure> {
         domain_per_day: 4_000,
         thresholds: warmfront_core::health::Thresholds::default(),
         tenants: BTreeMap::new(),
+        domains: None,
     })
 }
 

@@ -113,6 +113,7 @@ fn mailbox(nr: usize) -> Mailbox {
         gap: 4 * 60_000,
         pace: Pace::Even,
         inbox_is_read: true,
+        domain_fails: false,
         calendar: Some(nr % ZONES),
     }
 }

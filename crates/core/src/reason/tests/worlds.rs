@@ -81,6 +81,7 @@ fn mailbox(rng: &mut ChaCha12Rng) -> Mailbox {
         needs_login,
         state,
         paused_because: None,
+        domain_fails: rarely(rng, 8).then(|| "no DKIM".to_owned()),
         inbox_read_at: maybe(rng, |rng| moment(rng, NOW - 18 * MINUTE, NOW)),
         fresh: 15 * MINUTE,
         attempt_at: maybe(rng, |rng| moment(rng, NOW - 12 * MINUTE, NOW)),
@@ -133,6 +134,7 @@ fn may_leave(f: &Facts, at: Millis) -> bool {
         && b.state == "active"
         && b.leased_until.is_some_and(|until| until > at)
         && !m.strays
+        && (m.step > 1 || b.domain_fails.is_none())
         && (m.step == 1 || b.inbox_read_at.is_some_and(|read| read >= at - b.fresh))
         && p.attempt_at.is_none_or(|last| last + p.gap <= at)
         && b.attempt_at.is_none_or(|last| last + b.gap <= at)
@@ -162,6 +164,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
         }
         "mailbox_needs_login" => b.needs_login,
         "mailbox_disabled" => b.state == "disabled",
+        "domain_fails" => m.step == 1 && b.domain_fails.is_some(),
         "another_thread" => m.strays && today,
         "next_plan" => !m.planned_today && today,
         "not_due" => m.due_at > at,
@@ -179,7 +182,7 @@ pub(super) fn blocks(word: &str, f: &Facts, at: Millis) -> bool {
     }
 }
 
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "books_outdated",
     "suppressed",
     "mailbox_unproven",
@@ -189,6 +192,7 @@ const WORDS: [&str; 22] = [
     "mailbox_paused",
     "mailbox_needs_login",
     "mailbox_disabled",
+    "domain_fails",
     "another_thread",
     "next_plan",
     "not_due",

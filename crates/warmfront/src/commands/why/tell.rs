@@ -154,12 +154,14 @@ fn mailbox(app: &App, trail: &MailboxTrail) {
     }
 }
 
-/// What keeps a mailbox from sending anything.
+/// What keeps a mailbox from sending anything, and what from writing to anybody new.
 pub(super) fn reasons_of_mailbox(app: &App, trail: &MailboxTrail) -> Vec<Reason> {
     let today = calendar::day_span(&app.fleet.timezone, app.today());
     let holds = reason::mailbox_holds(trail.books, &trail.facts, today.end(), app.now());
+    let begins_nothing = trail.facts.domain_fails.clone().map(Hold::DomainFails);
+    let holds = holds.iter().chain(&begins_nothing);
     let whose = Some(trail.row.address.as_str());
-    holds.iter().map(|hold| Reason::of_hold(hold).where_refused(app, whose)).collect()
+    holds.map(|hold| Reason::of_hold(hold).where_refused(app, whose)).collect()
 }
 
 /// What sets a mailbox's allowance of today.

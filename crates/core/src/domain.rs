@@ -1,0 +1,84 @@
+//! What the DNS says of a sending domain, judged: what is wrong, what that costs, and the record that
+//! mends it.
+//!
+//! Facts in, findings out: whoever asks the DNS brings [`Facts`], [`examine`] judges them. Only a
+//! definite answer makes a finding; a question without one leaves what was known before ([`Known`]).
+//! What the findings do to mail is a rule of its own: [`Known::gates`].
+
+pub mod blocklist;
+mod check;
+mod dkim;
+mod dmarc;
+mod facts;
+mod host;
+mod mx;
+mod spf;
+mod standing;
+
+pub use self::check::{
+    Check, Cure, Finding, GRACE, GRACE_MIN, Known, Record, Verdict, grace_refusal,
+};
+pub use self::dmarc::{DmarcRecord, Policy, QUERIES_MAX, names_to_ask};
+pub use self::facts::{
+    Absent, Cover, DkimKey, Exchange, Facts, Found, Listing, Selector, SpfAll, SpfRecord, SpfWalk,
+};
+pub use self::host::{DkimCure, Host, host};
+pub use self::spf::{LOOKUPS_MAX, VOIDS_MAX};
+
+use crate::address::is_free_mail;
+
+/// Judges a domain: a finding for each check, in their order.
+#[must_use]
+pub fn examine(facts: &Facts) -> Vec<Finding> {
+    if facts.exists == Found::Absent(Absent::Name) {
+        // Whatever else is absent is absent for that.
+        return vec![Finding {
+            check: Check::Exists,
+            verdict: Verdict::Fail,
+            what: format!("{} does not exist: the DNS knows no such name", facts.domain),
+            cure: Some(Cure::told(
+                "register the domain again, or mend its name servers at the registrar; if it was \
+                 never yours, take its mailboxes out of warmfront.toml",
+            )),
+        }];
+    }
+    let spf = spf::judge(facts);
+    let dkim = dkim::judge(facts);
+    let authentication = standing::authentication(facts);
+    let dmarc = dmarc::judge(facts);
+    let mut findings = vec![standing::existence(facts), authentication, spf, dkim, dmarc];
+    findings.push(mx::judge(facts));
+    findings.push(standing::bulk(facts, &findings));
+    findings.push(standing::age(facts));
+    findings.extend(blocklist::judge(facts));
+    findings
+}
+
+/// Why nobody is asked about a domain, if so: nothing there is the operator's to publish.
+#[must_use]
+pub fn not_asked(domain: &str) -> Option<&'static str> {
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    let is_at = |reserved: &str| {
+        domain.strip_suffix(reserved).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    if RESERVED.into_iter().any(is_at) {
+        return Some("reserved name: not asked");
+    }
+    is_free_mail(&domain).then_some("a mail provider's own domain: not asked")
+}
+
+/// Names that belong to nobody and never will: RFC 2606, sections 2 and 3, RFC 6761, section 6, and
+/// RFC 6762, section 3.
+const RESERVED: [&str; 8] = [
+    "test",
+    "example",
+    "invalid",
+    "localhost",
+    "local",
+    "example.com",
+    "example.net",
+    "example.org",
+];
+
+#[cfg(test)]
+mod tests;

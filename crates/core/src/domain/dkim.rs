@@ -1,0 +1,106 @@
+//! DKIM: whether a key stands where receivers look for it.
+
+use super::check::{Check, Cure, Finding, Record, Verdict};
+use super::facts::{DkimKey, Facts, Found, Selector};
+use super::host::DkimCure;
+
+/// Below this receivers take no signature: RFC 8301, section 3.2, and Google's and Yahoo's rules for
+/// senders.
+const BITS_MIN: u32 = 1_024;
+
+/// What RFC 8301, section 3.2 asks signers for.
+const BITS_GOOD: u32 = 2_048;
+
+pub(super) fn judge(facts: &Facts) -> Finding {
+    let finding = |verdict, what: String, cure| Finding { check: Check::Dkim, verdict, what, cure };
+    if facts.dkim.is_empty() {
+        let what = "the provider's selectors are not known: say which there are";
+        let text = format!("write `dkim = [\"SELECTOR\"]` into [domain.\"{}\"]", facts.domain);
+        return finding(Verdict::Unknown, what.to_owned(), Some(Cure::told(text)));
+    }
+    if let Some((selector, bits)) = best(facts) {
+        let size = if bits == u32::MAX { "Ed25519".to_owned() } else { format!("{bits} bits") };
+        if bits < BITS_GOOD {
+            let what = format!("`{selector}` has a key of {size}: {BITS_GOOD} are asked for");
+            return finding(
+                Verdict::Warn,
+                what,
+                Some(Cure::told("turn the key to one of 2048 bits")),
+            );
+        }
+        return finding(Verdict::Pass, format!("`{selector}` has a key ({size})"), None);
+    }
+    match can_pass(facts) {
+        Some(_) => {
+            let told: Vec<String> = facts.dkim.iter().map(trouble).collect();
+            finding(Verdict::Warn, format!("no key: {}", told.join("; ")), Some(cure(facts)))
+        }
+        None => {
+            let told: Vec<String> = facts.dkim.iter().map(trouble).collect();
+            finding(Verdict::Unknown, told.join("; "), None)
+        }
+    }
+}
+
+/// Whether a signature of the domain can pass. `None`: nobody can tell.
+pub(super) fn can_pass(facts: &Facts) -> Option<bool> {
+    if best(facts).is_some() {
+        return Some(true);
+    }
+    let all_told = facts.dkim.iter().all(|selector| !matches!(selector.key, Found::Unknown(_)));
+    (all_told && !facts.dkim.is_empty()).then_some(false)
+}
+
+/// The longest key that receivers take, and whose it is.
+fn best(facts: &Facts) -> Option<(&str, u32)> {
+    let bits = |selector: &Selector| match selector.key {
+        Found::Is(DkimKey::Bits(bits)) if bits >= BITS_MIN => Some(bits),
+        _ => None,
+    };
+    let keys = facts.dkim.iter().filter_map(|s| Some((s.name.as_str(), bits(s)?)));
+    keys.max_by_key(|(_, bits)| *bits)
+}
+
+fn trouble(selector: &Selector) -> String {
+    let what = match &selector.key {
+        Found::Absent(_) => "nothing there".to_owned(),
+        Found::Unknown(why) => format!("could not be asked: {why}"),
+        Found::Is(DkimKey::Revoked) => "revoked (`p=` is empty)".to_owned(),
+        Found::Is(DkimKey::Broken(why)) => format!("no key can be read: {why}"),
+        Found::Is(DkimKey::Bits(bits)) => format!("a key of {bits} bits, too short for receivers"),
+    };
+    format!("`{}`: {what}", selector.name)
+}
+
+fn cure(facts: &Facts) -> Cure {
+    let at = |selector: &str| format!("{selector}._domainkey.{}", facts.domain);
+    match facts.host.as_ref().filter(|_| !facts.selectors_told).map(|host| host.dkim) {
+        Some(DkimCure::TwoCnames) => {
+            let record = |selector: &str| Record {
+                name: at(selector),
+                kind: "CNAME",
+                value: "as the portal shows it".to_owned(),
+            };
+            Cure {
+                text:
+                    "in the Microsoft Defender portal (Email authentication settings, DKIM) choose \
+                       the domain; it shows two CNAME records; publish them, then switch signing on"
+                        .to_owned(),
+                records: vec![record("selector1"), record("selector2")],
+            }
+        }
+        Some(DkimCure::OneTxt) => Cure::publish(
+            "in the Google Admin console (Apps, Google Workspace, Gmail, Authenticate email) generate \
+             a key of 2048 bits, publish it, then start authentication; under another selector, say \
+             so with `dkim` in [domain]",
+            Record::txt(at("google"), "as the console shows it: v=DKIM1; k=rsa; p=…"),
+        ),
+        None => {
+            let first = facts.dkim.first().map_or("SELECTOR", |selector| selector.name.as_str());
+            Cure::publish(
+                "let your provider make a key of 2048 bits and publish what it shows",
+                Record::txt(at(first), "v=DKIM1; k=rsa; p=…"),
+            )
+        }
+    }
+}

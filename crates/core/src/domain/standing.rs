@@ -1,0 +1,96 @@
+//! What several records say together, and what stands in none of them.
+
+use jiff::civil::Date;
+
+use super::check::{Check, Cure, Finding, Verdict};
+use super::facts::{Facts, Found};
+use super::{dkim, spf};
+
+/// From so many a day on Google (to Gmail addresses) and Outlook.com ask for SPF, DKIM and DMARC
+/// together: support.google.com/a/answer/81126 (2026-03-21); Microsoft Defender for Office 365 Blog,
+/// "Strengthening Email Ecosystem" (2025-04-02, amended 2025-08-02).
+const BULK: u32 = 5_000;
+
+/// A domain younger than this is watched by receivers: those who warm mailboxes for others wait 14 to
+/// 30 days before the first cold message.
+const YOUNG_DAYS: i32 = 30;
+
+pub(super) fn existence(facts: &Facts) -> Finding {
+    let (verdict, what) = match &facts.exists {
+        Found::Unknown(why) => (Verdict::Unknown, format!("could not be asked: {why}")),
+        Found::Is(()) | Found::Absent(_) => (Verdict::Pass, "the DNS knows it".to_owned()),
+    };
+    Finding { check: Check::Exists, verdict, what, cure: None }
+}
+
+/// Gmail and Yahoo refuse mail of anybody where neither SPF nor DKIM passes.
+pub(super) fn authentication(facts: &Facts) -> Finding {
+    let (verdict, what) = match (spf::can_pass(facts), dkim::can_pass(facts)) {
+        (Some(true), Some(true)) => (Verdict::Pass, "SPF and DKIM can pass"),
+        (Some(true), _) => (Verdict::Pass, "SPF can pass"),
+        (_, Some(true)) => (Verdict::Pass, "DKIM can pass"),
+        (Some(false), Some(false)) => (
+            Verdict::Fail,
+            "neither SPF nor DKIM can pass: Gmail, Yahoo and Outlook.com refuse such mail or put it \
+             into spam",
+        ),
+        (None, _) | (_, None) => (Verdict::Unknown, "whether SPF or DKIM can pass is not known"),
+    };
+    let cure = (verdict == Verdict::Fail)
+        .then(|| Cure::told("publish what `spf` and `dkim` below say; either is enough for this"));
+    Finding { check: Check::Authentication, verdict, what: what.to_owned(), cure }
+}
+
+pub(super) fn bulk(facts: &Facts, findings: &[Finding]) -> Finding {
+    let most = facts.most_a_day;
+    let finding = |verdict, what, cure| Finding { check: Check::Bulk, verdict, what, cure };
+    if most < BULK {
+        let what = format!(
+            "at most {most} a day: below the {BULK} at which Gmail and Outlook.com ask for SPF, DKIM \
+             and DMARC together"
+        );
+        return finding(Verdict::Pass, what, None);
+    }
+    let asked = [Check::Spf, Check::Dkim, Check::Dmarc];
+    let of = |wanted: Verdict| -> Vec<&str> {
+        let mine = findings.iter().filter(|f| asked.contains(&f.check) && f.verdict == wanted);
+        mine.map(|f| f.check.as_str()).collect()
+    };
+    let (ill, unknown) = (of(Verdict::Warn), of(Verdict::Unknown));
+    let begin = format!("up to {most} a day: Gmail and Outlook.com ask for SPF, DKIM and DMARC");
+    if !ill.is_empty() {
+        let cure = Cure::told("mend these, or send less than 5000 a day from the domain");
+        return finding(Verdict::Warn, format!("{begin}; look at {}", ill.join(", ")), Some(cure));
+    }
+    if !unknown.is_empty() {
+        return finding(
+            Verdict::Unknown,
+            format!("{begin}; not known: {}", unknown.join(", ")),
+            None,
+        );
+    }
+    finding(Verdict::Pass, format!("{begin}, and all are there"), None)
+}
+
+pub(super) fn age(facts: &Facts) -> Finding {
+    let finding = |verdict, what, cure| Finding { check: Check::Age, verdict, what, cure };
+    let Some(registered) = facts.registered else {
+        let text = format!(
+            "if it is new, write `registered = \"{}\"` (the day) into [domain.\"{}\"]",
+            facts.today, facts.domain
+        );
+        let what = "not known: no registry is asked".to_owned();
+        return finding(Verdict::Unknown, what, Some(Cure::told(text)));
+    };
+    let days = days_between(registered, facts.today);
+    if days < YOUNG_DAYS {
+        let what = format!("registered {days} days ago: receivers watch new domains");
+        let cure = Cure::told(format!("begin with cold mail {YOUNG_DAYS} days after registration"));
+        return finding(Verdict::Warn, what, Some(cure));
+    }
+    finding(Verdict::Pass, format!("registered {days} days ago"), None)
+}
+
+fn days_between(from: Date, to: Date) -> i32 {
+    from.until(to).map_or(0, |span| span.get_days())
+}

@@ -1,0 +1,324 @@
+//! What is told, what is to be published, and when a failure holds mail back.
+
+use jiff::civil::date;
+
+use super::*;
+use crate::span::{DAY, HOUR};
+
+/// A domain at Microsoft 365 with which all is well.
+fn sound() -> Facts {
+    let walk = SpfWalk {
+        text: "v=spf1 include:spf.protection.outlook.com -all".to_owned(),
+        lookups: 1,
+        voids: 0,
+        all: Some(SpfAll::Fail),
+        broken: None,
+        cover: Found::Is(Cover::Included),
+    };
+    let dmarc = DmarcRecord {
+        policy: Some(Policy::Reject),
+        below: None,
+        testing: false,
+        psd: None,
+        strict_spf: false,
+        strict_dkim: false,
+        reports: true,
+    };
+    let exchange = "acme-com.mail.protection.outlook.com".to_owned();
+    Facts {
+        domain: "acme.com".to_owned(),
+        host: host("microsoft365"),
+        exists: Found::Is(()),
+        spf: Found::Is(SpfRecord::One(walk)),
+        dkim: vec![
+            Selector { name: "selector1".to_owned(), key: Found::Is(DkimKey::Bits(2_048)) },
+            Selector { name: "selector2".to_owned(), key: Found::Absent(Absent::Name) },
+        ],
+        selectors_told: false,
+        dmarc: vec![("acme.com".to_owned(), Found::Is(dmarc))],
+        mx: Found::Is(vec![Exchange { preference: 0, name: exchange, address: Found::Is(()) }]),
+        address: Found::Absent(Absent::Record),
+        listings: Vec::new(),
+        registered: Some(date(2026, 1, 5)),
+        today: date(2026, 11, 22),
+        most_a_day: 100,
+    }
+}
+
+fn walk(facts: &mut Facts) -> &mut SpfWalk {
+    match &mut facts.spf {
+        Found::Is(SpfRecord::One(walk)) => walk,
+        other => panic!("no walk: {other:?}"),
+    }
+}
+
+/// The verdict of a check, and the records it asks for.
+#[track_caller]
+fn check(change: impl Fn(&mut Facts), which: Check, verdict: Verdict, records: &[&str]) {
+    let mut facts = sound();
+    change(&mut facts);
+    let findings = examine(&facts);
+    let finding = findings.iter().find(|finding| finding.check == which).expect("a finding");
+    let cure = finding.cure.iter().flat_map(|cure| &cure.records);
+    let found: Vec<String> = cure.map(ToString::to_string).collect();
+    assert_eq!((finding.verdict, found.as_slice()), (verdict, owned(records).as_slice()));
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn a_sound_domain_passes_every_check() {
+    let findings = examine(&sound());
+    let checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(checks, Check::ALL[..8]);
+    let ill: Vec<_> = findings.iter().filter(|f| f.verdict != Verdict::Pass).collect();
+    assert!(ill.is_empty(), "{ill:#?}");
+}
+
+#[test]
+fn the_record_to_publish_is_written_out() {
+    use Check::Spf;
+    use Verdict::Warn;
+    let nothing = || Found::Absent(Absent::Record);
+    check(
+        |facts| facts.spf = nothing(),
+        Spf,
+        Warn,
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com -all"],
+    );
+    check(
+        |facts| {
+            facts.host = host("google");
+            facts.spf = nothing();
+        },
+        Spf,
+        Warn,
+        &["acme.com TXT v=spf1 include:_spf.google.com ~all"],
+    );
+    check(
+        |facts| {
+            walk(facts).text = "v=spf1 include:mailer.net ip4:192.0.2.1 ~all".to_owned();
+            walk(facts).cover = Found::Is(Cover::Missing);
+        },
+        Spf,
+        Warn,
+        &[
+            "acme.com TXT v=spf1 include:spf.protection.outlook.com include:mailer.net ip4:192.0.2.1 ~all",
+        ],
+    );
+    check(
+        |facts| {
+            walk(facts).text = "v=spf1 include:spf.protection.outlook.com +all".to_owned();
+            walk(facts).all = Some(SpfAll::Pass);
+        },
+        Spf,
+        Warn,
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com -all"],
+    );
+    check(
+        |facts| {
+            let two = ["v=spf1 include:spf.protection.outlook.com -all", "v=spf1 a ~all"];
+            facts.spf = Found::Is(SpfRecord::Several(owned(&two)));
+        },
+        Spf,
+        Warn,
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com a ~all"],
+    );
+}
+
+#[test]
+fn so_are_those_of_keys_policies_and_exchanges() {
+    use Check::{Dkim, Dmarc, Mx};
+    use Verdict::Warn;
+    check(
+        |facts| facts.dkim.iter_mut().for_each(|s| s.key = Found::Absent(Absent::Name)),
+        Dkim,
+        Warn,
+        &[
+            "selector1._domainkey.acme.com CNAME as the portal shows it",
+            "selector2._domainkey.acme.com CNAME as the portal shows it",
+        ],
+    );
+    check(
+        |facts| facts.dmarc[0].1 = Found::Absent(Absent::Record),
+        Dmarc,
+        Warn,
+        &["_dmarc.acme.com TXT v=DMARC1; p=none"],
+    );
+    check(
+        |facts| {
+            facts.host = host("google");
+            facts.mx = Found::Absent(Absent::Record);
+        },
+        Mx,
+        Verdict::Fail,
+        &["acme.com MX 1 smtp.google.com"],
+    );
+}
+
+#[test]
+fn a_domain_that_is_not_there_is_told_as_that_alone() {
+    let facts = Facts { exists: Found::Absent(Absent::Name), ..sound() };
+    let findings = examine(&facts);
+    assert_eq!(findings.len(), 1);
+    assert_eq!((findings[0].check, findings[0].verdict), (Check::Exists, Verdict::Fail));
+}
+
+#[test]
+fn authentication_fails_only_where_both_are_known_to() {
+    #[track_caller]
+    fn both(spf: Found<Cover>, dkim: Found<DkimKey>, want: Verdict) {
+        check(
+            |facts| {
+                walk(facts).cover = spf.clone();
+                facts.dkim.truncate(1);
+                facts.dkim[0].key = dkim.clone();
+            },
+            Check::Authentication,
+            want,
+            &[],
+        );
+    }
+    let (covered, missing) = (Found::Is(Cover::Included), Found::Is(Cover::Missing));
+    let outage = || Found::Unknown("SERVFAIL".to_owned());
+    let revoked = || Found::Is(DkimKey::Revoked);
+    both(covered.clone(), revoked(), Verdict::Pass);
+    both(covered, outage_key(), Verdict::Pass);
+    both(missing.clone(), Found::Is(DkimKey::Bits(1_024)), Verdict::Pass);
+    both(missing.clone(), Found::Is(DkimKey::Bits(768)), Verdict::Fail);
+    both(missing.clone(), revoked(), Verdict::Fail);
+    both(missing, outage_key(), Verdict::Unknown);
+    both(outage(), revoked(), Verdict::Unknown);
+    both(Found::Is(Cover::NotKnown), revoked(), Verdict::Unknown);
+}
+
+fn outage_key() -> Found<DkimKey> {
+    Found::Unknown("SERVFAIL".to_owned())
+}
+
+#[test]
+fn who_sends_much_is_asked_for_all_three() {
+    use Verdict::{Pass, Unknown, Warn};
+    let many = |facts: &mut Facts| facts.most_a_day = 5_000;
+    check(many, Check::Bulk, Pass, &[]);
+    let without = |facts: &mut Facts| facts.dmarc[0].1 = Found::Absent(Absent::Record);
+    check(without, Check::Bulk, Pass, &[]);
+    check(
+        |facts| {
+            many(facts);
+            without(facts)
+        },
+        Check::Bulk,
+        Warn,
+        &[],
+    );
+    let silent = |facts: &mut Facts| facts.spf = Found::Unknown("SERVFAIL".to_owned());
+    check(
+        |facts| {
+            many(facts);
+            silent(facts)
+        },
+        Check::Bulk,
+        Unknown,
+        &[],
+    );
+}
+
+#[test]
+fn ages() {
+    check(|facts| facts.registered = None, Check::Age, Verdict::Unknown, &[]);
+    check(|facts| facts.registered = Some(date(2026, 10, 24)), Check::Age, Verdict::Warn, &[]);
+    check(|facts| facts.registered = Some(date(2026, 10, 23)), Check::Age, Verdict::Pass, &[]);
+}
+
+#[test]
+fn names_that_are_nobodys_are_not_asked() {
+    #[track_caller]
+    fn check(domain: &str, want: Option<&str>) {
+        assert_eq!(not_asked(domain), want, "{domain}");
+    }
+    let reserved = Some("reserved name: not asked");
+    check("acme-mail.test", reserved);
+    check("test", reserved);
+    check("Sub.Example.COM.", reserved);
+    check("example.org", reserved);
+    check("mail.example", reserved);
+    check("host.invalid", reserved);
+    check("localhost", reserved);
+    check("printer.local", reserved);
+    check("gmail.com", Some("a mail provider's own domain: not asked"));
+    check("acme.com", None);
+    check("latest.com", None);
+    check("myexample.com", None);
+    check("test.com", None);
+}
+
+#[test]
+fn a_policy_is_looked_for_at_no_more_than_eight_names() {
+    assert_eq!(names_to_ask("acme.com"), ["acme.com", "com"]);
+    assert_eq!(names_to_ask("a.b.acme.com"), ["a.b.acme.com", "b.acme.com", "acme.com", "com"]);
+    for labels in 1..20 {
+        let domain = vec!["x"; labels].join(".");
+        assert_eq!(names_to_ask(&domain).len(), labels.min(QUERIES_MAX));
+    }
+}
+
+#[test]
+fn a_policy_is_the_domains_own_or_its_organisations() {
+    let record = |policy, psd| DmarcRecord {
+        policy: Some(policy),
+        below: None,
+        testing: false,
+        psd,
+        strict_spf: false,
+        strict_dkim: false,
+        reports: false,
+    };
+    #[track_caller]
+    fn says(walked: Vec<(&str, Found<DmarcRecord>)>, verdict: Verdict, words: &str) {
+        let mut facts = sound();
+        facts.domain = "mail.acme.com".to_owned();
+        facts.dmarc = walked.into_iter().map(|(name, found)| (name.to_owned(), found)).collect();
+        let findings = examine(&facts);
+        let dmarc = findings.iter().find(|finding| finding.check == Check::Dmarc).unwrap();
+        assert_eq!(dmarc.verdict, verdict);
+        assert!(dmarc.what.contains(words), "{}", dmarc.what);
+    }
+    let none = || Found::Absent(Absent::Record);
+    let silent = || Found::Unknown("SERVFAIL".to_owned());
+    let (own, org, psd) = ("mail.acme.com", "acme.com", "com");
+    let is = Found::Is;
+    let reject = || record(Policy::Reject, None);
+    let quarantine = || record(Policy::Quarantine, None);
+    says(vec![(own, is(reject())), (org, is(quarantine()))], Verdict::Pass, "p=reject");
+    says(vec![(own, none()), (org, is(quarantine()))], Verdict::Pass, "as acme.com has it");
+    let of_all = || is(record(Policy::Reject, Some(true)));
+    says(vec![(own, none()), (org, is(quarantine())), (psd, of_all())], Verdict::Pass, "acme.com");
+    says(vec![(own, none()), (org, none()), (psd, of_all())], Verdict::Pass, "as com has it");
+    says(vec![(own, none()), (org, silent())], Verdict::Unknown, "SERVFAIL");
+    says(vec![(own, silent()), (org, is(reject()))], Verdict::Unknown, "SERVFAIL");
+    says(vec![(own, is(reject())), (org, silent())], Verdict::Pass, "p=reject");
+}
+
+#[test]
+fn a_failure_gates_once_it_was_seen_again_after_its_grace() {
+    let mut known = None;
+    let mut see = |verdict, at: i64| {
+        known = Some(Known::after(known, verdict, at));
+        known.is_some_and(|known| known.gates(GRACE))
+    };
+    assert!(!see(Verdict::Unknown, 0));
+    assert!(!see(Verdict::Fail, HOUR));
+    // A week without an answer is no week of failure.
+    assert!(!see(Verdict::Unknown, 7 * DAY));
+    assert!(see(Verdict::Fail, 7 * DAY + HOUR));
+    assert!(see(Verdict::Unknown, 8 * DAY), "an outage mends nothing");
+    assert!(!see(Verdict::Warn, 9 * DAY));
+    assert!(!see(Verdict::Fail, 9 * DAY + 1));
+    assert!(!see(Verdict::Fail, 12 * DAY));
+    assert!(see(Verdict::Fail, 12 * DAY + 1));
+    assert_eq!(grace_refusal(GRACE), None);
+    assert!(grace_refusal(GRACE_MIN - 1).is_some());
+}
