@@ -1,6 +1,8 @@
 //! Servers that are not who they say, or speak a TLS that is too old. All that comes over TCP is
 //! written down: no password is in it, in any spelling.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
+
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;

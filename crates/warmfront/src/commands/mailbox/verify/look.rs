@@ -243,6 +243,10 @@ pub(super) fn trouble_of_sending(
         }
         Trouble::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
+        Trouble::NoToken(why) => {
+            let says = format!("No token to log in with is to be had at the moment: {why}.");
+            found.add(check, Standing::Unseen, says, None);
+        }
         Trouble::Lost { .. } | Trouble::Halted(_) => {
             let (host, port) = (&mailbox.smtp.host, mailbox.smtp.port);
             let says = format!("{host}:{port}: {trouble}.");
