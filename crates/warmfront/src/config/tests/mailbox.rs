@@ -111,7 +111,7 @@ fn providers() {
     check_provider(
         "provider = \"exchange\"",
         &[
-            "w.toml:3: `exchange` in mailbox[1] is no provider; known are microsoft365, m365-direct-send, m365-relay-connector, m365-hve, google, gmail, google-smtp-relay, zoho, yahoo, aol, icloud, outlook-consumer, fastmail, amazon-ses, sendgrid, postmark, mailgun, resend, smtp, generic-implicit-tls, local-mta; \"smtp\" stands for any other host",
+            "w.toml:3: `exchange` in mailbox[1] is no provider; known are microsoft365, m365-direct-send, m365-relay-connector, m365-hve, google, google-trial, gmail, google-smtp-relay, zoho, zoho-eu, zoho-in, zoho-au, zoho-jp, zoho-cn, zoho-sa, zoho-personal, yahoo, aol, icloud, outlook-consumer, fastmail, amazon-ses, sendgrid, postmark, mailgun, resend, smtp, generic-implicit-tls, local-mta; \"smtp\" stands for any other host",
         ],
     );
     check_provider(
