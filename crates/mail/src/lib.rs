@@ -9,6 +9,8 @@
 pub mod arrival;
 pub mod bearer;
 pub mod compose;
+#[cfg(test)]
+mod deadline;
 pub mod dns;
 pub mod imap;
 pub mod inbox;

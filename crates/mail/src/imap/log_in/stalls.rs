@@ -1,15 +1,14 @@
 //! A server that stalls, wherever it does: nobody waits longer than the deadline of that step.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::time::timeout;
 
 use super::super::folders::Folder;
 use super::super::message::What;
 use super::super::{Account, Deadlines};
 use super::*;
+use crate::deadline::over_after;
 use crate::server::Credentials;
 
 /// Greets, if it does, and answers the first so many commands; then says nothing any more.
@@ -77,16 +76,6 @@ async fn check(greets: bool, commands: usize, want: Result<bool, &str>, after: u
     let ended = ended.map_err(|trouble| trouble.to_string());
     serving.abort();
     assert_eq!(ended.as_ref().map_err(String::as_str), want.as_ref().map_err(|why| *why));
-}
-
-/// What a step comes to, which is over after that long and not before.
-async fn over_after<T>(after: Duration, step: impl Future<Output = T>) -> T {
-    let mut step = pin!(step);
-    let moment = Duration::from_millis(1);
-    if let Some(before) = after.checked_sub(moment) {
-        assert!(timeout(before, &mut step).await.is_err(), "over before {after:?}");
-    }
-    timeout(2 * moment, step).await.expect("over in time")
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,12 @@
 //! A server that stalls, wherever it does: nobody waits longer than the deadline of that step.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
-use tokio::time::timeout;
 use warmfront_core::address::Address;
 
 use super::*;
+use crate::deadline::over_after;
 use crate::server::Dialled;
 use crate::smtp::{ConnectionLimits, Deadlines};
 use crate::submit::{Halt, Letter, Outcome, Progress, Stage};
@@ -100,16 +99,6 @@ async fn check(answers: usize, reads_on: bool, octets: usize, want: Result<(), &
     let ended = over_after(Duration::from_secs(after), talk(client, octets)).await;
     serving.abort();
     assert_eq!(ended.as_ref().map_err(String::as_str), want.as_ref().map_err(|why| *why));
-}
-
-/// What a step comes to, which is over after that long and not before.
-async fn over_after<T>(after: Duration, step: impl Future<Output = T>) -> T {
-    let mut step = pin!(step);
-    let moment = Duration::from_millis(1);
-    if let Some(before) = after.checked_sub(moment) {
-        assert!(timeout(before, &mut step).await.is_err(), "over before {after:?}");
-    }
-    timeout(2 * moment, step).await.expect("over in time")
 }
 
 #[tokio::test(start_paused = true)]
