@@ -130,6 +130,18 @@ fn a_refresh_token_from_elsewhere_is_taken_over_and_tried() {
 }
 
 #[test]
+fn what_is_meant_for_this_machine_goes_through_no_proxy() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    world.installation.write("refresh", world.identity.consent(ANN));
+    world.close_to_others("refresh");
+    let words = ["mailbox", "login", ANN, "--json", "--refresh-token", "refresh"];
+    let mut command = world.installation.command(&words);
+    // Nobody is there; who listened would read the application's secret.
+    command.env("HTTP_PROXY", "http://127.0.0.1:9").env("http_proxy", "http://127.0.0.1:9");
+    works(&world, Answer::from(command.output().expect("it starts")));
+}
+
+#[test]
 fn whoever_says_no_is_not_logged_in() {
     let world = World::of(HOUR, "google", "code", &[ANN]);
     let mut login = Waiting::begin(&world.installation, &LOGIN);

@@ -11,11 +11,17 @@ use reqwest::redirect::Policy;
 use warmfront_core::span::{Millis, SECOND};
 
 use super::OAuthError;
+use crate::server::is_loopback;
 use crate::tls;
 
 /// A client, to be shared by all who trust the same certificates. Cheap to clone.
 #[derive(Clone)]
-pub struct Http(reqwest::Client);
+pub struct Http {
+    /// To whoever is elsewhere; through the machine's proxy, where it has one.
+    abroad: reqwest::Client,
+    /// To this machine: what may be in plain text must not leave it, whatever the environment says.
+    at_home: reqwest::Client,
+}
 
 /// Why there is no answer that says anything.
 #[derive(Debug, thiserror::Error)]
@@ -38,20 +44,28 @@ impl Http {
     pub fn new(roots: Option<&[u8]>) -> Result<Self, OAuthError> {
         let unusable = |why: String| OAuthError::Unsafe(format!("its `ca` {why}"));
         let config = tls::config(roots).map_err(unusable)?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(config.as_ref().clone())
-            // A secret is sent where it was meant to go, and nowhere else.
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
-            .build();
-        client.map(Self).map_err(|error| OAuthError::Unsafe(error.to_string()))
+        let client = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(config.as_ref().clone())
+                // A secret is sent where it was meant to go, and nowhere else.
+                .redirect(Policy::none())
+                .connect_timeout(CONNECT)
+                .timeout(WHOLE)
+        };
+        let unusable = |error: reqwest::Error| OAuthError::Unsafe(error.to_string());
+        let abroad = client().build().map_err(unusable)?;
+        let at_home = client().no_proxy().build().map_err(unusable)?;
+        Ok(Self { abroad, at_home })
     }
 
     /// One question and its whole answer. One that is told to come later is none.
     pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
-        let asking = self.0.request(parts.method, parts.uri.to_string()).headers(parts.headers);
+        let client = match parts.uri.host().is_some_and(is_loopback) {
+            true => &self.at_home,
+            false => &self.abroad,
+        };
+        let asking = client.request(parts.method, parts.uri.to_string()).headers(parts.headers);
         let mut answer = asking.body(body).send().await.map_err(unreachable)?;
         let status = answer.status();
         if status.is_server_error() || status.as_u16() == TOO_MANY {
