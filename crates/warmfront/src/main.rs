@@ -73,7 +73,9 @@ fn wrong_use(error: &clap::Error) -> ExitCode {
 
 /// Logs go to stderr, so that stdout is the answer and nothing else. `RUST_LOG` sets how much.
 fn start_logging(command: &Command) {
-    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+    use tracing_subscriber::util::SubscriberInitExt as _;
     // The demonstration tells its story itself.
     let usual = match command {
         Command::Demo(_) => "error",
@@ -81,13 +83,9 @@ fn start_logging(command: &Command) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     // Names that are asked may hold a key, so the library never tells them, whatever is wanted.
-    let silent = ["hickory_resolver=off", "hickory_net=off", "hickory_proto=off"];
-    let filter = silent
-        .into_iter()
-        .filter_map(|off| off.parse().ok())
-        .fold(filter, EnvFilter::add_directive);
+    let tells = filter_fn(|told| !told.target().starts_with("hickory"));
     // In a file or a journal colours are noise.
     let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
-    log.with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(log.with_filter(filter.and(tells))).init();
 }

@@ -181,7 +181,9 @@ fn a_key_is_never_logged_however_much_is() {
     let keyed = "blocklists = [\"dbl\"]\ndqs_key = { env = \"DQS_KEY\" }";
     let scene = scene(&server, keyed);
     let mut command = scene.installation.command(&["doctor", "acme.com"]);
-    command.env("DQS_KEY", "s3cretkey").env("RUST_LOG", "trace,hickory_net=trace");
+    command
+        .env("DQS_KEY", "s3cretkey")
+        .env("RUST_LOG", "trace,hickory_net=trace,hickory_resolver::name_server_pool=trace");
     let answer = Answer::from(command.output().expect("the program starts"));
     assert!(answer.out.contains("not listed by Spamhaus DBL"), "{answer}");
     let asked = server.asked();
