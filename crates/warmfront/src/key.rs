@@ -11,9 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rand::TryRng as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use warmfront_engine::tokens::{KEY_LEN, Key, KeySource};
+use warmfront_engine::tokens::{KEY_LEN, Key, KeySource, NoKey};
 
-use crate::config::Config;
+use crate::config::{AuthRef, Config, Mailbox};
 use crate::secret::{self, SecretRef};
 
 /// Where the key of a configuration comes from.
@@ -23,14 +23,23 @@ pub(crate) fn source(config: &Config) -> KeySource {
     Arc::new(move || {
         let text = secret::text(&place, "`key` in [store]");
         let text = text.map_err(|error| match own {
-            true => error.to_string(),
-            false => format!(
+            true => NoKey::NotNow(error.to_string()),
+            false => NoKey::Gone(format!(
                 "the key that tokens are sealed by is not to be had: {error}. Bring {shown} back, or \
                  log in again (`warmfront mailbox login`), which makes a new one"
-            ),
+            )),
         })?;
-        read(&text)
+        read(&text).map_err(NoKey::Gone)
     })
+}
+
+/// Why a key that the operator keeps elsewhere is not to be had, where some mailbox needs one.
+pub(crate) fn missing(config: &Config) -> Option<String> {
+    let is_needed = |mailbox: &Mailbox| matches!(mailbox.auth, Some(AuthRef::OAuth(_)));
+    if config.key.is_none() || !config.mailboxes.iter().any(is_needed) {
+        return None;
+    }
+    source(config)().err().map(|error| error.to_string())
 }
 
 /// Makes the file where the key is to be, unless the operator keeps it elsewhere or it is there.
@@ -94,7 +103,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), "");
         let key = || source(&config)().map(|key| *key.expose_secret());
-        let missing = key().unwrap_err();
+        let missing = key().unwrap_err().to_string();
         assert!(missing.contains("warmfront.key cannot be read"), "{missing}");
         assert!(missing.contains("log in again"), "{missing}");
         let file = make(&config).unwrap().unwrap();
@@ -103,7 +112,7 @@ mod tests {
         assert_eq!(make(&config).unwrap(), None);
         assert_eq!(key().unwrap(), first);
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(key().unwrap_err().contains("others may read"));
+        assert!(key().unwrap_err().to_string().contains("others may read"));
     }
 
     #[test]
@@ -114,6 +123,10 @@ mod tests {
         assert_eq!(*source(&config)().unwrap().expose_secret(), [7; KEY_LEN]);
         assert_eq!(make(&config).unwrap(), None);
         let short = self::config(dir.path(), "key = { command = \"echo c2hvcnQ=\" }");
-        assert!(source(&short)().unwrap_err().contains("32 random octets in Base64"));
+        let why = source(&short)().unwrap_err();
+        assert!(why.to_string().contains("32 random octets in Base64"), "{why}");
+        // Whoever keeps it may be back in a moment: that is no reason to log in again.
+        let away = self::config(dir.path(), "key = { command = \"exit 3\" }");
+        assert!(matches!(source(&away)().unwrap_err(), NoKey::NotNow(_)));
     }
 }

@@ -29,7 +29,27 @@ use crate::judge::{jitter, spread};
 
 /// Where the key comes from that tokens are sealed by, or why it cannot be had. It may ask a slow
 /// command.
-pub type KeySource = Arc<dyn Fn() -> Result<Key, String> + Send + Sync>;
+pub type KeySource = Arc<dyn Fn() -> Result<Key, NoKey> + Send + Sync>;
+
+/// Why there is no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoKey {
+    /// It is gone: until it is brought back, or somebody logs in again, nothing can be opened.
+    #[error("{0}")]
+    Gone(String),
+    /// Whoever keeps it did not give it out; he may the next time.
+    #[error("{0}")]
+    NotNow(String),
+}
+
+impl From<NoKey> for Trouble {
+    fn from(why: NoKey) -> Self {
+        match why {
+            NoKey::Gone(why) => Self::NeedsLogin(why),
+            NoKey::NotNow(why) => no_token(why),
+        }
+    }
+}
 
 /// Keeps the tokens of one process's mailboxes. Cheap to clone.
 #[derive(Clone)]
@@ -80,7 +100,7 @@ impl TokenKeeper {
         mailbox: &Address,
         tokens: &oauth::Tokens,
     ) -> Result<bool, LogInError> {
-        let seal = self.0.seal(None).await.map_err(LogInError::Key)?;
+        let seal = self.0.seal(None).await?;
         let now = self.0.clock.now();
         Ok(self.0.store.log_in(id, &sealed(&seal, mailbox, tokens, now), now).await?)
     }
@@ -98,7 +118,7 @@ impl TokenKeeper {
 pub enum LogInError {
     /// There is no key to seal them by.
     #[error("{0}")]
-    Key(String),
+    Key(#[from] NoKey),
     /// The books.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,7 +126,7 @@ pub enum LogInError {
 
 impl Keeping {
     /// By the key that was read last; where it is `useless`, by what is there now.
-    async fn seal(&self, useless: Option<&Arc<Seal>>) -> Result<Arc<Seal>, String> {
+    async fn seal(&self, useless: Option<&Arc<Seal>>) -> Result<Arc<Seal>, NoKey> {
         let known = self.seal.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         if let Some(seal) = known
             && useless.is_none_or(|useless| !Arc::ptr_eq(useless, &seal))
@@ -115,7 +135,7 @@ impl Keeping {
         }
         let keys = Arc::clone(&self.keys);
         let read = tokio::task::spawn_blocking(move || keys()).await;
-        let key = read.map_err(|error| error.to_string())??;
+        let key = read.map_err(|error| NoKey::NotNow(error.to_string()))??;
         let seal = Arc::new(Seal::by(&key));
         let mut known = self.seal.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *known = Some(Arc::clone(&seal));
@@ -199,7 +219,7 @@ impl Wanted {
         refused: Option<&SecretString>,
         now: Millis,
     ) -> Result<(Arc<Seal>, Standing), Trouble> {
-        let first = self.keeping.seal(None).await.map_err(Trouble::NeedsLogin)?;
+        let first = self.keeping.seal(None).await?;
         let Some(sealed) = &tokens.access else {
             return Ok((first, Standing { usable: None, is_fresh: false }));
         };
@@ -207,7 +227,7 @@ impl Wanted {
         let (seal, access) = match open(&first) {
             Some(access) => (first, Some(access)),
             None => {
-                let second = self.keeping.seal(Some(&first)).await.map_err(Trouble::NeedsLogin)?;
+                let second = self.keeping.seal(Some(&first)).await?;
                 let access = open(&second);
                 (second, access)
             }

@@ -27,6 +27,7 @@ use warmfront_core::provider::{Preset, Presets, tenant_budget};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
 
+use crate::key;
 use crate::logins;
 use crate::secret::{self, SecretRef};
 
@@ -185,9 +186,11 @@ impl Config {
             Some(AuthRef::Password(_)) | None => None,
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
-        let key = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
-        let key = key.map(|error| Problem::error(&file, None, error.to_string()));
-        let mut missing: Vec<Problem> = logins.chain(certificates).chain(key).collect();
+        let lists = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
+        let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
+        let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
+        let mut missing: Vec<Problem> =
+            logins.chain(certificates).chain(lists).chain(seal).collect();
         missing.sort();
         missing.dedup();
         missing
