@@ -109,6 +109,19 @@ impl Fleet {
         })
     }
 
+    /// Why no mailbox may carry a campaign nobody opted in to, where some would if they had: whose
+    /// provider takes only mail that was asked for, and what it says of that.
+    #[must_use]
+    pub fn wants_opt_in(&self, patterns: &[MailboxPattern]) -> Option<String> {
+        let mailbox = self.matching(patterns, true).next()?;
+        let Mailbox { address, provider, .. } = mailbox;
+        Some(format!(
+            "{address} is at {}, which takes only mail that its readers asked for ({}); where they \
+             did, say `opt_in = true` in campaign.toml",
+            provider.name, provider.why
+        ))
+    }
+
     /// The rows the books keep of it.
     #[must_use]
     pub fn specs(&self) -> Vec<MailboxSpec> {

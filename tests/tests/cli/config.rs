@@ -42,6 +42,21 @@ fn what_only_a_safety_rule_forbids_is_refused() {
 }
 
 #[test]
+fn a_service_for_mail_that_was_asked_for_carries_nothing_else_and_says_so() {
+    let scene = spring(1);
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"resend\"");
+    let asked = ["ann@sender1.example is at resend", "unsolicited", "opt_in = true"];
+    let _ = run(&scene, "check campaigns/spring").said(1, &asked);
+    let _ = run(&scene, "campaign import campaigns/spring").done();
+    let _ = run(&scene, "campaign start spring").said(3, &asked);
+    edit(&scene, "campaigns/spring/campaign.toml", "daily_target", "opt_in = true\ndaily_target");
+    let _ = run(&scene, "campaign import campaigns/spring --update").done();
+    let _ = run(&scene, "campaign start spring").done();
+    let _ = run(&scene, "run --until-idle").done();
+    assert_eq!(scene.sink.accepted_count(), 1);
+}
+
+#[test]
 fn whoever_looks_or_stops_something_need_not_mend_the_configuration_first() {
     let scene = spring(2);
     let _ = run(&scene, "campaign import campaigns/spring").done();

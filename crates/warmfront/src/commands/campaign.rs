@@ -226,10 +226,14 @@ async fn start(app: &App, slug: &str) -> Done {
     let loaded =
         warmfront_engine::Campaign::load(&app.store, row.clone(), &app.fleet.timezone).await?;
     if app.fleet.matching(&loaded.mailboxes, loaded.opt_in).next().is_none() {
-        return Err(Failure::Usage(format!(
-            "no mailbox of warmfront.toml matches the `mailboxes` of {name}; mend either, and \
-             import the folder again with `--update`"
-        )));
+        let again = "import the folder again with `--update`";
+        return Err(match app.fleet.wants_opt_in(&loaded.mailboxes) {
+            Some(why) => Failure::Refused(format!("{name}: {why}, and {again}")),
+            None => Failure::Usage(format!(
+                "no mailbox of warmfront.toml matches the `mailboxes` of {name}; mend either, and \
+                 {again}"
+            )),
+        });
     }
     if !app.json {
         note_unread(app, &loaded);

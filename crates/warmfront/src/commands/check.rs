@@ -99,7 +99,9 @@ impl Findings {
     fn mailboxes(&mut self, dir: &Path, campaign: &Campaign, matching: &[&Mailbox], fleet: &Fleet) {
         let file = dir.join("campaign.toml").display().to_string();
         if matching.is_empty() {
-            let what = "no mailbox of warmfront.toml matches its `mailboxes`";
+            let what = fleet.wants_opt_in(&campaign.manifest.mailboxes).unwrap_or_else(|| {
+                "no mailbox of warmfront.toml matches its `mailboxes`".to_owned()
+            });
             self.problems.push(Problem::error(file, None, what));
             return;
         }
