@@ -192,6 +192,8 @@ impl<O, I: Inbox + 'static> Watcher<O, I> {
                 && (!one.is_known
                     || one.lease.is_some()
                     || one.has_news
+                    // When one that failed is tried again it says itself.
+                    || one.has_failed()
                     || one.read_at.is_none_or(|at| now - at >= every))
         };
         let mut due: Vec<_> = self.mailboxes.iter().filter(is_due).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use warmfront_tests::binary::{Answer, terminate, wait_until};
+use warmfront_tests::binary::{Answer, terminate, wait_until, wait_within};
 use warmfront_tests::identity::Trouble;
 
 use crate::world::{ANN, World};
@@ -79,6 +79,23 @@ fn a_log_in_that_is_revoked_pauses_the_mailbox_and_a_new_one_is_taken_up_by_itse
     assert_eq!(world.identity.asked().reused, 0);
     world.keeps_secrets(&[&ended]);
     let _ = world.installation.run(&["audit"]).done();
+}
+
+#[test]
+fn an_inbox_for_which_nobody_waits_is_read_within_a_minute_of_its_log_in() {
+    let world = World::of(SHORT, "microsoft", "device", &[ANN]);
+    world.log_in(ANN);
+    world.begin("spring", 1);
+    let _ = world.installation.run(&["run", "--until-idle"]).done();
+    world.identity.revoke(ANN);
+    std::thread::sleep(SHORT);
+    let daemon = world.installation.start(&["run"]);
+    let trouble = || world.told("status")["mailboxes"][0]["inbox_trouble"].clone();
+    wait_until("it cannot be read", || !trouble().is_null());
+    world.log_in(ANN);
+    wait_within(Duration::from_secs(90), "it is read", || trouble().is_null());
+    terminate(&daemon);
+    let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl<I: Inbox> Watched<I> {
         self.lease = lease;
     }
 
+    /// Whether it could not be read the last time.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Whether nothing is left to be read, so that its server may tell of what comes.
     pub(super) fn may_wait_for_news(&self, read: &Result<Reading, Unreadable>) -> bool {
         let is_all = |read: &Reading| read.is_whole && !read.has_more && read.trouble.is_none();
