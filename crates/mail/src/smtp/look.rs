@@ -1,5 +1,5 @@
-//! A look at a submission server: as far as MAIL FROM, and back. Nothing is sent, and no recipient
-//! is named: whether an address exists is nobody's business here.
+//! A look at a submission server: as far as a recipient, and back. Nothing is sent, and that recipient
+//! is the mailbox itself: whether others exist is nobody's business here.
 
 use jiff::fmt::rfc2822;
 use warmfront_core::answer::Answer;

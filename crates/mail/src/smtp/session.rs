@@ -12,7 +12,7 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::Response;
 use warmfront_core::address::Address;
-use warmfront_core::answer::{Answer, Phase};
+use warmfront_core::answer::{self, Answer, Phase, Scope};
 
 use super::stream::{END_OF_DATA, Glance, Wire, stuffed};
 use super::{Account, Deadlines};
@@ -89,11 +89,21 @@ impl Session {
         self.ask(Phase::StartTls, "STARTTLS", Hope::Done, deadline).await.map(drop)
     }
 
-    /// Asks whether a sender would be taken, and lets it be: no recipient is ever named.
+    /// Asks whether a sender would be taken, and lets it be. The one recipient named is the sender:
+    /// many a server keeps a refusal of the sender back until then (Postfix's `smtpd_delay_reject`).
     pub(super) async fn may_send_from(&mut self, sender: &Address) -> Result<Answer, Trouble> {
         let deadline = self.deadlines.command;
         let answer =
             self.ask(Phase::Mail, &format!("MAIL FROM:<{sender}>"), Hope::Done, deadline).await?;
+        let taken =
+            self.ask(Phase::Rcpt, &format!("RCPT TO:<{sender}>"), Hope::Done, deadline).await;
+        match taken {
+            // Where its mail is received is another matter.
+            Err(Trouble::Refused(refusal))
+                if answer::classify(&refusal, None).scope == Scope::Recipient => {}
+            Err(trouble) => return Err(trouble),
+            Ok(_) => {}
+        }
         self.reset().await?;
         Ok(answer)
     }
