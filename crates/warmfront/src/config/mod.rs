@@ -185,7 +185,8 @@ impl Config {
             Some(AuthRef::Password(_)) | None => None,
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
-        let key = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
+        let key = self.doctor.key().filter(|_| self.doctor.enabled);
+        let key = key.and_then(|key| secret::text(key, DQS_KEY).err());
         let key = key.map(|error| Problem::error(&file, None, error.to_string()));
         let mut missing: Vec<Problem> = logins.chain(certificates).chain(key).collect();
         missing.sort();
