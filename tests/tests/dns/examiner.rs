@@ -125,7 +125,7 @@ async fn what_proves_nothing_gates_nothing_however_long_it_lasts() {
     fn never(zone: &str) -> impl Future<Output = ()> {
         async move {
             let (office, server) = (office(looks()).await, NameServer::start(zone));
-            for day in 0..30 {
+            for day in 0..6 {
                 assert_eq!(look(&office, &server, NOW + day * DAY).await, HOUR, "{zone}");
             }
             assert_eq!(failing(&office).await, Vec::<String>::new(), "{zone}");
