@@ -2,15 +2,16 @@
 //! and keeps what it was asked.
 //!
 //! A line of a zone is `NAME TYPE VALUE`. The value `!SERVFAIL`, `!REFUSED` or `!SILENT` is how that
-//! question goes wrong; `!TRUNCATED` before a value lets it through over TCP alone; the type `ANY` is
-//! every type. A name of which the zone says nothing is not there.
+//! question goes wrong, `!NXDOMAIN` denies the name; `!TRUNCATED` before a value lets it through over
+//! TCP alone; the type `ANY` is every type. A name of which the zone says nothing is not there, but
+//! every top-level zone has its name server, as for whoever sees the world.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA, TXT};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SOA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
 /// A name server, for as long as the test runs.
@@ -129,6 +130,7 @@ fn answer(packet: &[u8], state: &Mutex<State>, by_tcp: bool) -> Option<Vec<u8>> 
         match fault {
             "!SERVFAIL" => response.metadata.response_code = ResponseCode::ServFail,
             "!REFUSED" => response.metadata.response_code = ResponseCode::Refused,
+            "!NXDOMAIN" => deny(&mut response, ResponseCode::NXDomain),
             "!TRUNCATED" if by_tcp => fill(&mut response, &held.zone, &name, query.query_type()),
             "!TRUNCATED" => response.metadata.truncation = true,
             _ => return None,
@@ -166,10 +168,19 @@ fn fill(response: &mut Message, zone: &[Line], name: &str, kind: RecordType) {
         response.add_answer(Record::from_rdata(absolute(&at), TTL, data("CNAME", &alias.value)));
         at = alias.value.trim_end_matches('.').to_lowercase();
     }
-    let below = format!(".{at}");
-    if !zone.iter().any(|line| line.name == at || line.name.ends_with(&below)) {
-        response.metadata.response_code = ResponseCode::NXDomain;
+    if kind == RecordType::NS && !at.contains('.') {
+        let server = format!("a.nic.{at}");
+        response.add_answer(Record::from_rdata(absolute(&at), TTL, data("NS", &server)));
+        return;
     }
+    let below = format!(".{at}");
+    let is_there = zone.iter().any(|line| line.name == at || line.name.ends_with(&below));
+    deny(response, if is_there { ResponseCode::NoError } else { ResponseCode::NXDomain });
+}
+
+/// The answer that there is none, with what makes it one (RFC 2308, section 2).
+fn deny(response: &mut Message, code: ResponseCode) {
+    response.metadata.response_code = code;
     let root = Name::root();
     let soa = SOA::new(root.clone(), root.clone(), 1, 3600, 600, 86_400, 60);
     response.add_authority(Record::from_rdata(root, TTL, RData::SOA(soa)));
@@ -180,6 +191,7 @@ fn data(kind: &str, value: &str) -> RData {
         "A" => RData::A(A(value.parse::<Ipv4Addr>().expect("an IPv4 address"))),
         "AAAA" => RData::AAAA(AAAA(value.parse::<Ipv6Addr>().expect("an IPv6 address"))),
         "CNAME" => RData::CNAME(CNAME(absolute(value))),
+        "NS" => RData::NS(NS(absolute(value))),
         "MX" => {
             let (preference, exchange) = value.split_once(' ').expect("a preference and a name");
             RData::MX(MX::new(preference.parse().expect("a number"), absolute(exchange)))

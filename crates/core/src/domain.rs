@@ -30,18 +30,6 @@ use crate::address::is_free_mail;
 /// Judges a domain: a finding for each check, in their order.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Finding> {
-    if facts.exists == Found::Absent(Absent::Name) {
-        // Whatever else is absent is absent for that.
-        return vec![Finding {
-            check: Check::Exists,
-            verdict: Verdict::Fail,
-            what: format!("{} does not exist: the DNS knows no such name", facts.domain),
-            cure: Some(Cure::told(
-                "register the domain again, or mend its name servers at the registrar; if it was \
-                 never yours, take its mailboxes out of warmfront.toml",
-            )),
-        }];
-    }
     let spf = spf::judge(facts);
     let dkim = dkim::judge(facts);
     let authentication = standing::authentication(facts);
@@ -51,6 +39,14 @@ pub fn examine(facts: &Facts) -> Vec<Finding> {
     findings.push(standing::bulk(facts, &findings));
     findings.push(standing::age(facts));
     findings.extend(blocklist::judge(facts));
+    if facts.exists == Found::Absent(Absent::Name) {
+        // Whatever else is absent is absent for that, and mends nothing that failed before.
+        for finding in findings.iter_mut().filter(|finding| finding.check != Check::Exists) {
+            finding.verdict = Verdict::Unknown;
+            finding.what = "the name does not exist".to_owned();
+            finding.cure = None;
+        }
+    }
     findings
 }
 
@@ -63,6 +59,9 @@ pub fn not_asked(domain: &str) -> Option<&'static str> {
     };
     if RESERVED.into_iter().any(is_at) {
         return Some("reserved name: not asked");
+    }
+    if PRIVATE.into_iter().any(is_at) || !domain.contains('.') {
+        return Some("private name: not asked");
     }
     is_free_mail(&domain).then_some("a mail provider's own domain: not asked")
 }
@@ -79,6 +78,10 @@ const RESERVED: [&str; 8] = [
     "example.net",
     "example.org",
 ];
+
+/// Names that stand in nobody's DNS but that of one's own network: RFC 8375, ICANN's resolution
+/// 2024.07.29.06 on `internal`, and RFC 6762, appendix G.
+const PRIVATE: [&str; 7] = ["internal", "lan", "home.arpa", "corp", "home", "intranet", "private"];
 
 #[cfg(test)]
 mod tests;

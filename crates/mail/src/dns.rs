@@ -24,12 +24,15 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use jiff::civil::Date;
 use secrecy::SecretString;
 use warmfront_core::domain::blocklist::List;
-use warmfront_core::domain::{Absent, Facts, Found, Host};
+use warmfront_core::domain::{Absent, Facts, Found, Host, Listing};
 
 /// A way to ask. Cheap to clone; answers are kept for as long as they say, an hour or a day at most.
 #[derive(Clone)]
 pub struct Dns {
     resolver: TokioResolver,
+    /// Asked whether the resolver sees the world. It keeps no answers: that it did an hour ago says
+    /// nothing of now.
+    control: TokioResolver,
     blocklists: Vec<List>,
     /// Of a Spamhaus Data Query Service account: it stands in the names that are asked there.
     dqs_key: Option<SecretString>,
@@ -84,35 +87,17 @@ pub struct NoResolver(String);
 impl Dns {
     /// Makes a way to ask; asks nothing yet.
     pub fn open(settings: Settings) -> Result<Self, NoResolver> {
-        let refused = |error: NetError| NoResolver(error.to_string());
-        let mut builder = match settings.server {
-            None => TokioResolver::builder_tokio().map_err(refused)?,
-            Some(server) => {
-                let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
-                name_server.connections.iter_mut().for_each(|c| c.port = server.port());
-                let config = ResolverConfig::from_parts(None, vec![], vec![name_server]);
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
-        };
-        let options = builder.options_mut();
-        options.timeout = settings.timeout;
-        options.attempts = settings.tries;
-        options.use_hosts_file = ResolveHosts::Never;
-        options.positive_min_ttl = Some(KEPT_MIN);
-        options.negative_min_ttl = Some(KEPT_MIN);
-        options.positive_max_ttl = Some(KEPT_MAX);
-        options.negative_max_ttl = Some(ABSENCE_KEPT_MAX);
-        let resolver = builder.build().map_err(refused)?;
+        let (resolver, control) = (resolver(&settings, true)?, resolver(&settings, false)?);
         let Settings { blocklists, dqs_key, .. } = settings;
-        Ok(Self { resolver, blocklists, dqs_key })
+        Ok(Self { resolver, control, blocklists, dqs_key })
     }
 
     /// All that is to be known of a domain. Where the DNS does not answer at all, one question is
-    /// enough to learn that.
+    /// enough to learn that; where the resolver does not see the world, one more.
     pub async fn facts(&self, question: &Question) -> Facts {
         let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
         let exchanges = self.mx(&domain).await;
-        let mut facts = unknown(question, domain.clone(), "the domain could not be asked");
+        let mut facts = self.unknown(question, domain.clone(), "the domain could not be asked");
         facts.exists = match exchanges {
             Found::Is(_) | Found::Absent(Absent::Record) => Found::Is(()),
             Found::Absent(Absent::Name) => Found::Absent(Absent::Name),
@@ -123,6 +108,11 @@ impl Dns {
                 Found::Unknown(why) => Found::Unknown(why),
             },
         };
+        if !matches!(facts.exists, Found::Unknown(_))
+            && let Some(why) = self.blindness(&domain).await
+        {
+            facts.exists = Found::Unknown(why);
+        }
         if facts.exists != Found::Is(()) {
             return facts;
         }
@@ -139,9 +129,49 @@ impl Dns {
         facts
     }
 
+    /// Why nothing counts that the resolver says of a domain, if so. One that stands in a network of
+    /// its own, or before a log-in, denies whatever is outside, or answers all with itself; the zone
+    /// above a domain of this world has name servers, and a resolver that sees the world finds them.
+    async fn blindness(&self, domain: &str) -> Option<String> {
+        let top = domain.rsplit('.').next().unwrap_or(domain);
+        let is_server = |data: &RData| matches!(data, RData::NS(_)).then_some(());
+        match lookup(&self.control, top, RecordType::NS, is_server).await {
+            Found::Is(_) => None,
+            Found::Absent(_) => Some(format!(
+                "the DNS server does not know `{top}`, so it does not see the world; name another in \
+                 [doctor]: resolver = \"IP:53\""
+            )),
+            Found::Unknown(why) => Some(format!("nothing is told of `{top}` either: {why}")),
+        }
+    }
+
+    /// The facts before anybody answered.
+    fn unknown(&self, question: &Question, domain: String, why: &str) -> Facts {
+        let told: Vec<String> = question.selectors.clone();
+        let usual =
+            question.host.iter().flat_map(|host| host.selectors.iter().map(|s| (*s).to_owned()));
+        let selectors: Vec<String> = if told.is_empty() { usual.collect() } else { told };
+        let silent = |&list: &List| Listing { list, codes: Found::Unknown(why.to_owned()) };
+        Facts {
+            dmarc: vec![(domain.clone(), Found::Unknown(why.to_owned()))],
+            domain,
+            host: question.host.clone(),
+            exists: Found::Unknown(why.to_owned()),
+            spf: Found::Unknown(why.to_owned()),
+            dkim: selectors.into_iter().map(|name| dkim::unknown(name, why)).collect(),
+            selectors_told: !question.selectors.is_empty(),
+            mx: Found::Unknown(why.to_owned()),
+            address: Found::Unknown(why.to_owned()),
+            listings: self.blocklists.iter().map(silent).collect(),
+            registered: question.registered,
+            today: question.today,
+            most_a_day: question.most_a_day,
+        }
+    }
+
     /// The texts at a name, each joined without blanks (RFC 7208, section 3.3).
     async fn txt(&self, name: &str) -> Found<Vec<Vec<u8>>> {
-        self.lookup(name, RecordType::TXT, |data| match data {
+        lookup(&self.resolver, name, RecordType::TXT, |data| match data {
             RData::TXT(text) => Some(text.txt_data.concat()),
             _ => None,
         })
@@ -150,20 +180,18 @@ impl Dns {
 
     /// The exchanges of a name, as (preference, name); an empty name is the null MX.
     async fn mx(&self, name: &str) -> Found<Vec<(u16, String)>> {
-        let exchanges = self
-            .lookup(name, RecordType::MX, |data| match data {
-                RData::MX(mx) => Some((mx.preference, bare(&mx.exchange))),
-                _ => None,
-            })
-            .await;
-        exchanges.map(|mut all| {
+        let exchanges = lookup(&self.resolver, name, RecordType::MX, |data| match data {
+            RData::MX(mx) => Some((mx.preference, bare(&mx.exchange))),
+            _ => None,
+        });
+        exchanges.await.map(|mut all| {
             all.sort();
             all
         })
     }
 
     async fn ipv4(&self, name: &str) -> Found<Vec<Ipv4Addr>> {
-        self.lookup(name, RecordType::A, |data| match data {
+        lookup(&self.resolver, name, RecordType::A, |data| match data {
             RData::A(address) => Some(address.0),
             _ => None,
         })
@@ -175,30 +203,9 @@ impl Dns {
         match self.ipv4(name).await {
             Found::Absent(Absent::Record) => {
                 let is_address = |data: &RData| matches!(data, RData::AAAA(_)).then_some(());
-                self.lookup(name, RecordType::AAAA, is_address).await.map(|_| ())
+                lookup(&self.resolver, name, RecordType::AAAA, is_address).await.map(|_| ())
             }
             found => found.map(|_| ()),
-        }
-    }
-
-    async fn lookup<T>(
-        &self,
-        name: &str,
-        kind: RecordType,
-        read: impl Fn(&RData) -> Option<T>,
-    ) -> Found<Vec<T>> {
-        // With the dot at its end no search list is tried.
-        let Ok(name) = Name::from_utf8(format!("{}.", name.trim_end_matches('.'))) else {
-            return Found::Absent(Absent::Name);
-        };
-        let answer: Result<Lookup, NetError> = self.resolver.lookup(name, kind).await;
-        match answer {
-            Ok(lookup) => {
-                let read: Vec<T> = lookup.answers().iter().filter_map(|r| read(&r.data)).collect();
-                // A chain of CNAMEs that ends in nothing of that type.
-                if read.is_empty() { Found::Absent(Absent::Record) } else { Found::Is(read) }
-            }
-            Err(error) => of_error(&error),
         }
     }
 }
@@ -206,6 +213,52 @@ impl Dns {
 impl fmt::Debug for Dns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dns").field("blocklists", &self.blocklists).finish_non_exhaustive()
+    }
+}
+
+fn resolver(settings: &Settings, keeps_answers: bool) -> Result<TokioResolver, NoResolver> {
+    let refused = |error: NetError| NoResolver(error.to_string());
+    let mut builder = match settings.server {
+        None => TokioResolver::builder_tokio().map_err(refused)?,
+        Some(server) => {
+            let mut name_server = NameServerConfig::udp_and_tcp(server.ip());
+            name_server.connections.iter_mut().for_each(|c| c.port = server.port());
+            let config = ResolverConfig::from_parts(None, vec![], vec![name_server]);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    let options = builder.options_mut();
+    options.timeout = settings.timeout;
+    options.attempts = settings.tries;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.positive_min_ttl = Some(KEPT_MIN);
+    options.negative_min_ttl = Some(KEPT_MIN);
+    options.positive_max_ttl = Some(KEPT_MAX);
+    options.negative_max_ttl = Some(ABSENCE_KEPT_MAX);
+    if !keeps_answers {
+        options.cache_size = 0;
+    }
+    builder.build().map_err(refused)
+}
+
+async fn lookup<T>(
+    resolver: &TokioResolver,
+    name: &str,
+    kind: RecordType,
+    read: impl Fn(&RData) -> Option<T>,
+) -> Found<Vec<T>> {
+    // With the dot at its end no search list is tried.
+    let Ok(name) = Name::from_utf8(format!("{}.", name.trim_end_matches('.'))) else {
+        return Found::Absent(Absent::Name);
+    };
+    let answer: Result<Lookup, NetError> = resolver.lookup(name, kind).await;
+    match answer {
+        Ok(lookup) => {
+            let read: Vec<T> = lookup.answers().iter().filter_map(|r| read(&r.data)).collect();
+            // A chain of CNAMEs that ends in nothing of that type.
+            if read.is_empty() { Found::Absent(Absent::Record) } else { Found::Is(read) }
+        }
+        Err(error) => of_error(&error),
     }
 }
 
@@ -231,28 +284,6 @@ fn of_error<T>(error: &NetError) -> Found<T> {
         _ => "an answer that cannot be read".to_owned(),
     };
     Found::Unknown(why)
-}
-
-fn unknown(question: &Question, domain: String, why: &str) -> Facts {
-    let told: Vec<String> = question.selectors.clone();
-    let usual =
-        question.host.iter().flat_map(|host| host.selectors.iter().map(|s| (*s).to_owned()));
-    let selectors: Vec<String> = if told.is_empty() { usual.collect() } else { told };
-    Facts {
-        dmarc: vec![(domain.clone(), Found::Unknown(why.to_owned()))],
-        domain,
-        host: question.host.clone(),
-        exists: Found::Unknown(why.to_owned()),
-        spf: Found::Unknown(why.to_owned()),
-        dkim: selectors.into_iter().map(|name| dkim::unknown(name, why)).collect(),
-        selectors_told: !question.selectors.is_empty(),
-        mx: Found::Unknown(why.to_owned()),
-        address: Found::Unknown(why.to_owned()),
-        listings: Vec::new(),
-        registered: question.registered,
-        today: question.today,
-        most_a_day: question.most_a_day,
-    }
 }
 
 /// A name without the dot at its end.

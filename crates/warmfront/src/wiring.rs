@@ -59,7 +59,7 @@ fn domains(config: &Config) -> Domains {
 /// How the DNS is asked, with a key that was looked up.
 pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
     let doctor = &config.doctor;
-    let key = doctor.dqs_key.as_ref().map(|key| secret::text(key, config::DQS_KEY)).transpose()?;
+    let key = doctor.key().map(|key| secret::text(key, config::DQS_KEY)).transpose()?;
     Ok(Dns::open(dns::Settings {
         server: doctor.resolver,
         blocklists: doctor.blocklists.iter().copied().collect(),

@@ -169,6 +169,12 @@ fn a_configuration_that_makes_no_sense_is_told() {
     let keyed = "blocklists = [\"dbl\"]\ndqs_key = { env = \"NO_SUCH_KEY\" }";
     let scene = self::scene(&server, keyed);
     let _ = told(&scene, "check", 1, &["`dqs_key` in [doctor]", "NO_SUCH_KEY"]);
+    // A key that nothing asks with is not missed.
+    for idle in ["blocklists = [\"surbl\"]", "enabled = false\nblocklists = [\"dbl\"]"] {
+        let scene = self::scene(&server, &format!("{idle}\ndqs_key = {{ env = \"NO_SUCH_KEY\" }}"));
+        let _ = told(&scene, "check", 0, &[]);
+        let _ = told(&scene, "run --until-idle", 0, &[]);
+    }
 }
 
 #[test]

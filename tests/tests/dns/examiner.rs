@@ -6,6 +6,7 @@ use std::sync::Arc;
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
 use warmfront_core::domain::GRACE;
+use warmfront_core::domain::blocklist::List;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::Presets;
 use warmfront_core::span::{DAY, HOUR, Millis};
@@ -72,7 +73,11 @@ fn looks() -> Option<Domains> {
 
 /// One look of an examiner that has nothing in its cache; says how long until the next.
 async fn look(office: &Office, server: &NameServer, now: Millis) -> Millis {
-    let mut examiner = Examiner::new(office.clone(), way(server, Settings::default()));
+    look_by(office, server, Settings::default(), now).await
+}
+
+async fn look_by(office: &Office, server: &NameServer, settings: Settings, now: Millis) -> Millis {
+    let mut examiner = Examiner::new(office.clone(), way(server, settings));
     examiner.tick(now).await.expect("it is written down") - now
 }
 
@@ -115,13 +120,81 @@ async fn a_failing_domain_is_asked_every_hour_and_gates_after_its_grace_until_it
 }
 
 #[tokio::test]
-async fn an_outage_of_weeks_gates_nothing() {
-    let office = office(looks()).await;
-    let server = NameServer::start("acme.com ANY !SERVFAIL");
-    for day in 0..30 {
-        assert_eq!(look(&office, &server, NOW + day * DAY).await, HOUR);
+async fn what_proves_nothing_gates_nothing_however_long_it_lasts() {
+    #[track_caller]
+    fn never(zone: &str) -> impl Future<Output = ()> {
+        async move {
+            let (office, server) = (office(looks()).await, NameServer::start(zone));
+            for day in 0..6 {
+                assert_eq!(look(&office, &server, NOW + day * DAY).await, HOUR, "{zone}");
+            }
+            assert_eq!(failing(&office).await, Vec::<String>::new(), "{zone}");
+        }
+    }
+    never("acme.com ANY !SERVFAIL").await;
+    // Resolvers that do not see the world: they deny it, or answer everything with their own address.
+    never("com ANY !NXDOMAIN").await;
+    never("com NS !SERVFAIL\nacme.com ANY !NXDOMAIN").await;
+    never("com NS !SILENT\nacme.com A 192.0.2.1").await;
+    never("com A 192.0.2.1\ncom NS !NXDOMAIN\nacme.com MX 0 .").await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_where_one_is_usual_gates_nothing() {
+    let unsigned = WELL.replace("v=spf1 include:_spf.google.com ~all", "hello");
+    let (office, server) = (office(looks()).await, NameServer::start(&unsigned));
+    for day in 0..5 {
+        let _ = look(&office, &server, NOW + day * DAY).await;
     }
     assert_eq!(failing(&office).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_listing_outlasts_every_outage_and_ends_where_the_list_is_asked_no_more() {
+    let listed = format!(
+        "{WELL}\ndbltest.com.dbl.spamhaus.org A 127.0.1.2\nacme.com.dbl.spamhaus.org A 127.0.1.2"
+    );
+    let (office, server) = (office(looks()).await, NameServer::start(&listed));
+    let asked = || Settings { blocklists: vec![List::Dbl], ..Settings::default() };
+    let _ = look_by(&office, &server, asked(), NOW).await;
+    let _ = look_by(&office, &server, asked(), NOW + GRACE).await;
+    assert_eq!(failing(&office).await, ["acme.com"]);
+    let outages = ["acme.com ANY !SERVFAIL", "com ANY !NXDOMAIN", "acme.com ANY !NXDOMAIN", WELL];
+    for (hour, outage) in (1..).zip(outages) {
+        server.publish(outage);
+        let _ = look_by(&office, &server, asked(), NOW + GRACE + hour * HOUR).await;
+        assert_eq!(failing(&office).await, ["acme.com"], "{outage}");
+    }
+    let _ = look(&office, &server, NOW + GRACE + DAY).await;
+    assert_eq!(failing(&office).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failing_domain_that_goes_altogether_gets_no_new_grace() {
+    let (office, server) = (office(looks()).await, NameServer::start("acme.com MX 0 ."));
+    let _ = look(&office, &server, NOW).await;
+    let _ = look(&office, &server, NOW + GRACE).await;
+    assert_eq!(failing(&office).await, ["acme.com"]);
+    server.publish("acme.com ANY !NXDOMAIN");
+    for day in 1..6 {
+        let _ = look(&office, &server, NOW + GRACE + day * DAY).await;
+        assert_eq!(failing(&office).await, ["acme.com"], "day {day}");
+    }
+    server.publish(WELL);
+    let _ = look(&office, &server, NOW + GRACE + 6 * DAY).await;
+    assert_eq!(failing(&office).await, Vec::<String>::new());
+}
+
+/// An examiner goes on for weeks; that its resolver saw the world yesterday counts for nothing today.
+#[tokio::test]
+async fn whether_the_resolver_sees_the_world_is_asked_anew_at_each_look() {
+    let (office, server) = (office(looks()).await, NameServer::start(WELL));
+    let mut examiner = Examiner::new(office.clone(), way(&server, Settings::default()));
+    for look in 1..4 {
+        let _ = examiner.tick(NOW + look * DAY).await.expect("it is written down");
+        let controls = server.asked().into_iter().filter(|asked| asked == "com NS").count();
+        assert_eq!(controls, usize::try_from(look).expect("a few"));
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,9 @@ async fn only_a_documented_code_is_a_listing() {
     check(others, "acme.com.multi.uribl.com A 127.0.0.2", Fail, "URIBL (black)").await;
     check(others, "acme.com.multi.uribl.com A 127.0.0.4", Warn, "URIBL (grey)").await;
     check(others, "acme.com.multi.uribl.com A 127.0.0.1", Unknown, "URIBL did not tell").await;
+    // A lighter matter on one list is no sign that another took its listing back.
+    let noted = "acme.com.multi.uribl.com A 127.0.0.4\nacme.com.multi.surbl.org ANY !SERVFAIL";
+    check(others, noted, Unknown, "noted by URIBL (grey); SURBL did not tell").await;
 }
 
 #[tokio::test]

@@ -48,6 +48,8 @@ async fn what_is_not_said_is_not_known() {
     check("acme.com TXT v=spf1 include:x.net -all\nx.net TXT !SERVFAIL", Spf, Unknown, "SERVFAIL")
         .await;
     check("_dmarc.acme.com TXT !SERVFAIL", Check::Dmarc, Unknown, "SERVFAIL").await;
+    check("com NS !NXDOMAIN", Exists, Unknown, "does not know `com`").await;
+    check("com NS !REFUSED", Exists, Unknown, "REFUSED").await;
 }
 
 #[tokio::test]

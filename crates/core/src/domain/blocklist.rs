@@ -156,12 +156,15 @@ pub(super) fn judge(facts: &Facts) -> Option<Finding> {
         let (what, cure) = told(&listed);
         return finding(Verdict::Fail, what, cure);
     }
+    // Whoever is silent may have it listed all the same.
+    if !silent.is_empty() {
+        let noted = noted.iter().map(|(name, _)| format!("noted by {name}"));
+        let what: Vec<String> = noted.chain(silent).collect();
+        return finding(Verdict::Unknown, what.join("; "), None);
+    }
     if !noted.is_empty() {
         let (what, cure) = told(&noted);
         return finding(Verdict::Warn, what, cure);
-    }
-    if !silent.is_empty() {
-        return finding(Verdict::Unknown, silent.join("; "), None);
     }
     (!clean.is_empty()).then(|| Finding {
         check: Check::Blocklist,

@@ -15,8 +15,8 @@ pub(super) fn judge(facts: &Facts) -> Finding {
     let finding = |verdict, what: String, cure| Finding { check: Check::Dkim, verdict, what, cure };
     if facts.dkim.is_empty() {
         let what = "the provider's selectors are not known: say which there are";
-        let text = format!("write `dkim = [\"SELECTOR\"]` into [domain.\"{}\"]", facts.domain);
-        return finding(Verdict::Unknown, what.to_owned(), Some(Cure::told(text)));
+        let cure = Cure::told(name_selectors(facts));
+        return finding(Verdict::Unknown, what.to_owned(), Some(cure));
     }
     if let Some((selector, bits)) = best(facts) {
         let size = if bits == u32::MAX { "Ed25519".to_owned() } else { format!("{bits} bits") };
@@ -30,16 +30,16 @@ pub(super) fn judge(facts: &Facts) -> Finding {
         }
         return finding(Verdict::Pass, format!("`{selector}` has a key ({size})"), None);
     }
-    match can_pass(facts) {
-        Some(_) => {
-            let told: Vec<String> = facts.dkim.iter().map(trouble).collect();
-            finding(Verdict::Warn, format!("no key: {}", told.join("; ")), Some(cure(facts)))
-        }
-        None => {
-            let told: Vec<String> = facts.dkim.iter().map(trouble).collect();
-            finding(Verdict::Unknown, told.join("; "), None)
-        }
+    let told = facts.dkim.iter().map(trouble).collect::<Vec<_>>().join("; ");
+    if !all_told(facts) {
+        return finding(Verdict::Unknown, told, None);
     }
+    let is_there = facts.dkim.iter().any(|selector| selector.key.answer().is_some());
+    if is_certain(facts) || is_there {
+        return finding(Verdict::Warn, format!("no key: {told}"), Some(cure(facts)));
+    }
+    let what = format!("no key where one usually is, though any name may be chosen: {told}");
+    finding(Verdict::Unknown, what, Some(cure(facts)))
 }
 
 /// Whether a signature of the domain can pass. `None`: nobody can tell.
@@ -47,8 +47,23 @@ pub(super) fn can_pass(facts: &Facts) -> Option<bool> {
     if best(facts).is_some() {
         return Some(true);
     }
-    let all_told = facts.dkim.iter().all(|selector| !matches!(selector.key, Found::Unknown(_)));
-    (all_told && !facts.dkim.is_empty()).then_some(false)
+    (is_certain(facts) && all_told(facts)).then_some(false)
+}
+
+/// Whether the domain signs under no other selectors than were asked for: the DNS does not say which
+/// there are, so elsewhere a missing key proves nothing.
+pub(super) fn is_certain(facts: &Facts) -> bool {
+    let fixed = facts.host.as_ref().is_some_and(|host| host.dkim == DkimCure::TwoCnames);
+    facts.selectors_told || fixed
+}
+
+/// How an operator makes the selectors certain.
+pub(super) fn name_selectors(facts: &Facts) -> String {
+    format!("write `dkim = [\"SELECTOR\"]` into [domain.\"{}\"]", facts.domain)
+}
+
+fn all_told(facts: &Facts) -> bool {
+    facts.dkim.iter().all(|selector| !matches!(selector.key, Found::Unknown(_)))
 }
 
 /// The longest key that receivers take, and whose it is.
@@ -90,9 +105,12 @@ fn cure(facts: &Facts) -> Cure {
             }
         }
         Some(DkimCure::OneTxt) => Cure::publish(
-            "in the Google Admin console (Apps, Google Workspace, Gmail, Authenticate email) generate \
-             a key of 2048 bits, publish it, then start authentication; under another selector, say \
-             so with `dkim` in [domain]",
+            format!(
+                "where it signs under another selector, {}; else generate a key of 2048 bits in the \
+                 Google Admin console (Apps, Google Workspace, Gmail, Authenticate email), publish \
+                 it, then start authentication",
+                name_selectors(facts)
+            ),
             Record::txt(at("google"), "as the console shows it: v=DKIM1; k=rsa; p=…"),
         ),
         None => {

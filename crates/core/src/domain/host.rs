@@ -12,7 +12,7 @@ pub struct Host {
     pub spf: &'static str,
     /// The end of the SPF record that its own page shows.
     pub spf_end: &'static str,
-    /// Its DKIM selectors; one that resolves is enough.
+    /// Its DKIM selectors, or the usual one; one that resolves is enough.
     pub selectors: &'static [&'static str],
     /// How its DKIM keys come to be.
     pub dkim: DkimCure,
@@ -23,9 +23,9 @@ pub struct Host {
 /// How a DKIM key is made and published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DkimCure {
-    /// Two CNAMEs; the provider turns the keys behind them.
+    /// Two CNAMEs under names that are the same for everybody; the provider turns the keys behind them.
     TwoCnames,
-    /// A TXT with the key that the provider's console shows.
+    /// A TXT with the key that the provider's console shows, under a name that the domain chooses.
     OneTxt,
 }
 
@@ -35,7 +35,7 @@ pub fn host(preset: &str) -> Option<Host> {
     let hosts = [&MICROSOFT_365, &GOOGLE];
     let mine = match preset {
         "microsoft365" => hosts[0],
-        "google" | "google-smtp-relay" => hosts[1],
+        "google" | "google-trial" | "google-smtp-relay" => hosts[1],
         _ => return None,
     };
     Some(mine.clone())

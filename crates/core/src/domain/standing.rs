@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::check::{Check, Cure, Finding, Verdict};
-use super::facts::{Facts, Found};
+use super::facts::{Absent, Facts, Found};
 use super::{dkim, spf};
 
 /// From so many a day on Google (to Gmail addresses) and Outlook.com ask for SPF, DKIM and DMARC
@@ -18,14 +18,26 @@ const YOUNG_DAYS: i32 = 30;
 pub(super) fn existence(facts: &Facts) -> Finding {
     let (verdict, what) = match &facts.exists {
         Found::Unknown(why) => (Verdict::Unknown, format!("could not be asked: {why}")),
-        Found::Is(()) | Found::Absent(_) => (Verdict::Pass, "the DNS knows it".to_owned()),
+        Found::Is(()) | Found::Absent(Absent::Record) => {
+            (Verdict::Pass, "the DNS knows it".to_owned())
+        }
+        Found::Absent(Absent::Name) => {
+            (Verdict::Fail, format!("{} does not exist: the DNS knows no such name", facts.domain))
+        }
     };
-    Finding { check: Check::Exists, verdict, what, cure: None }
+    let cure = (verdict == Verdict::Fail).then(|| {
+        Cure::told(
+            "register the domain again, or mend its name servers at the registrar; if it was never \
+             yours, take its mailboxes out of warmfront.toml",
+        )
+    });
+    Finding { check: Check::Exists, verdict, what, cure }
 }
 
 /// Gmail and Yahoo refuse mail of anybody where neither SPF nor DKIM passes.
 pub(super) fn authentication(facts: &Facts) -> Finding {
-    let (verdict, what) = match (spf::can_pass(facts), dkim::can_pass(facts)) {
+    let (spf, is_guess) = (spf::can_pass(facts), !dkim::is_certain(facts));
+    let (verdict, what) = match (spf, dkim::can_pass(facts)) {
         (Some(true), Some(true)) => (Verdict::Pass, "SPF and DKIM can pass"),
         (Some(true), _) => (Verdict::Pass, "SPF can pass"),
         (_, Some(true)) => (Verdict::Pass, "DKIM can pass"),
@@ -34,10 +46,21 @@ pub(super) fn authentication(facts: &Facts) -> Finding {
             "neither SPF nor DKIM can pass: Gmail, Yahoo and Outlook.com refuse such mail or put it \
              into spam",
         ),
+        (Some(false), None) if is_guess => (
+            Verdict::Unknown,
+            "SPF cannot pass; whether DKIM can is not known: the domain may sign under any selector",
+        ),
         (None, _) | (_, None) => (Verdict::Unknown, "whether SPF or DKIM can pass is not known"),
     };
-    let cure = (verdict == Verdict::Fail)
-        .then(|| Cure::told("publish what `spf` and `dkim` below say; either is enough for this"));
+    let publish = "publish what `spf` and `dkim` below say; either is enough for this";
+    let cure = match (verdict, spf) {
+        (Verdict::Fail, _) => Some(Cure::told(publish)),
+        (Verdict::Unknown, Some(false)) if is_guess => Some(Cure::told(format!(
+            "{}, or publish what `spf` below says",
+            dkim::name_selectors(facts)
+        ))),
+        _ => None,
+    };
     Finding { check: Check::Authentication, verdict, what: what.to_owned(), cure }
 }
 

@@ -159,11 +159,15 @@ fn so_are_those_of_keys_policies_and_exchanges() {
 }
 
 #[test]
-fn a_domain_that_is_not_there_is_told_as_that_alone() {
-    let facts = Facts { exists: Found::Absent(Absent::Name), ..sound() };
+fn of_a_domain_that_is_not_there_nothing_else_is_known() {
+    let clean = Listing { list: blocklist::List::Dbl, codes: Found::Absent(Absent::Name) };
+    let facts = Facts { exists: Found::Absent(Absent::Name), listings: vec![clean], ..sound() };
     let findings = examine(&facts);
-    assert_eq!(findings.len(), 1);
-    assert_eq!((findings[0].check, findings[0].verdict), (Check::Exists, Verdict::Fail));
+    let checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
+    assert_eq!(checks, Check::ALL);
+    let verdicts: Vec<Verdict> = findings.iter().map(|finding| finding.verdict).collect();
+    assert_eq!(verdicts[0], Verdict::Fail);
+    assert!(verdicts[1..].iter().all(|verdict| *verdict == Verdict::Unknown), "{findings:#?}");
 }
 
 #[test]
@@ -192,6 +196,38 @@ fn authentication_fails_only_where_both_are_known_to() {
     both(missing, outage_key(), Verdict::Unknown);
     both(outage(), revoked(), Verdict::Unknown);
     both(Found::Is(Cover::NotKnown), revoked(), Verdict::Unknown);
+}
+
+#[test]
+fn a_missing_key_proves_something_only_where_the_selectors_are_certain() {
+    use Verdict::{Fail, Unknown, Warn};
+    #[track_caller]
+    fn unsigned(preset: &str, told: bool, authentication: Verdict, dkim: Verdict) {
+        let mut facts = Facts { host: host(preset), selectors_told: told, ..sound() };
+        facts.spf = Found::Absent(Absent::Record);
+        facts.dkim.iter_mut().for_each(|selector| selector.key = Found::Absent(Absent::Name));
+        let findings = examine(&facts);
+        let of = |check| findings.iter().find(|finding| finding.check == check).expect("a finding");
+        let verdicts = (of(Check::Authentication).verdict, of(Check::Dkim).verdict);
+        assert_eq!(verdicts, (authentication, dkim), "{preset}");
+        let text = |check| of(check).cure.as_ref().map_or("", |cure| &cure.text);
+        let wanted = "`dkim = [\"SELECTOR\"]` into [domain.\"acme.com\"]";
+        for check in [Check::Authentication, Check::Dkim] {
+            assert_eq!(text(check).contains(wanted), authentication == Unknown, "{preset}");
+        }
+    }
+    unsigned("microsoft365", false, Fail, Warn);
+    unsigned("microsoft365", true, Fail, Warn);
+    unsigned("google", false, Unknown, Unknown);
+    unsigned("google-trial", false, Unknown, Unknown);
+    unsigned("google", true, Fail, Warn);
+    unsigned("smtp", true, Fail, Warn);
+}
+
+#[test]
+fn a_trial_of_google_publishes_what_google_asks_for() {
+    assert!(host("google").is_some());
+    assert_eq!(host("google-trial"), host("google"));
 }
 
 fn outage_key() -> Found<DkimKey> {
@@ -248,6 +284,14 @@ fn names_that_are_nobodys_are_not_asked() {
     check("host.invalid", reserved);
     check("localhost", reserved);
     check("printer.local", reserved);
+    let private = Some("private name: not asked");
+    for name in ["internal", "lan", "home.arpa", "corp", "home", "intranet", "private"] {
+        check(&format!("acme.{name}"), private);
+    }
+    check("mailhost", private);
+    check("Office.", private);
+    check("acme.arpa", None);
+    check("myhome.arpa", None);
     check("gmail.com", Some("a mail provider's own domain: not asked"));
     check("acme.com", None);
     check("latest.com", None);

@@ -40,6 +40,13 @@ pub(crate) struct Domain {
     pub(crate) selectors: Vec<String>,
 }
 
+impl Doctor {
+    /// The key, where the list is asked that it is for.
+    pub(crate) fn key(&self) -> Option<&SecretRef> {
+        self.dqs_key.as_ref().filter(|_| self.blocklists.contains(&List::Dbl))
+    }
+}
+
 impl Default for Doctor {
     fn default() -> Self {
         let (resolver, blocklists, dqs_key) = (None, BTreeSet::new(), None);

@@ -186,7 +186,8 @@ impl Config {
             Some(AuthRef::Password(_)) | None => None,
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
-        let lists = self.doctor.dqs_key.as_ref().and_then(|key| secret::text(key, DQS_KEY).err());
+        let lists = self.doctor.key().filter(|_| self.doctor.enabled);
+        let lists = lists.and_then(|key| secret::text(key, DQS_KEY).err());
         let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
         let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
         let mut missing: Vec<Problem> =
