@@ -51,7 +51,8 @@ fn somebody_whom_postfix_does_not_know_is_rejected_in_the_books_and_not_there() 
 
 #[test]
 fn a_message_that_is_too_large_is_rejected_before_or_after_it_is_sent() {
-    check(Door::Small, "552 5.3.4 Message size exceeds fixed limit (at mail)");
+    // Where EHLO tells the most it takes, not one byte of it is sent.
+    check(Door::Small, "552 5.3.4 the message has ");
     check(Door::SmallUnsaid, "552 5.3.4 Error: message file too big (at eod)");
 
     #[track_caller]
@@ -61,7 +62,9 @@ fn a_message_that_is_too_large_is_rejected_before_or_after_it_is_sent() {
         let outcome = scene.play("large", &people("large", 3), &step);
         assert_eq!(balance(&outcome), BTreeMap::from([("rejected", 3)]));
         for line in &outcome.ledger {
-            assert_eq!((line.why.as_deref(), line.attempts), (Some(why), 1));
+            let told = line.why.as_deref().unwrap_or_default();
+            assert!(told.starts_with(why), "{told}");
+            assert_eq!(line.attempts, 1);
         }
         // The text is to blame, and nobody else.
         scene.stands("dan@sender.example", "active", "");
