@@ -44,8 +44,8 @@ fn what_only_a_safety_rule_forbids_is_refused() {
 #[test]
 fn a_service_for_mail_that_was_asked_for_carries_nothing_else_and_says_so() {
     let scene = spring(1);
-    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"resend\"");
-    let asked = ["ann@sender1.example is at resend", "unsolicited", "opt_in = true"];
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
+    let asked = ["ann@sender1.example is at sendgrid", "unsolicited", "opt_in = true"];
     let _ = run(&scene, "check campaigns/spring").said(1, &asked);
     let _ = run(&scene, "campaign import campaigns/spring").done();
     let _ = run(&scene, "campaign start spring").said(3, &asked);
