@@ -3,6 +3,7 @@
 //! Knows Debian's package manager and nothing of what it installs. Includable by itself, beside
 //! `postgres.rs`.
 
+use std::fs::File;
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -20,7 +21,8 @@ pub struct Software {
     pub by_hand: &'static str,
 }
 
-/// Where it is; installs it where it is not, and says what to type where that cannot be done.
+/// Where it is; installs it where it is not, and says what to type where that cannot be done. One at a
+/// time on the whole machine: two who install side by side lock each other out.
 ///
 /// # Errors
 ///
@@ -33,11 +35,27 @@ pub fn provide<T>(
     if let Some(found) = find() {
         return Ok(found);
     }
+    let turn = turn().map_err(|why| format!("nobody knows whose turn it is to install: {why}"))?;
+    // Whoever had the turn before may have wanted the same.
+    if let Some(found) = find() {
+        return Ok(found);
+    }
     let Software { name, by_hand, .. } = software;
     install(software).map_err(|why| {
         format!("{name} is missing and cannot be installed from here; type: {by_hand}\n{why}")
     })?;
-    find().ok_or_else(|| format!("{name} was installed and is not there; type: {by_hand}"))
+    let found = find();
+    drop(turn);
+    found.ok_or_else(|| format!("{name} was installed and is not there; type: {by_hand}"))
+}
+
+/// Waits until nobody else installs anything for tests.
+fn turn() -> std::io::Result<File> {
+    let file = std::env::temp_dir().join("warmfront-tests.install.lock");
+    // It may be another user's: then it can be read, and that is enough.
+    let file = File::open(&file).or_else(|_| File::create(&file))?;
+    file.lock()?;
+    Ok(file)
 }
 
 /// With Debian's package manager, as root or by `sudo` if that asks nothing.
@@ -104,4 +122,30 @@ fn try_run(command: &mut Command) -> Result<(), String> {
     let _ = std::io::Seek::rewind(&mut said).and_then(|()| said.read_to_string(&mut text));
     let ended = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     Err(format!("{}: {ended}\n{text}", command.get_program().display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn of_many_who_miss_something_one_installs_it() {
+        let software = Software { name: "it", packages: "", before: "", by_hand: "get it" };
+        let (is_there, times) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let find = || is_there.load(Ordering::SeqCst).then_some(());
+        let install = |_: &Software| {
+            times.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            is_there.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| provide(&software, find, install).expect("it is there"));
+            }
+        });
+        assert_eq!(times.load(Ordering::SeqCst), 1);
+    }
 }
