@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::identity::Introspection;
 use crate::instance;
 
 /// `Unerwünscht`, as IMAP and Maildir write it (RFC 3501, section 5.1.3).
@@ -105,12 +106,13 @@ fn believing(folder: &str, mechanisms: &str) -> String {
 }
 
 /// Who is asked what a token is good for (RFC 7662), and how.
-pub(super) fn tokens(introspection_url: &str) -> String {
+pub(super) fn tokens(introspection: &Introspection) -> String {
+    let Introspection { url, user_in } = introspection;
     format!(
-        "introspection_url = {introspection_url}
+        "introspection_url = {url}
 introspection_mode = post
 force_introspection = yes
-username_attribute = username
+username_attribute = {user_in}
 active_attribute = active
 active_value = true
 "

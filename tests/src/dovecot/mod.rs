@@ -16,6 +16,7 @@ use warmfront_mail::imap::{Account, Deadlines};
 use warmfront_mail::server::{Credentials, Tls};
 
 use crate::binary::wait_until;
+use crate::identity::Introspection;
 use crate::instance::{self, as_root, free_ports};
 use crate::machine::{Software, install, provide, run};
 use crate::server::certificate;
@@ -57,11 +58,11 @@ impl Dovecot {
     /// One that takes tokens beside passwords, shown by these mechanisms, and asks there what they are
     /// good for.
     #[must_use]
-    pub fn believing(introspection_url: &str, mechanisms: &str) -> Self {
-        Self::start_with(Some((introspection_url, mechanisms)))
+    pub fn believing(introspection: &Introspection, mechanisms: &str) -> Self {
+        Self::start_with(Some((introspection, mechanisms)))
     }
 
-    fn start_with(tokens: Option<(&str, &str)>) -> Self {
+    fn start_with(tokens: Option<(&Introspection, &str)>) -> Self {
         provide(&DOVECOT, find, install).unwrap_or_else(|why| panic!("{why}"));
         let (folder, watchdog) =
             instance::begin("imap", "doveadm -c \"$1/dovecot.conf\" stop; sleep 0.2");
@@ -73,8 +74,8 @@ impl Dovecot {
             "dovecot.conf",
             &config::text(&folder, &ports, tokens.map(|(_, mechanisms)| mechanisms)),
         );
-        if let Some((url, _)) = tokens {
-            write(config::TOKENS, &config::tokens(url));
+        if let Some((introspection, _)) = tokens {
+            write(config::TOKENS, &config::tokens(introspection));
         }
         write("certificate.pem", &papers.certificate);
         write("key.pem", &papers.key);

@@ -25,6 +25,15 @@ pub struct IdentityServer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Where a mail server asks what a token is good for (RFC 7662).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introspection {
+    /// The address, with what the mail server logs in by if that is wanted.
+    pub url: String,
+    /// What names the token's user in the answer.
+    pub user_in: &'static str,
+}
+
 /// What goes wrong with every request for tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
@@ -36,8 +45,8 @@ pub enum Trouble {
     Silent,
 }
 
-/// What was asked of it so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What was asked of an identity provider so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct Asked {
     /// Requests for tokens, by their grant.
     pub grants: BTreeMap<String, usize>,

@@ -12,13 +12,16 @@ use warmfront_engine::tokens::{Key, TokenKeeper};
 use warmfront_mail::oauth::Tokens;
 use warmfront_store::{Durability, Store};
 
+use crate::identity::{Identity, at_hand};
 use crate::world::World;
 
 #[test]
 fn two_hundred_tokens_that_expire_at_once_are_refreshed_once_each_and_a_few_at_a_time() {
     let addresses: Vec<String> = (0..MAILBOXES).map(|nr| format!("m{nr}@sender.example")).collect();
     let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-    let world = World::of(HOUR, "microsoft", "device", &addresses);
+    let provider = at_hand(HOUR);
+    let auth = provider.auth("device");
+    let world = World::behind(provider, "xoauth2 oauthbearer", &auth, &addresses);
     // The first log-in makes the key.
     world.log_in(addresses[0]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -41,7 +44,7 @@ fn two_hundred_tokens_that_expire_at_once_are_refreshed_once_each_and_a_few_at_a
 }
 
 /// Everybody has logged in, and what they have then is over within a second.
-async fn consented_a_while_ago(world: &World) {
+async fn consented_a_while_ago(world: &World<Box<dyn Identity>>) {
     let file = world.installation.file("warmfront.key");
     let key = std::fs::read_to_string(file).expect("the key");
     let key: [u8; 32] =

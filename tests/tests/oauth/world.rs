@@ -13,8 +13,10 @@ use warmfront_tests::dovecot::Dovecot;
 use warmfront_tests::identity::{CLIENT_SECRET, IdentityServer};
 use warmfront_tests::postfix::{Door, Postfix};
 
-pub(crate) struct World {
-    pub(crate) identity: IdentityServer,
+use crate::identity::Identity;
+
+pub(crate) struct World<I = IdentityServer> {
+    pub(crate) identity: I,
     pub(crate) dovecot: Dovecot,
     pub(crate) postfix: Postfix,
     pub(crate) installation: Installation,
@@ -39,7 +41,15 @@ impl World {
         mailboxes: &[&str],
     ) -> Self {
         let provider = IdentityServer::start(lives);
-        let dovecot = Dovecot::believing(&provider.url("/introspect"), mechanisms);
+        let auth = provider.auth(identity, flow);
+        Self::behind(provider, mechanisms, &auth, mailboxes)
+    }
+}
+
+impl<I: AsRef<dyn Identity>> World<I> {
+    /// Mail servers that believe this identity provider, and mailboxes with such an `auth`.
+    pub(crate) fn behind(identity: I, mechanisms: &str, auth: &str, mailboxes: &[&str]) -> Self {
+        let dovecot = Dovecot::believing(&identity.as_ref().introspection(), mechanisms);
         let postfix = Postfix::before(&dovecot);
         for mailbox in mailboxes {
             // Nobody knows this password: only tokens let anybody in.
@@ -51,9 +61,8 @@ impl World {
         installation.write("imap.pem", dovecot.ca_pem());
         installation.secret("CLIENT_SECRET", CLIENT_SECRET);
         let mailboxes = mailboxes.iter().map(|&address| address.to_owned()).collect();
-        let auth = provider.auth(identity, flow);
-        let world = Self { identity: provider, dovecot, postfix, installation, mailboxes };
-        world.configure(&auth);
+        let world = Self { identity, dovecot, postfix, installation, mailboxes };
+        world.configure(auth);
         world
     }
 
@@ -84,7 +93,7 @@ impl World {
     /// Logs in by a refresh token that somebody has brought.
     #[track_caller]
     pub(crate) fn log_in(&self, mailbox: &str) {
-        self.installation.write("refresh", self.identity.consent(mailbox));
+        self.installation.write("refresh", self.identity.as_ref().consent(mailbox));
         self.close_to_others("refresh");
         let words = ["mailbox", "login", mailbox, "--refresh-token", "refresh"];
         let _ = self.installation.run(&words).done();
@@ -144,7 +153,7 @@ impl World {
     /// Nothing of what the program says, and no file of its own, holds a token.
     #[track_caller]
     pub(crate) fn keeps_secrets(&self, answers: &[&Answer]) {
-        let secrets = self.identity.secrets();
+        let secrets = self.identity.as_ref().secrets();
         assert!(!secrets.is_empty(), "there is nothing to keep");
         let given = ["refresh"];
         let files = std::fs::read_dir(self.installation.path()).expect("our folder");
