@@ -140,10 +140,12 @@ pub(crate) fn silence(phase: Phase, deadline: Duration) -> Trouble {
     Trouble::Lost { phase, why: format!("no answer within {deadline:?}") }
 }
 
-/// Whether a host is this very machine, by its name.
+/// Whether a host is this very machine, by its name; an address may stand in brackets, as in a URL
+/// (RFC 3986, section 3.2.2).
 pub(crate) fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        || address.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// What is said of plain text that would leave this machine.
@@ -157,6 +159,16 @@ pub(crate) fn not_loopback(host: &str) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_its_name_or_address() {
+        for ours in ["localhost", "127.0.0.2", "::1", "[::1]", "::ffff:127.0.0.1"] {
+            assert!(is_loopback(ours), "{ours}");
+        }
+        for other in ["localhost.example", "128.0.0.1", "[::2]", "[localhost]", "", "[::1"] {
+            assert!(!is_loopback(other), "{other}");
+        }
+    }
 
     #[test]
     fn a_quoted_secret_is_told_to_nobody() {

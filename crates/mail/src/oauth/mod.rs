@@ -220,7 +220,6 @@ pub fn check_url(url: &str) -> Result<(), OAuthError> {
     let unsafe_url = |why: &str| Err(OAuthError::Unsafe(format!("`{url}` {why}")));
     let Ok(parsed) = oauth2::url::Url::parse(url) else { return unsafe_url("is no URL") };
     let host = parsed.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
     match parsed.scheme() {
         _ if !parsed.username().is_empty() || parsed.password().is_some() => {
             unsafe_url("must not hold a name or a password")
