@@ -82,6 +82,20 @@ pub enum Trouble {
     Halted(String),
 }
 
+impl Trouble {
+    /// The server's no, where that is what it is.
+    pub fn into_answer(self) -> Result<Answer, Self> {
+        match self {
+            Self::Refused(answer) => Ok(answer),
+            trouble @ (Self::Lost { .. }
+            | Self::Unsafe(_)
+            | Self::NeedsLogin(_)
+            | Self::NoToken(_)
+            | Self::Halted(_)) => Err(trouble),
+        }
+    }
+}
+
 /// How a letter ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -72,14 +72,7 @@ impl Submit for WayOut {
 async fn deliver<P: Progress>(mut dialogue: Dialogue<'_>, progress: &mut P) -> Outcome {
     match offer(&mut dialogue, progress).await {
         Ok(()) => finish(dialogue, progress).await,
-        Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-        Err(
-            trouble @ (Trouble::Lost { .. }
-            | Trouble::Unsafe(_)
-            | Trouble::NeedsLogin(_)
-            | Trouble::NoToken(_)
-            | Trouble::Halted(_)),
-        ) => Outcome::NotSent(trouble),
+        Err(trouble) => trouble.into_answer().map_or_else(Outcome::NotSent, Outcome::Answered),
     }
 }
 

@@ -116,14 +116,7 @@ impl Session {
     ) -> Outcome {
         match self.offer(letter, progress).await {
             Ok(()) => self.finish(progress).await,
-            Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-            Err(
-                trouble @ (Trouble::Lost { .. }
-                | Trouble::Unsafe(_)
-                | Trouble::NeedsLogin(_)
-                | Trouble::NoToken(_)
-                | Trouble::Halted(_)),
-            ) => Outcome::NotSent(trouble),
+            Err(trouble) => trouble.into_answer().map_or_else(Outcome::NotSent, Outcome::Answered),
         }
     }
 
@@ -167,15 +160,9 @@ impl Session {
             reach(progress, Stage::DotWritten).await?;
             self.answer(Phase::Eod, Hope::Done, deadline).await
         };
-        match end.await {
-            Ok(answer) | Err(Trouble::Refused(answer)) => Outcome::Answered(answer),
-            Err(
-                trouble @ (Trouble::Lost { .. }
-                | Trouble::Unsafe(_)
-                | Trouble::NeedsLogin(_)
-                | Trouble::NoToken(_)
-                | Trouble::Halted(_)),
-            ) => Outcome::InDoubt { why: trouble.to_string() },
+        match end.await.or_else(Trouble::into_answer) {
+            Ok(answer) => Outcome::Answered(answer),
+            Err(trouble) => Outcome::InDoubt { why: trouble.to_string() },
         }
     }
 
