@@ -52,9 +52,14 @@ pub(super) fn can_pass(facts: &Facts) -> Option<bool> {
 
 /// Whether the domain signs under no other selectors than were asked for: the DNS does not say which
 /// there are, so elsewhere a missing key proves nothing.
-pub(super) fn is_certain(facts: &Facts) -> bool {
+fn is_certain(facts: &Facts) -> bool {
     let fixed = facts.host.as_ref().is_some_and(|host| host.dkim == DkimCure::TwoCnames);
     facts.selectors_told || fixed
+}
+
+/// Whether all that was asked was answered, and proves nothing for want of certain selectors.
+pub(super) fn is_told_by_guess(facts: &Facts) -> bool {
+    !is_certain(facts) && all_told(facts)
 }
 
 /// How an operator makes the selectors certain.

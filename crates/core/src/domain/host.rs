@@ -34,7 +34,7 @@ pub enum DkimCure {
 pub fn host(preset: &str) -> Option<Host> {
     let hosts = [&MICROSOFT_365, &GOOGLE];
     let mine = match preset {
-        "microsoft365" => hosts[0],
+        "microsoft365" | "m365-relay-connector" => hosts[0],
         "google" | "google-trial" | "google-smtp-relay" => hosts[1],
         _ => return None,
     };
@@ -42,7 +42,8 @@ pub fn host(preset: &str) -> Option<Host> {
 }
 
 /// learn.microsoft.com, "Set up SPF to identify valid email sources" and "Set up DKIM to sign mail"
-/// (2025): the selectors are fixed, what they point to is not to be guessed.
+/// (2025): the selectors are fixed, what they point to is not to be guessed. "How to set up a
+/// multifunction device or application": what a connector relays leaves from the same servers.
 const MICROSOFT_365: Host = Host {
     name: "Microsoft 365",
     spf: "spf.protection.outlook.com",

@@ -36,7 +36,7 @@ pub(super) fn existence(facts: &Facts) -> Finding {
 
 /// Gmail and Yahoo refuse mail of anybody where neither SPF nor DKIM passes.
 pub(super) fn authentication(facts: &Facts) -> Finding {
-    let (spf, is_guess) = (spf::can_pass(facts), !dkim::is_certain(facts));
+    let (spf, is_guess) = (spf::can_pass(facts), dkim::is_told_by_guess(facts));
     let (verdict, what) = match (spf, dkim::can_pass(facts)) {
         (Some(true), Some(true)) => (Verdict::Pass, "SPF and DKIM can pass"),
         (Some(true), _) => (Verdict::Pass, "SPF can pass"),
@@ -46,8 +46,9 @@ pub(super) fn authentication(facts: &Facts) -> Finding {
             "neither SPF nor DKIM can pass: Gmail, Yahoo and Outlook.com refuse such mail or put it \
              into spam",
         ),
+        // No failure, and no silence either: what failed by selectors that nobody names any more ends.
         (Some(false), None) if is_guess => (
-            Verdict::Unknown,
+            Verdict::Warn,
             "SPF cannot pass; whether DKIM can is not known: the domain may sign under any selector",
         ),
         (None, _) | (_, None) => (Verdict::Unknown, "whether SPF or DKIM can pass is not known"),
@@ -55,7 +56,7 @@ pub(super) fn authentication(facts: &Facts) -> Finding {
     let publish = "publish what `spf` and `dkim` below say; either is enough for this";
     let cure = match (verdict, spf) {
         (Verdict::Fail, _) => Some(Cure::told(publish)),
-        (Verdict::Unknown, Some(false)) if is_guess => Some(Cure::told(format!(
+        (Verdict::Warn, _) => Some(Cure::told(format!(
             "{}, or publish what `spf` below says",
             dkim::name_selectors(facts)
         ))),

@@ -213,21 +213,24 @@ fn a_missing_key_proves_something_only_where_the_selectors_are_certain() {
         let text = |check| of(check).cure.as_ref().map_or("", |cure| &cure.text);
         let wanted = "`dkim = [\"SELECTOR\"]` into [domain.\"acme.com\"]";
         for check in [Check::Authentication, Check::Dkim] {
-            assert_eq!(text(check).contains(wanted), authentication == Unknown, "{preset}");
+            assert_eq!(text(check).contains(wanted), authentication == Warn, "{preset}");
         }
     }
     unsigned("microsoft365", false, Fail, Warn);
     unsigned("microsoft365", true, Fail, Warn);
-    unsigned("google", false, Unknown, Unknown);
-    unsigned("google-trial", false, Unknown, Unknown);
+    // To be mended, and no silence: what failed under selectors that nobody names any more ends.
+    unsigned("google", false, Warn, Unknown);
+    unsigned("google-trial", false, Warn, Unknown);
     unsigned("google", true, Fail, Warn);
     unsigned("smtp", true, Fail, Warn);
 }
 
 #[test]
-fn a_trial_of_google_publishes_what_google_asks_for() {
-    assert!(host("google").is_some());
-    assert_eq!(host("google-trial"), host("google"));
+fn other_ways_to_a_provider_publish_what_it_asks_for() {
+    for (way, provider) in [("google-trial", "google"), ("m365-relay-connector", "microsoft365")] {
+        assert!(host(provider).is_some());
+        assert_eq!(host(way), host(provider));
+    }
 }
 
 fn outage_key() -> Found<DkimKey> {
