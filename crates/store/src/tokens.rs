@@ -7,9 +7,10 @@
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 use warmfront_core::health::PauseReason;
 
-use crate::db::sql;
+use crate::db::{Transaction, sql};
 use crate::pausing::stop;
 use crate::row::columns;
+use crate::sealing::{seal_anew_by, seal_by};
 use crate::{Store, StoreError, fleet};
 
 /// What the books have of a mailbox's tokens.
@@ -64,6 +65,17 @@ pub struct SealedTokens {
     pub issued_at: i64,
     /// When it expires.
     pub expires_at: i64,
+    /// The fingerprint of the key that seals them.
+    pub sealed_by: String,
+}
+
+/// What a log-in has led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// Whether the mailbox had waited for it, and goes on.
+    pub resumed: bool,
+    /// Whose tokens are void, because a new key has taken the place of theirs.
+    pub void: Vec<String>,
 }
 
 /// The right to refresh a mailbox's tokens, which nobody else has before it ends.
@@ -84,33 +96,32 @@ impl Store {
     }
 
     /// Somebody has logged in: the tokens take the place of all earlier ones, and a pause that waited
-    /// for this is over. Says whether there was one.
+    /// for this is over. Refused, where the books' tokens are sealed by another key.
     pub async fn log_in(
         &self,
         mailbox: i64,
         tokens: &SealedTokens,
         now: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LoggedIn, StoreError> {
         let transaction = self.db.begin().await?;
-        let SealedTokens { refresh, access, issued_at, expires_at } = tokens;
-        let values = [
-            mailbox.into(),
-            refresh.clone().into(),
-            access.as_str().into(),
-            (*issued_at).into(),
-            (*expires_at).into(),
-        ];
-        transaction.execute_raw(sql(LOG_IN, values)).await?;
-        let waits = sql(
-            "SELECT id FROM mailboxes WHERE id = $1 AND paused_reason = $2",
-            [mailbox.into(), PauseReason::Login.as_str().into()],
-        );
-        let has_waited = transaction.query_one_raw(waits).await?.is_some();
-        if has_waited {
-            fleet::resume(&transaction, mailbox, now).await?;
-        }
+        seal_by(&transaction, &tokens.sealed_by, now).await?;
+        let resumed = write_log_in(&transaction, mailbox, tokens, now).await?;
         transaction.commit().await?;
-        Ok(has_waited)
+        Ok(LoggedIn { resumed, void: Vec::new() })
+    }
+
+    /// The same by a new key, the old one being lost: everybody else must log in again.
+    pub async fn log_in_by_new_key(
+        &self,
+        mailbox: i64,
+        tokens: &SealedTokens,
+        now: i64,
+    ) -> Result<LoggedIn, StoreError> {
+        let transaction = self.db.begin().await?;
+        let void = seal_anew_by(&transaction, &tokens.sealed_by, mailbox, now).await?;
+        let resumed = write_log_in(&transaction, mailbox, tokens, now).await?;
+        transaction.commit().await?;
+        Ok(LoggedIn { resumed, void })
     }
 
     /// Asks for the right to refresh this generation until `until`. `None`: somebody else is at it or
@@ -137,7 +148,7 @@ impl Store {
         lease: &RefreshLease,
         tokens: &SealedTokens,
     ) -> Result<bool, StoreError> {
-        let SealedTokens { refresh, access, issued_at, expires_at } = tokens;
+        let SealedTokens { refresh, access, issued_at, expires_at, .. } = tokens;
         let values = [
             lease.mailbox.into(),
             lease.generation.into(),
@@ -189,6 +200,33 @@ impl Store {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Says whether the mailbox had waited for it.
+async fn write_log_in(
+    transaction: &Transaction,
+    mailbox: i64,
+    tokens: &SealedTokens,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let SealedTokens { refresh, access, issued_at, expires_at, .. } = tokens;
+    let values = [
+        mailbox.into(),
+        refresh.clone().into(),
+        access.as_str().into(),
+        (*issued_at).into(),
+        (*expires_at).into(),
+    ];
+    transaction.execute_raw(sql(LOG_IN, values)).await?;
+    let waits = sql(
+        "SELECT id FROM mailboxes WHERE id = $1 AND paused_reason = $2",
+        [mailbox.into(), PauseReason::Login.as_str().into()],
+    );
+    let has_waited = transaction.query_one_raw(waits).await?.is_some();
+    if has_waited {
+        fleet::resume(transaction, mailbox, now).await?;
+    }
+    Ok(has_waited)
 }
 
 const TOKENS: &str = "

@@ -87,19 +87,27 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     }
 }
 
-/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in. Where an
-/// application asks in its own name nobody ever logs in, and the key is made here.
-pub(crate) fn logins(app: &App, owner: &str) -> Result<Logins, Failure> {
+/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in.
+pub(crate) fn logins(app: &App, owner: &str) -> Logins {
+    let (store, clock) = (app.store.clone(), app.clock.clone());
+    Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(&app.config)))
+}
+
+/// Where an application asks in its own name nobody ever logs in, and the key is made before it does;
+/// but no other than the books' one.
+pub(crate) async fn make_key_for_applications(app: &App) -> Result<(), Failure> {
     let config = &app.config;
     let asks_itself = |mailbox: &config::Mailbox| match &mailbox.auth {
         Some(AuthRef::OAuth(oauth)) => oauth.flow == Flow::App,
         Some(AuthRef::Password(_)) | None => false,
     };
-    if config.mailboxes.iter().any(asks_itself) {
-        key::make(config).map_err(Failure::failed)?;
+    if !config.mailboxes.iter().any(asks_itself) || !key::is_missing(config) {
+        return Ok(());
     }
-    let (store, clock) = (app.store.clone(), app.clock.clone());
-    Ok(Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(config))))
+    if app.store.sealed_by().await?.is_some() {
+        return Err(Failure::Refused(key::not_the_books(config)));
+    }
+    key::make(config).map(|_| ()).map_err(Failure::failed)
 }
 
 /// The real ways: SMTP out, IMAP in.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use warmfront_core::address::Address;
 use warmfront_core::span::SECOND;
 use warmfront_engine::clock::Clock;
-use warmfront_engine::tokens::{Key, TokenKeeper};
+use warmfront_engine::tokens::{Key, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::Tokens;
 use warmfront_store::{Durability, Store};
 
@@ -54,7 +54,8 @@ async fn consented_a_while_ago(world: &World) {
         let address = Address::parse(&row.address).expect("an address");
         let refresh = world.identity.consent(&row.address);
         let tokens = Tokens { access: "over".into(), refresh: Some(refresh.into()), lives: SECOND };
-        keeper.log_in(row.id, &address, &tokens).await.expect("it is kept");
+        let by = SealedBy::BooksKey;
+        keeper.log_in(row.id, &address, &tokens, by).await.expect("it is kept");
     }
     store.close().await.expect("the books");
 }

@@ -3,6 +3,7 @@
 
 mod daemon;
 mod fleet;
+mod keys;
 mod log_ins;
 mod provider;
 mod races;

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use warmfront_core::address::Address;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_engine::clock::Clock;
-use warmfront_engine::tokens::{Key, KeySource, TokenKeeper};
+use warmfront_engine::tokens::{Key, KeySource, SealedBy, TokenKeeper};
 use warmfront_mail::bearer::Bearer;
 use warmfront_mail::oauth::{Application, Grant, Http, IdentityProvider, Tokens};
 use warmfront_mail::submit::Trouble;
@@ -87,7 +87,8 @@ impl Desk {
             refresh: Some(self.server.consent(ANN).into()),
             lives,
         };
-        keeper.log_in(self.id, &self.address, &tokens).await.expect("it is kept");
+        let by = SealedBy::BooksKey;
+        keeper.log_in(self.id, &self.address, &tokens, by).await.expect("it is kept");
     }
 
     fn pass(&self, time: Millis) {

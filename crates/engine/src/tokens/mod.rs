@@ -19,7 +19,7 @@ use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_mail::bearer::Bearer;
 use warmfront_mail::oauth::{self, Grant, IdentityProvider};
 use warmfront_mail::submit::Trouble;
-use warmfront_store::{SealedTokens, Store, StoreError, Tokens};
+use warmfront_store::{LoggedIn, SealedTokens, Store, StoreError, Tokens};
 
 use self::renewal::{Renewal, Renewed};
 pub use self::seal::{KEY_LEN, Key};
@@ -93,16 +93,28 @@ impl TokenKeeper {
         })
     }
 
-    /// Keeps what somebody's log-in brought. Says whether the mailbox had waited for it.
+    /// Has the key in hand, and says its fingerprint: whoever logs in does so before he asks for what
+    /// is given once only.
+    pub async fn fingerprint(&self) -> Result<String, NoKey> {
+        Ok(self.0.seal(None).await?.fingerprint().to_owned())
+    }
+
+    /// Keeps what somebody's log-in brought.
     pub async fn log_in(
         &self,
         id: i64,
         mailbox: &Address,
         tokens: &oauth::Tokens,
-    ) -> Result<bool, LogInError> {
+        by: SealedBy,
+    ) -> Result<LoggedIn, LogInError> {
+        let Keeping { store, clock, .. } = &*self.0;
         let seal = self.0.seal(None).await?;
-        let now = self.0.clock.now();
-        Ok(self.0.store.log_in(id, &sealed(&seal, mailbox, tokens, now), now).await?)
+        let now = clock.now();
+        let tokens = sealed(&seal, mailbox, tokens, now);
+        Ok(match by {
+            SealedBy::BooksKey => store.log_in(id, &tokens, now).await?,
+            SealedBy::NewKey => store.log_in_by_new_key(id, &tokens, now).await?,
+        })
     }
 
     /// Waits for the refreshes that are under way.
@@ -111,6 +123,15 @@ impl TokenKeeper {
         // Longer than an identity provider is waited for.
         let _ = tokio::time::timeout(FINISH_MAX, self.0.renewals.wait()).await;
     }
+}
+
+/// What the key at hand is to the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SealedBy {
+    /// The one that all of their tokens are sealed by, or the first.
+    BooksKey,
+    /// One in the place of another that is lost. All that was sealed by that one is void.
+    NewKey,
 }
 
 /// Why tokens were not kept.
@@ -287,6 +308,7 @@ fn sealed(seal: &Seal, mailbox: &Address, tokens: &oauth::Tokens, now: Millis) -
         access: seal.close(mailbox, Purpose::Access, &tokens.access),
         issued_at: now,
         expires_at: now + tokens.lives,
+        sealed_by: seal.fingerprint().to_owned(),
     }
 }
 
@@ -317,7 +339,7 @@ impl fmt::Debug for TokenKeeper {
 const NOBODY_CAME: &str = "nobody has logged in for it yet";
 
 const WRONG_KEY: &str = "its tokens were sealed by another key than the one at hand; bring that key back \
-     and resume the mailbox, or log in again";
+     and resume the mailbox, or, if it is lost for ever, log in again with `--new-key`";
 
 /// A token is refreshed when it has less than this left: it must outlast a log-in, and an identity
 /// provider that is away for a moment. Of a short life, half.
