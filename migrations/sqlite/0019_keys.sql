@@ -6,3 +6,7 @@ CREATE TABLE sealing_key (
                                  CHECK (length(fingerprint) = 16 AND fingerprint = lower(fingerprint)),
     since       INTEGER NOT NULL
 );
+
+-- By whom and to which application they were given: another's are good for nothing. NULL: not known
+-- before the next refresh.
+ALTER TABLE tokens ADD COLUMN issuer TEXT;

@@ -9,7 +9,7 @@ use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
-use warmfront_engine::tokens::TokenKeeper;
+use warmfront_engine::tokens::{Duty, TokenKeeper};
 use warmfront_engine::{Opens, Ways};
 use warmfront_mail::dns::{self, Dns};
 use warmfront_mail::imap::{self, Imap};
@@ -88,9 +88,9 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
 }
 
 /// Who keeps the tokens of a configuration's mailboxes, and how all of them log in.
-pub(crate) fn logins(app: &App, owner: &str) -> Logins {
-    let (store, clock) = (app.store.clone(), app.clock.clone());
-    Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(&app.config)))
+pub(crate) fn logins(app: &App, owner: &str, duty: Duty) -> Logins {
+    let (store, clock, keys) = (app.store.clone(), app.clock.clone(), key::source(&app.config));
+    Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), keys, duty))
 }
 
 /// Where an application asks in its own name nobody ever logs in, and the key is made before it does;

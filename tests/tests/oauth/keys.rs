@@ -1,83 +1,10 @@
 //! One key for all who share the books: on whatever machine somebody logs in, and when it is lost.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
-
 use serde_json::json;
-use warmfront_tests::binary::{Answer, Installation, SENDER};
-use warmfront_tests::identity::{CLIENT_SECRET, IdentityServer};
 use warmfront_tests::postgres::Cluster;
 
+use crate::machines::{BOB, Machines};
 use crate::world::ANN;
-
-const BOB: &str = "bob@sender.example";
-
-/// Machines with a folder each, and one set of books.
-struct Machines {
-    identity: IdentityServer,
-    books: String,
-    all: Vec<Installation>,
-}
-
-impl Machines {
-    fn sharing(books: String, how_many: usize) -> Self {
-        let identity = IdentityServer::start(Duration::from_secs(3_600));
-        let mut machines = Self { identity, books, all: Vec::new() };
-        for _ in 0..how_many {
-            let mut machine = Installation::empty();
-            machine.secret("CLIENT_SECRET", CLIENT_SECRET);
-            machines.all.push(machine);
-            machines.configure(machines.all.len() - 1, "");
-        }
-        machines
-    }
-
-    /// Writes the configuration of a machine, with these lines in `[store]`.
-    fn configure(&self, machine: usize, store: &str) {
-        let auth = self.identity.auth("microsoft", "device");
-        let mut config = format!("{SENDER}\n[store]\nurl = \"{}\"\n{store}\n", self.books);
-        for address in [ANN, BOB] {
-            config.push_str(&format!(
-                "[[mailbox]]\naddress = \"{address}\"\nprovider = \"smtp\"\n{auth}\n\
-                 smtp = {{ host = \"127.0.0.1\", port = 9, tls = \"none\" }}\n"
-            ));
-        }
-        self.all[machine].write("warmfront.toml", config);
-    }
-
-    /// Somebody brings a refresh token for a mailbox to a machine.
-    fn log_in(&self, machine: usize, mailbox: &str, words: &[&str]) -> Answer {
-        self.put(machine, "refresh", &self.identity.consent(mailbox));
-        let all = ["mailbox", "login", mailbox, "--json", "--refresh-token", "refresh"];
-        self.all[machine].run(&[&all, words].concat())
-    }
-
-    /// How often a refresh token was spent.
-    fn spent(&self) -> usize {
-        self.identity.asked().grants.values().sum()
-    }
-
-    fn key(&self, machine: usize) -> Option<String> {
-        std::fs::read_to_string(self.all[machine].file("warmfront.key")).ok()
-    }
-
-    /// Writes a file that nobody else may read.
-    fn put(&self, machine: usize, name: &str, text: &str) {
-        self.all[machine].write(name, text);
-        let ours = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(self.all[machine].file(name), ours).expect("our file");
-    }
-
-    fn put_key(&self, machine: usize, key: &str) {
-        self.put(machine, "warmfront.key", key);
-    }
-
-    fn state(&self, mailbox: &str) -> String {
-        let list = self.all[0].run(&["mailbox", "list", "--json"]).done().json_lines();
-        let one = list.iter().find(|one| one["address"] == mailbox).expect("the mailbox");
-        one["state"].as_str().expect("a state").to_owned()
-    }
-}
 
 #[test]
 fn machines_that_share_books_share_one_key_and_none_makes_another() {
@@ -113,9 +40,7 @@ fn machines_that_share_books_share_one_key_and_none_makes_another() {
 
 #[test]
 fn a_key_that_is_lost_for_ever_is_replaced_and_everybody_else_logs_in_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let books = format!("sqlite://{}", folder.path().join("books.db").display());
-    let machines = Machines::sharing(books, 1);
+    let machines = Machines::one();
     for mailbox in [ANN, BOB] {
         let _ = machines.log_in(0, mailbox, &[]).done();
     }
@@ -132,16 +57,17 @@ fn a_key_that_is_lost_for_ever_is_replaced_and_everybody_else_logs_in_again() {
     }
     assert_eq!(begun.json()["void"], json!([BOB]));
     assert_ne!(machines.key(0).expect("a new one"), lost);
-    assert_eq!((machines.state(ANN), machines.state(BOB)), ("active".into(), "paused".into()));
+    assert_eq!(
+        (machines.standing(ANN).0, machines.standing(BOB).0),
+        ("active".into(), "paused".into())
+    );
     let told = machines.log_in(0, BOB, &[]).done().json();
     assert_eq!((&told["state"], &told["resumed"]), (&json!("active"), &json!(true)));
 }
 
 #[test]
 fn a_key_that_is_broken_or_kept_elsewhere_costs_no_token() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let books = format!("sqlite://{}", folder.path().join("books.db").display());
-    let machines = Machines::sharing(books, 1);
+    let machines = Machines::one();
     machines.put_key(0, "no key at all\n");
     let _ = machines.log_in(0, ANN, &[]).said(1, &["warmfront.key is no key", "32 random octets"]);
     machines.configure(0, "key = { command = \"exit 3\" }");

@@ -5,6 +5,7 @@ mod daemon;
 mod fleet;
 mod keys;
 mod log_ins;
+mod machines;
 mod provider;
 mod races;
 mod world;

@@ -51,6 +51,15 @@ impl From<NoKey> for Trouble {
     }
 }
 
+/// What becomes of a mailbox for which somebody must log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// It is paused until somebody does.
+    Works,
+    /// Nothing: whoever looks changes nothing.
+    Looks,
+}
+
 /// Keeps the tokens of one process's mailboxes. Cheap to clone.
 #[derive(Clone)]
 pub struct TokenKeeper(Arc<Keeping>);
@@ -60,6 +69,8 @@ struct Keeping {
     clock: Clock,
     owner: String,
     keys: KeySource,
+    duty: Duty,
+    since: Millis,
     /// As made from the key that was read last.
     seal: RwLock<Option<Arc<Seal>>>,
     /// Refreshes that may be under way at once.
@@ -71,12 +82,14 @@ struct Keeping {
 impl TokenKeeper {
     /// One that has read no key yet.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, owner: String, keys: KeySource) -> Self {
+    pub fn new(store: Store, clock: Clock, owner: String, keys: KeySource, duty: Duty) -> Self {
         Self(Arc::new(Keeping {
+            since: clock.now(),
             store,
             clock,
             owner,
             keys,
+            duty,
             seal: RwLock::default(),
             places: Semaphore::new(AT_ONCE),
             renewals: TaskTracker::new(),
@@ -99,18 +112,18 @@ impl TokenKeeper {
         Ok(self.0.seal(None).await?.fingerprint().to_owned())
     }
 
-    /// Keeps what somebody's log-in brought.
+    /// Keeps what somebody's log-in brought from this issuer.
     pub async fn log_in(
         &self,
         id: i64,
         mailbox: &Address,
-        tokens: &oauth::Tokens,
+        (tokens, issuer): (&oauth::Tokens, String),
         by: SealedBy,
     ) -> Result<LoggedIn, LogInError> {
         let Keeping { store, clock, .. } = &*self.0;
         let seal = self.0.seal(None).await?;
         let now = clock.now();
-        let tokens = sealed(&seal, mailbox, tokens, now);
+        let tokens = sealed(&seal, mailbox, (tokens, issuer), now);
         Ok(match by {
             SealedBy::BooksKey => store.log_in(id, &tokens, now).await?,
             SealedBy::NewKey => store.log_in_by_new_key(id, &tokens, now).await?,
@@ -165,7 +178,12 @@ impl Keeping {
 }
 
 /// Tokens as they go into the books.
-fn sealed(seal: &Seal, mailbox: &Address, tokens: &oauth::Tokens, now: Millis) -> SealedTokens {
+fn sealed(
+    seal: &Seal,
+    mailbox: &Address,
+    (tokens, issuer): (&oauth::Tokens, String),
+    now: Millis,
+) -> SealedTokens {
     let mailbox = mailbox.as_str();
     let refresh = tokens.refresh.as_ref();
     SealedTokens {
@@ -174,6 +192,7 @@ fn sealed(seal: &Seal, mailbox: &Address, tokens: &oauth::Tokens, now: Millis) -
         issued_at: now,
         expires_at: now + tokens.lives,
         sealed_by: seal.fingerprint().to_owned(),
+        issuer,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing::warn;
 use warmfront_core::address::Address;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_mail::oauth::{Grant, IdentityProvider};
@@ -12,7 +13,7 @@ use warmfront_store::Tokens;
 
 use super::renewal::{Renewal, Renewed};
 use super::seal::{Purpose, Seal};
-use super::{Keeping, WRONG_KEY, no_token};
+use super::{Duty, Keeping, WRONG_KEY, no_token};
 use crate::judge::jitter;
 
 /// A mailbox and its way to tokens.
@@ -37,50 +38,102 @@ impl Wanted {
         self: &Arc<Self>,
         refused: Option<&SecretString>,
     ) -> Result<SecretString, Trouble> {
-        let Keeping { clock, .. } = &*self.keeping;
-        let give_up_at = clock.now() + PATIENCE;
+        let give_up_at = self.keeping.clock.now() + PATIENCE;
         loop {
             let tokens = self.tokens().await?;
-            let (seal, standing) = self.opened(&tokens, refused, clock.now()).await?;
-            let Standing { usable, is_fresh } = standing;
-            let early = tokens.retry_at.is_some_and(|at| at > clock.now());
-            match usable {
-                Some(token) if is_fresh || early => return Ok(token),
-                None if early => return Err(no_token(put_off(&tokens))),
-                _ => {}
-            }
-            match self.renewed(&tokens, seal).await? {
-                Renewed::Token(token) => return Ok(token),
-                // The books say what to make of it.
-                Renewed::LookAgain => {}
-                Renewed::ByAnother => match usable {
-                    Some(token) => return Ok(token),
-                    None if clock.now() >= give_up_at => {
-                        return Err(no_token(
-                            "somebody else refreshes its token, and does not end",
-                        ));
-                    }
-                    None => tokio::time::sleep(LOOKS_AGAIN_AFTER).await,
-                },
+            match self.one_of(&tokens, refused, give_up_at).await {
+                Ok(Some(token)) => return Ok(token),
+                Ok(None) => {}
+                Err(Trouble::NeedsLogin(why)) => return Err(self.wait(&tokens, why).await),
+                Err(trouble) => return Err(trouble),
             }
         }
     }
 
-    /// What the books have. Of a log-in that is lost they have been told already.
+    /// One by these tokens. `None`: the books have others by now, or will.
+    async fn one_of(
+        self: &Arc<Self>,
+        tokens: &Tokens,
+        refused: Option<&SecretString>,
+        give_up_at: Millis,
+    ) -> Result<Option<SecretString>, Trouble> {
+        let Keeping { clock, .. } = &*self.keeping;
+        let (seal, standing) = self.opened(tokens, refused, clock.now()).await?;
+        let Standing { usable, is_fresh } = standing;
+        let early = tokens.retry_at.is_some_and(|at| at > clock.now());
+        match usable {
+            Some(token) if is_fresh || early => return Ok(Some(token)),
+            None if early => return Err(no_token(put_off(tokens))),
+            _ => {}
+        }
+        match self.renewed(tokens, seal).await? {
+            Renewed::Token(token) => Ok(Some(token)),
+            // The books say what to make of it.
+            Renewed::LookAgain => Ok(None),
+            Renewed::ByAnother => match usable {
+                Some(token) => Ok(Some(token)),
+                None if clock.now() >= give_up_at => {
+                    Err(no_token("somebody else refreshes its token, and does not end"))
+                }
+                None => {
+                    tokio::time::sleep(LOOKS_AGAIN_AFTER).await;
+                    Ok(None)
+                }
+            },
+        }
+    }
+
+    /// What the books have that is ours.
     async fn tokens(&self) -> Result<Tokens, Trouble> {
-        let Keeping { store, clock, .. } = &*self.keeping;
+        let Keeping { store, since, .. } = &*self.keeping;
         let tokens = store.tokens(self.mailbox.as_str()).await.map_err(no_token)?;
         let tokens = tokens.ok_or_else(|| no_token("the books do not know the mailbox yet"))?;
-        let nobody_came = matches!(self.grant, Grant::Person) && tokens.refresh.is_none();
-        if !tokens.needs_login && !nobody_came {
+        let is_persons = matches!(self.grant, Grant::Person);
+        if tokens.needs_login || is_persons && tokens.refresh.is_none() {
+            return Err(self.lose(tokens).await);
+        }
+        let ours = self.provider.issuer();
+        if tokens.issuer.as_ref().is_none_or(|issuer| *issuer == ours) {
             return Ok(tokens);
         }
-        let why = tokens.trouble.unwrap_or_else(|| NOBODY_CAME.to_owned());
-        if tokens.is_active || !tokens.needs_login {
-            let Tokens { mailbox, generation, .. } = tokens;
-            store.lose_log_in(mailbox, generation, &why, clock.now()).await.map_err(no_token)?;
+        if !is_persons {
+            // An application gets its own.
+            return Ok(Tokens { access: None, issued_at: None, expires_at: None, ..tokens });
         }
-        Err(Trouble::NeedsLogin(why))
+        // Of whoever logs in by a newer configuration than ours the mailbox goes on.
+        if tokens.issued_at.is_some_and(|at| at > *since) {
+            return Err(no_token(ANOTHERS_SINCE));
+        }
+        Err(self.wait(&tokens, ANOTHERS.to_owned()).await)
+    }
+
+    /// Has the books know that a log-in is lost, or never was. If it is they do, and the mailbox may
+    /// have been active again since.
+    async fn lose(&self, tokens: Tokens) -> Trouble {
+        let Keeping { store, clock, duty, .. } = &*self.keeping;
+        let Tokens { mailbox, generation, is_active, needs_login, trouble, .. } = tokens;
+        let why = trouble.unwrap_or_else(|| NOBODY_CAME.to_owned());
+        if *duty == Duty::Works && (is_active || !needs_login) {
+            let lost = store.lose_log_in(mailbox, generation, &why, clock.now()).await;
+            if let Err(error) = lost {
+                return no_token(error);
+            }
+        }
+        Trouble::NeedsLogin(why)
+    }
+
+    /// Has the mailbox wait for a log-in by tokens that are not lost, unless others have come.
+    async fn wait(&self, tokens: &Tokens, why: String) -> Trouble {
+        let Keeping { store, clock, duty, .. } = &*self.keeping;
+        let Tokens { mailbox, generation, is_active, .. } = *tokens;
+        if *duty == Duty::Works && is_active {
+            warn!(mailbox, "paused: somebody must log in for it");
+            let waits = store.await_log_in(mailbox, generation, &why, clock.now()).await;
+            if let Err(error) = waits {
+                return no_token(error);
+            }
+        }
+        Trouble::NeedsLogin(why)
     }
 
     /// The tokens by the key that opens them. What an application gets in its own name it can get
@@ -156,6 +209,11 @@ fn put_off(tokens: &Tokens) -> String {
 }
 
 const NOBODY_CAME: &str = "nobody has logged in for it yet";
+
+const ANOTHERS: &str = "nobody has logged in with this application yet";
+
+const ANOTHERS_SINCE: &str = "somebody has logged in with another application than this process knows; \
+     start it again if its configuration has changed";
 
 /// A token is refreshed when it has less than this left: it must outlast a log-in, and an identity
 /// provider that is away for a moment. Of a short life, half.

@@ -11,8 +11,9 @@ const ANN: &str = "ann@one.test";
 
 fn sealed(name: &str, at: i64) -> SealedTokens {
     let (refresh, access) = (Some(format!("refresh {name}")), format!("access {name}"));
-    let sealed_by = "0123456789abcdef".to_owned();
-    SealedTokens { refresh, access, issued_at: at, expires_at: at + HOUR, sealed_by }
+    let (sealed_by, issuer) =
+        ("0123456789abcdef".to_owned(), "https://id.test/token us".to_owned());
+    SealedTokens { refresh, access, issued_at: at, expires_at: at + HOUR, sealed_by, issuer }
 }
 
 impl Books {
@@ -192,6 +193,40 @@ async fn what_waits_for_a_log_in_says_so() {
 /// The same tokens, sealed by another key.
 fn by_another_key(name: &str) -> SealedTokens {
     SealedTokens { sealed_by: "fedcba9876543210".to_owned(), ..sealed(name, NOW) }
+}
+
+#[tokio::test]
+async fn tokens_remember_who_gave_them_and_those_of_before_learn_it_by_the_next_refresh() {
+    for_each_database(async |books| {
+        logged_in(&books).await;
+        assert_eq!(books.tokens().await.issuer.as_deref(), Some("https://id.test/token us"));
+        books.write("UPDATE tokens SET issuer = NULL").await;
+        assert_eq!(books.tokens().await.issuer, None);
+        let lease = books.lease_refresh("one", NOW).await.unwrap();
+        assert!(books.store.keep_tokens(&lease, &sealed("two", NOW)).await.unwrap());
+        assert_eq!(books.tokens().await.issuer.as_deref(), Some("https://id.test/token us"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mailbox_waits_for_a_log_in_by_what_is_known_of_its_present_tokens_only() {
+    for_each_database(async |books| {
+        logged_in(&books).await;
+        let mailbox = books.mailboxes().await[0];
+        books.store.await_log_in(mailbox, 0, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, ("active".to_owned(), None));
+        books.store.await_log_in(mailbox, 1, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, paused_for("login"));
+        let tokens = books.tokens().await;
+        assert!(!tokens.needs_login && tokens.refresh.is_some(), "nothing is lost: {tokens:?}");
+        // Somebody else's pause goes on as it would.
+        books.store.resume_mailbox(mailbox, NOW).await.unwrap();
+        books.store.pause_mailbox(mailbox, "mine", NOW).await.unwrap();
+        books.store.await_log_in(mailbox, 1, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, paused_for("operator"));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use warmfront_core::identity::Flow;
 use warmfront_core::problem::Problem;
-use warmfront_engine::tokens::{LogInError, SealedBy, TokenKeeper};
+use warmfront_engine::tokens::{Duty, LogInError, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::{BrowserLogin, Grant, IdentityProvider, OAuthError, Tokens};
 use warmfront_store::LoggedIn;
 
@@ -28,7 +28,7 @@ pub(super) async fn login(
 ) -> Done {
     let row = app.mailbox(address).await?;
     let (mailbox, oauth) = configured(app, &row.address)?;
-    let logins = wiring::logins(app, &wiring::owner(app.now()));
+    let logins = wiring::logins(app, &wiring::owner(app.now()), Duty::Works);
     let (provider, grant) = logins.provider(mailbox, oauth).map_err(|why| {
         Failure::Problems(vec![Problem::error(app.config.path.display().to_string(), None, why)])
     })?;
@@ -54,7 +54,8 @@ pub(super) async fn login(
             row.address
         )));
     }
-    let kept = logins.keeper().log_in(row.id, &mailbox.address, &tokens, by).await;
+    let given = (&tokens, provider.issuer());
+    let kept = logins.keeper().log_in(row.id, &mailbox.address, given, by).await;
     let logged_in = kept.map_err(|error| match error {
         LogInError::Key(why) => Failure::failed(anyhow!(why)),
         LogInError::Store(error) => error.into(),

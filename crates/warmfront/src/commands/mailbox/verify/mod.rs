@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use warmfront_core::address::Address;
 use warmfront_core::problem;
 use warmfront_core::span::{MINUTE, Millis};
+use warmfront_engine::tokens::Duty;
 use warmfront_mail::{imap, smtp};
 
 use crate::app::App;
@@ -26,7 +27,7 @@ pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
     let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
     let visitor = wiring::owner(app.now());
     wiring::make_key_for_applications(app).await?;
-    let round = Round { app, logins: wiring::logins(app, &visitor), visitor };
+    let round = Round { app, logins: wiring::logins(app, &visitor, Duty::Looks), visitor };
     let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
     let mut all = Vec::new();
