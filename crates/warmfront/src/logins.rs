@@ -8,6 +8,7 @@ use warmfront_core::identity::{Flow, Identity};
 use warmfront_engine::tokens::TokenKeeper;
 use warmfront_mail::oauth::{Application, Grant, Http, IdentityProvider, ServiceAccount};
 use warmfront_mail::server::Credentials;
+use warmfront_store::Tokens;
 
 use crate::config::{AuthRef, Mailbox, OAuthRef};
 use crate::secret;
@@ -107,6 +108,15 @@ pub(crate) fn missing(mailbox: &Mailbox) -> Option<String> {
             })
         }
     }
+}
+
+/// Whether these tokens are of no use to the mailbox, so that resuming it would last for a moment only.
+/// Where the key that opens them is away is another matter: it may be back.
+pub(crate) fn waits_for_somebody(mailbox: &Mailbox, tokens: &Tokens) -> bool {
+    let Some(AuthRef::OAuth(oauth)) = &mailbox.auth else { return false };
+    let is_anothers =
+        tokens.issuer.as_ref().is_some_and(|issuer| *issuer != application(oauth).issuer());
+    tokens.needs_login || oauth.flow != Flow::App && (tokens.refresh.is_none() || is_anothers)
 }
 
 /// The application as it is written, and where it is not as its provider publishes it.

@@ -8,4 +8,5 @@ mod log_ins;
 mod machines;
 mod provider;
 mod races;
+mod waiting;
 mod world;
