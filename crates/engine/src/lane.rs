@@ -194,6 +194,11 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
+            Trouble::NoSecret(why) => {
+                warn!(mailbox, why, "paused: what it logs in with is not to be had");
+                store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
+                return Ok(Next::Done);
+            }
             // Whoever looked for a token has told the books, unless other tokens had come by then.
             Trouble::NeedsLogin(_) => return Ok(Next::Done),
             Trouble::Lost { .. } | Trouble::NoToken(_) | Trouble::Halted(_) => {}

@@ -21,7 +21,7 @@ use crate::config::{self, AuthRef, Config};
 use crate::exit::Failure;
 use crate::key;
 use crate::logins::Logins;
-use crate::secret;
+use crate::secret::{self, Keyring};
 
 /// Who reads the inboxes of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ fn domains(config: &Config) -> Domains {
 /// How the DNS is asked, with a key that was looked up.
 pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
     let doctor = &config.doctor;
-    let key = doctor.key().map(|key| secret::text(key, config::DQS_KEY)).transpose()?;
+    let key =
+        doctor.key().map(|key| secret::text(key, config::DQS_KEY, &Keyring::new())).transpose()?;
     Ok(Dns::open(dns::Settings {
         server: doctor.resolver,
         blocklists: doctor.blocklists.iter().copied().collect(),
@@ -143,7 +144,7 @@ pub(crate) fn submission(
     Ok(smtp::Account {
         address: mailbox.address.clone(),
         username: mailbox.username.clone(),
-        credentials: logins.credentials(mailbox)?,
+        credentials: logins.credentials(mailbox),
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
@@ -162,7 +163,7 @@ pub(crate) fn inbox(
 ) -> Result<imap::Account, String> {
     Ok(imap::Account {
         username: mailbox.username.clone(),
-        credentials: logins.credentials(mailbox)?,
+        credentials: logins.credentials(mailbox),
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),

@@ -78,6 +78,7 @@ async fn deliver<P: Progress>(mut dialogue: Dialogue<'_>, progress: &mut P) -> O
             | Trouble::Unsafe(_)
             | Trouble::NeedsLogin(_)
             | Trouble::NoToken(_)
+            | Trouble::NoSecret(_)
             | Trouble::Halted(_)),
         ) => Outcome::NotSent(trouble),
     }

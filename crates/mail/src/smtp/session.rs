@@ -122,6 +122,7 @@ impl Session {
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
                 | Trouble::NoToken(_)
+                | Trouble::NoSecret(_)
                 | Trouble::Halted(_)),
             ) => Outcome::NotSent(trouble),
         }
@@ -174,6 +175,7 @@ impl Session {
                 | Trouble::Unsafe(_)
                 | Trouble::NeedsLogin(_)
                 | Trouble::NoToken(_)
+                | Trouble::NoSecret(_)
                 | Trouble::Halted(_)),
             ) => Outcome::InDoubt { why: trouble.to_string() },
         }

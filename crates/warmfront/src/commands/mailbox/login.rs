@@ -17,7 +17,7 @@ use warmfront_store::LoggedIn;
 use crate::app::App;
 use crate::config::{AuthRef, Mailbox, OAuthRef};
 use crate::exit::{Done, Failure};
-use crate::secret::{self, SecretRef};
+use crate::secret::{self, Keyring, SecretRef};
 use crate::{key, print, wiring};
 
 pub(super) async fn login(
@@ -29,7 +29,7 @@ pub(super) async fn login(
     let row = app.mailbox(address).await?;
     let (mailbox, oauth) = configured(app, &row.address)?;
     let logins = wiring::logins(app, &wiring::owner(app.now()), Duty::Works);
-    let (provider, grant) = logins.provider(mailbox, oauth).map_err(|why| {
+    let (provider, grant) = logins.provider(mailbox, oauth).await.map_err(|why| {
         Failure::Problems(vec![Problem::error(app.config.path.display().to_string(), None, why)])
     })?;
     // Before a code or a token that is good for one use is spent.
@@ -122,7 +122,7 @@ async fn brought(app: &App, provider: &IdentityProvider, file: &Path) -> Result<
         SecretString::from(line.trim().to_owned())
     } else {
         let place = SecretRef::File(file.to_owned());
-        secret::text(&place, "--refresh-token").map_err(Failure::failed)?
+        secret::text(&place, "--refresh-token", &Keyring::new()).map_err(Failure::failed)?
     };
     let given = provider.renew(&Grant::Person, "", Some(token.clone()), app.now()).await;
     let given = given.map_err(|error| Failure::failed(anyhow!("the refresh token: {error}")))?;

@@ -19,7 +19,7 @@ use crate::config::{self, Mailbox, Server, is_full_name};
 /// Looks at the way out. Says whether a message could leave by it.
 pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) -> bool {
     let app = round.app;
-    let account = match round.submission(mailbox).await {
+    let account = match round.submission(mailbox) {
         Ok(account) => account,
         Err(why) => {
             found.add("smtp", Standing::Mend, capital(&why), None);
@@ -65,7 +65,7 @@ pub(super) async fn reading(round: &Round<'_>, mailbox: &Mailbox, found: &mut Fi
     let Some(server) = &mailbox.imap else {
         return unread(mailbox, found);
     };
-    let account = match round.inbox(mailbox).await {
+    let account = match round.inbox(mailbox) {
         Ok(account) => account,
         Err(why) => return found.add("imap", Standing::Mend, capital(&why), None),
     };
@@ -241,7 +241,9 @@ pub(super) fn trouble_of_sending(
             let standing = if passes { Standing::Unseen } else { Standing::Mend };
             refused(check, standing, answer, &answer.to_string(), mailbox, found);
         }
-        Trouble::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Trouble::Unsafe(why) | Trouble::NoSecret(why) => {
+            found.add(check, Standing::Mend, capital(why), None);
+        }
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Trouble::NoToken(why) => {
             let says = format!("No token to log in with is to be had at the moment: {why}.");
@@ -264,7 +266,9 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
                 if trouble.needs_an_operator() { Standing::Mend } else { Standing::Unseen };
             refused(check, standing, &answer, &trouble.to_string(), mailbox, found);
         }
-        Unreadable::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Unreadable::Unsafe(why) | Unreadable::NoSecret(why) => {
+            found.add(check, Standing::Mend, capital(why), None);
+        }
         Unreadable::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Unreadable::Lost(_) => {
             let place = mailbox.imap.as_ref();
