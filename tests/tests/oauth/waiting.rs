@@ -1,7 +1,7 @@
 //! Mailboxes for which somebody has to log in: what says so, what ends it, and what does not.
 
 use serde_json::json;
-use warmfront_tests::binary::{Answer, terminate, wait_until};
+use warmfront_tests::binary::{Answer, list, terminate, wait_until};
 
 use crate::machines::{BOB, Machines};
 use crate::world::ANN;
@@ -71,4 +71,33 @@ fn a_log_in_with_one_application_is_none_with_another_and_comes_back_with_it() {
     machines.all[0].write("warmfront.toml", &ours);
     let _ = machines.all[0].run(&["mailbox", "resume", ANN]).done();
     assert_eq!(machines.standing(ANN).0, "active");
+}
+
+#[test]
+fn whose_only_mailboxes_wait_for_a_log_in_it_is_said_that_one_helps() {
+    let machines = Machines::one();
+    worked_until_paused(&machines, ANN);
+    wait_until("the other is too", || machines.standing(BOB).0 == "paused");
+    let machine = &machines.all[0];
+    machine.write(
+        "campaigns/spring/campaign.toml",
+        "name = \"Spring\"\ndaily_target = 10\nmailboxes = [\"*@sender.example\"]\n\
+         list_source = \"made up for a test\"\ntimezone = \"UTC\"\n\
+         window = { opens = \"0 0 0 * * *\", length = \"24h\" }\n\
+         [[step]]\ntemplate = \"steps/1.hbs\"\n",
+    );
+    machine.write("campaigns/spring/prospects.csv", list("spring", 1));
+    let text = "Subject: A question, {{first_name}}\n\nHello {{first_name}}.\n";
+    machine.write("campaigns/spring/steps/1.hbs", text);
+    let _ = machine.run(&["campaign", "import", "campaigns/spring"]).done();
+    let _ = machine.run(&["campaign", "start", "spring"]).done();
+    let _ = machine.run(&["run", "--until-idle"]).done();
+    let told = machine.run(&["why", "p0@spring-0.example", "--json"]).done().json();
+    let reason = &told["enrolments"][0]["next"]["reasons"][0];
+    assert_eq!(reason["reason"], "needs_login", "{told}");
+    assert_eq!(reason["cure"], "`warmfront mailbox login ADDRESS`", "{told}");
+    assert_eq!(reason["clears"], "operator", "{told}");
+    let plan = machine.run(&["plan"]).done();
+    let told = plan.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains(&format!("`warmfront mailbox login {ANN}`")), "{plan}");
 }
