@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 pub(crate) use self::keyring::Keyring;
 use self::keyring::NotGiven;
-use crate::config::Mailbox;
+use crate::config::{AuthRef, Mailbox};
 
 /// Where a secret is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,8 @@ pub(crate) enum SecretRef {
 pub(crate) enum SecretError {
     /// The variable is not there.
     #[error(
-        "{whose}: the environment variable `{name}` is not set; set it where Warmfront is started"
+        "{whose}: the environment variable `{name}` is not set; set it where Warmfront is started, \
+         and start it again: it keeps the environment it began with"
     )]
     Unset { whose: String, name: String },
     /// The file is not there or not ours to read.
@@ -89,6 +90,14 @@ pub(crate) fn password(
         password.retain(|c| c != ' ');
     }
     Ok(password.into())
+}
+
+/// What has to be done beside changing a mailbox's password, where a daemon would not see it change.
+pub(crate) fn restart(mailbox: &Mailbox) -> Option<String> {
+    let Some(AuthRef::Password(SecretRef::Env(name))) = &mailbox.auth else { return None };
+    Some(format!(
+        "After a change of `{name}` start the daemon again: it keeps the environment it began with."
+    ))
 }
 
 /// A secret that is one line of text.
@@ -241,7 +250,6 @@ const COMMAND_POLL: Duration = Duration::from_millis(20);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AuthRef;
     use secrecy::ExposeSecret as _;
 
     fn found(secret: &SecretRef) -> Result<String, String> {
@@ -264,7 +272,7 @@ mod tests {
         assert_eq!(
             found(&SecretRef::Env("WARMFRONT_UNSET".into())).unwrap_err(),
             "ann@x.example: the environment variable `WARMFRONT_UNSET` is not set; set it where \
-             Warmfront is started"
+             Warmfront is started, and start it again: it keeps the environment it began with"
         );
     }
 

@@ -15,6 +15,7 @@ use warmfront_mail::{imap, smtp};
 use super::Round;
 use super::finding::{Findings, Standing};
 use crate::config::{self, Mailbox, Server, is_full_name};
+use crate::secret;
 
 /// Looks at the way out. Says whether a message could leave by it.
 pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) -> bool {
@@ -296,7 +297,9 @@ fn refused(
 ) {
     let cure = answer::cure(answer, Some(&mailbox.provider.name));
     let wrong = cure.map_or("The server refuses it.", |cure| &cure.wrong);
-    let to_do = cure.map(|cure| cure.to_do(Some(mailbox.address.as_str())));
+    let restart = secret::restart(mailbox).filter(|_| answer.phase == Phase::Auth);
+    let restart = restart.map_or(String::new(), |restart| format!(" {restart}"));
+    let to_do = cure.map(|cure| cure.to_do(Some(mailbox.address.as_str())) + &restart);
     found.add(check, standing, format!("{wrong} It says: {told}"), to_do);
 }
 
