@@ -1,6 +1,7 @@
 //! Many who want a mailbox's token at once, in one process and in several: one refreshes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -148,6 +149,22 @@ async fn of_a_hundred_in_two_processes_one_refreshes_and_all_have_its_token() {
     assert_ne!(second, first);
     assert!(tokens.iter().all(|token| token.as_ref() == Ok(&second)), "{tokens:?}");
     assert_eq!(desk.refreshed(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_hundred_want_at_once_is_read_once() {
+    let desk = Desk::new().await;
+    desk.log_in(&desk.keeper("one"), 3_600 * SECOND).await;
+    let read = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&read);
+    let keys: KeySource = Arc::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(Key::new(Box::new([7; 32])))
+    });
+    let keeper = desk.keeper_by("two", keys);
+    let bearers: Vec<Bearer> = (0..100).map(|_| desk.bearer(&keeper)).collect();
+    assert!(all(&bearers, None).await.iter().all(|token| token.as_deref() == Ok("first")));
+    assert_eq!(read.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,11 @@ mod seal;
 mod wanted;
 
 use std::fmt;
-use std::sync::{Arc, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 use warmfront_core::address::Address;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
@@ -73,6 +74,10 @@ struct Keeping {
     since: Millis,
     /// As made from the key that was read last.
     seal: RwLock<Option<Arc<Seal>>>,
+    /// Held by whoever reads the key; why that failed the last time.
+    reading: Mutex<Option<NoKey>>,
+    /// How often it was read.
+    readings: AtomicU64,
     /// Refreshes that may be under way at once.
     places: Semaphore,
     /// Refreshes under way. One that is dropped half-way may lose the only token that is good.
@@ -91,6 +96,8 @@ impl TokenKeeper {
             keys,
             duty,
             seal: RwLock::default(),
+            reading: Mutex::default(),
+            readings: AtomicU64::default(),
             places: Semaphore::new(AT_ONCE),
             renewals: TaskTracker::new(),
         }))
@@ -161,19 +168,35 @@ pub enum LogInError {
 impl Keeping {
     /// By the key that was read last; where it is `useless`, by what is there now.
     async fn seal(&self, useless: Option<&Arc<Seal>>) -> Result<Arc<Seal>, NoKey> {
-        let known = self.seal.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        if let Some(seal) = known
-            && useless.is_none_or(|useless| !Arc::ptr_eq(useless, &seal))
-        {
+        let before = self.readings.load(Ordering::SeqCst);
+        if let Some(seal) = self.known(useless) {
             return Ok(seal);
+        }
+        // One asks, who may be slow, and whoever waits for him takes his answer.
+        let mut failed = self.reading.lock().await;
+        if self.readings.load(Ordering::SeqCst) != before {
+            match (self.known(useless), &*failed) {
+                (_, Some(why)) => return Err(why.clone()),
+                (Some(seal), None) => return Ok(seal),
+                (None, None) => {}
+            }
         }
         let keys = Arc::clone(&self.keys);
         let read = tokio::task::spawn_blocking(move || keys()).await;
-        let key = read.map_err(|error| NoKey::NotNow(error.to_string()))??;
-        let seal = Arc::new(Seal::by(&key));
-        let mut known = self.seal.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *known = Some(Arc::clone(&seal));
-        Ok(seal)
+        let read = read.unwrap_or_else(|error| Err(NoKey::NotNow(error.to_string())));
+        *failed = read.as_ref().err().cloned();
+        let seal = read.map(|key| Arc::new(Seal::by(&key)));
+        if let Ok(seal) = &seal {
+            let mut known = self.seal.write().unwrap_or_else(PoisonError::into_inner);
+            *known = Some(Arc::clone(seal));
+        }
+        self.readings.fetch_add(1, Ordering::SeqCst);
+        seal
+    }
+
+    fn known(&self, useless: Option<&Arc<Seal>>) -> Option<Arc<Seal>> {
+        let known = self.seal.read().unwrap_or_else(PoisonError::into_inner).clone();
+        known.filter(|seal| useless.is_none_or(|useless| !Arc::ptr_eq(useless, seal)))
     }
 }
 
