@@ -23,7 +23,7 @@ pub fn known() -> Vec<String> {
     Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect()
 }
 
-const ALL: [Sql; 17] = [
+const ALL: [Sql; 18] = [
     Sql {
         name: "0001_books",
         sqlite: include_str!("../sqlite/0001_books.sql"),
@@ -108,6 +108,11 @@ const ALL: [Sql; 17] = [
         name: "0018_visitors",
         sqlite: include_str!("../sqlite/0018_visitors.sql"),
         postgres: include_str!("../postgres/0018_visitors.sql"),
+    },
+    Sql {
+        name: "0019_keys",
+        sqlite: include_str!("../sqlite/0019_keys.sql"),
+        postgres: include_str!("../postgres/0019_keys.sql"),
     },
 ];
 

@@ -194,11 +194,13 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
-            Trouble::NeedsLogin(why) => {
-                warn!(mailbox, "paused: somebody must log in for it");
-                store.stop_mailbox(mailbox, PauseReason::Login, why, now).await?;
+            Trouble::NoSecret(why) => {
+                warn!(mailbox, why, "paused: what it logs in with is not to be had");
+                store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
+            // Whoever looked for a token has told the books, unless other tokens had come by then.
+            Trouble::NeedsLogin(_) => return Ok(Next::Done),
             Trouble::Lost { .. } | Trouble::NoToken(_) | Trouble::Halted(_) => {}
         }
         self.failures += 1;

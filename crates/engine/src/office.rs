@@ -79,13 +79,13 @@ impl Office {
 
 /// Where ways out and in come from: real servers, or a simulated world.
 pub struct Ways<O, I> {
-    /// A mailbox's way out, or why it has none (a secret that is missing, say).
+    /// A mailbox's way out, or why it has none (certificates that are missing, say).
     pub out: Opens<Result<O, String>>,
     /// A mailbox's inbox, if anybody reads it.
     pub inbox: Opens<Option<I>>,
 }
 
-/// Makes something for a mailbox.
+/// Makes something for a mailbox. It asks nobody for anything: all mailboxes would wait for an answer.
 pub type Opens<T> = Arc<dyn Fn(&Mailbox) -> T + Send + Sync>;
 
 impl<O, I> Clone for Ways<O, I> {

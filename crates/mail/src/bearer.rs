@@ -20,7 +20,7 @@ pub struct Bearer(Arc<Ask>);
 /// Asks for a token: any that is good or, where a server has refused one, another than that.
 type Ask = dyn Fn(Option<SecretString>) -> Given + Send + Sync;
 
-/// A token that is on its way.
+/// A token, or another secret, that is on its way.
 pub type Given = BoxFuture<'static, Result<SecretString, Trouble>>;
 
 impl Bearer {

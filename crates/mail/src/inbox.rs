@@ -35,6 +35,9 @@ pub enum Unreadable {
     /// Somebody must log in first: there is no token to log in with.
     #[error("somebody must log in: {0}")]
     NeedsLogin(String),
+    /// What the log-in takes is kept elsewhere, and was not to be had there. No server was asked.
+    #[error("{0}")]
+    NoSecret(String),
 }
 
 impl Unreadable {
@@ -51,6 +54,7 @@ impl From<Trouble> for Unreadable {
         match trouble {
             Trouble::Unsafe(why) => Self::Unsafe(why),
             Trouble::NeedsLogin(why) => Self::NeedsLogin(why),
+            Trouble::NoSecret(why) => Self::NoSecret(why),
             Trouble::Lost { why, .. } => Self::Lost(why),
             Trouble::Refused(_) | Trouble::NoToken(_) | Trouble::Halted(_) => {
                 Self::Lost(trouble.to_string())

@@ -2,6 +2,7 @@
 //!
 //! Does not know what is spoken over it.
 
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use warmfront_core::answer::Phase;
 
-use crate::bearer::Bearer;
+use crate::bearer::{Bearer, Given};
 use crate::submit::Trouble;
 use crate::tls::{self, Handshake};
 
@@ -32,9 +33,40 @@ pub enum Tls {
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A password, for AUTH PLAIN or LOGIN.
-    Password(SecretString),
+    Password(Password),
     /// Tokens, each for a while, for XOAUTH2 or OAUTHBEARER.
     Tokens(Bearer),
+}
+
+/// Where a mailbox's password comes from: whoever keeps it is asked at each log-in, and may be slow.
+#[derive(Clone)]
+pub struct Password(Arc<Ask>);
+
+type Ask = dyn Fn() -> Given + Send + Sync;
+
+impl Password {
+    /// One that is asked for.
+    pub fn asked(ask: impl Fn() -> Given + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+}
+
+impl From<SecretString> for Password {
+    fn from(known: SecretString) -> Self {
+        Self::asked(move || Box::pin(std::future::ready(Ok(known.clone()))))
+    }
+}
+
+impl From<&str> for Password {
+    fn from(known: &str) -> Self {
+        SecretString::from(known).into()
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
 }
 
 /// What is shown at one log-in.
@@ -48,7 +80,7 @@ impl Credentials {
     /// What to log in with now: where a token was refused, another one.
     pub(crate) async fn proof(&self, refused: Option<&Proof>) -> Result<Proof, Trouble> {
         match self {
-            Self::Password(password) => Ok(Proof::Password(password.clone())),
+            Self::Password(password) => (password.0)().await.map(Proof::Password),
             Self::Tokens(bearer) => {
                 let refused = refused.map(Proof::secret);
                 bearer.token(refused).await.map(Proof::Token)

@@ -77,6 +77,9 @@ pub enum Trouble {
     /// There is no token to log in with at the moment; nothing is wrong with the mailbox.
     #[error("there is no token to log in with: {0}")]
     NoToken(String),
+    /// What the log-in takes is kept elsewhere, and was not to be had there. No server was asked.
+    #[error("{0}")]
+    NoSecret(String),
     /// The caller could not go on.
     #[error("stopped by the sender: {0}")]
     Halted(String),
@@ -91,6 +94,7 @@ impl Trouble {
             | Self::Unsafe(_)
             | Self::NeedsLogin(_)
             | Self::NoToken(_)
+            | Self::NoSecret(_)
             | Self::Halted(_)) => Err(trouble),
         }
     }

@@ -181,6 +181,9 @@ pub enum StoreError {
         /// How many steps the folder has.
         steps: u64,
     },
+    /// Tokens that were sealed by another key than all others in the books.
+    #[error("the tokens in the books are sealed by another key; every machine needs that one")]
+    AnotherKey,
     /// Somebody else holds a lock for long, or two waited for each other.
     #[error("the database is locked by another program; try again when that is done")]
     Locked,

@@ -37,6 +37,7 @@ mod restored;
 mod row;
 mod save_plan;
 mod scribe;
+mod sealing;
 mod sending;
 mod sent;
 mod settle;
@@ -80,7 +81,7 @@ pub use self::sending::{Claim, DueMessage, Fate, InThread, Settlement};
 pub use self::sent::Today;
 pub use self::suppressions::{Scope, Suppression};
 pub use self::taking_up::{Stray, StrayRow, TakenUp};
-pub use self::tokens::{RefreshLease, SealedTokens, Tokens};
+pub use self::tokens::{LoggedIn, RefreshLease, SealedTokens, Tokens};
 pub use self::trail::{
     CampaignTrail, EnrolmentTrail, MailboxFigures, MailboxTrail, MessageTrail, Trails,
 };

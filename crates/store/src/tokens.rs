@@ -7,9 +7,10 @@
 use sea_orm::{ConnectionTrait as _, FromQueryResult as _};
 use warmfront_core::health::PauseReason;
 
-use crate::db::sql;
+use crate::db::{Transaction, sql};
 use crate::pausing::stop;
 use crate::row::columns;
+use crate::sealing::{seal_anew_by, seal_by};
 use crate::{Store, StoreError, fleet};
 
 /// What the books have of a mailbox's tokens.
@@ -37,6 +38,8 @@ pub struct Tokens {
     pub retry_at: Option<i64>,
     /// Why the last refresh failed, or why somebody must log in.
     pub trouble: Option<String>,
+    /// By whom and to which application they were given. `None`: that was not written down yet.
+    pub issuer: Option<String>,
 }
 
 columns!(Tokens {
@@ -51,6 +54,7 @@ columns!(Tokens {
     failures,
     retry_at,
     trouble,
+    issuer,
 });
 
 /// Tokens as they go into the books.
@@ -64,6 +68,19 @@ pub struct SealedTokens {
     pub issued_at: i64,
     /// When it expires.
     pub expires_at: i64,
+    /// The fingerprint of the key that seals them.
+    pub sealed_by: String,
+    /// By whom and to which application they were given.
+    pub issuer: String,
+}
+
+/// What a log-in has led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedIn {
+    /// Whether the mailbox had waited for it, and goes on.
+    pub resumed: bool,
+    /// Whose tokens are void, because a new key has taken the place of theirs.
+    pub void: Vec<String>,
 }
 
 /// The right to refresh a mailbox's tokens, which nobody else has before it ends.
@@ -84,33 +101,32 @@ impl Store {
     }
 
     /// Somebody has logged in: the tokens take the place of all earlier ones, and a pause that waited
-    /// for this is over. Says whether there was one.
+    /// for this is over. Refused, where the books' tokens are sealed by another key.
     pub async fn log_in(
         &self,
         mailbox: i64,
         tokens: &SealedTokens,
         now: i64,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<LoggedIn, StoreError> {
         let transaction = self.db.begin().await?;
-        let SealedTokens { refresh, access, issued_at, expires_at } = tokens;
-        let values = [
-            mailbox.into(),
-            refresh.clone().into(),
-            access.as_str().into(),
-            (*issued_at).into(),
-            (*expires_at).into(),
-        ];
-        transaction.execute_raw(sql(LOG_IN, values)).await?;
-        let waits = sql(
-            "SELECT id FROM mailboxes WHERE id = $1 AND paused_reason = $2",
-            [mailbox.into(), PauseReason::Login.as_str().into()],
-        );
-        let has_waited = transaction.query_one_raw(waits).await?.is_some();
-        if has_waited {
-            fleet::resume(&transaction, mailbox, now).await?;
-        }
+        seal_by(&transaction, &tokens.sealed_by, now).await?;
+        let resumed = write_log_in(&transaction, mailbox, tokens, now).await?;
         transaction.commit().await?;
-        Ok(has_waited)
+        Ok(LoggedIn { resumed, void: Vec::new() })
+    }
+
+    /// The same by a new key, the old one being lost: everybody else must log in again.
+    pub async fn log_in_by_new_key(
+        &self,
+        mailbox: i64,
+        tokens: &SealedTokens,
+        now: i64,
+    ) -> Result<LoggedIn, StoreError> {
+        let transaction = self.db.begin().await?;
+        let void = seal_anew_by(&transaction, &tokens.sealed_by, mailbox, now).await?;
+        let resumed = write_log_in(&transaction, mailbox, tokens, now).await?;
+        transaction.commit().await?;
+        Ok(LoggedIn { resumed, void })
     }
 
     /// Asks for the right to refresh this generation until `until`. `None`: somebody else is at it or
@@ -137,7 +153,7 @@ impl Store {
         lease: &RefreshLease,
         tokens: &SealedTokens,
     ) -> Result<bool, StoreError> {
-        let SealedTokens { refresh, access, issued_at, expires_at } = tokens;
+        let SealedTokens { refresh, access, issued_at, expires_at, issuer, .. } = tokens;
         let values = [
             lease.mailbox.into(),
             lease.generation.into(),
@@ -145,6 +161,7 @@ impl Store {
             access.as_str().into(),
             (*issued_at).into(),
             (*expires_at).into(),
+            issuer.as_str().into(),
         ];
         Ok(self.db.write.execute_raw(sql(KEEP, values)).await?.rows_affected() == 1)
     }
@@ -165,6 +182,24 @@ impl Store {
         ];
         self.db.write.execute_raw(sql(PUT_OFF, values)).await?;
         Ok(())
+    }
+
+    /// The log-in of this generation is of no use, though it is not lost: the mailbox, if it is active,
+    /// is paused until somebody logs in, and its tokens stay. Nothing, where another generation has
+    /// come meanwhile.
+    pub async fn await_log_in(
+        &self,
+        mailbox: i64,
+        generation: i64,
+        trouble: &str,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let transaction = self.db.begin().await?;
+        let still = sql(STILL_ACTIVE, [mailbox.into(), generation.into()]);
+        if transaction.query_one_raw(still).await?.is_some() {
+            stop(&transaction, mailbox, PauseReason::Login, trouble, now).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// The log-in of this generation is lost: its tokens are forgotten, and the mailbox, if it is
@@ -191,19 +226,48 @@ impl Store {
     }
 }
 
+/// Says whether the mailbox had waited for it.
+async fn write_log_in(
+    transaction: &Transaction,
+    mailbox: i64,
+    tokens: &SealedTokens,
+    now: i64,
+) -> Result<bool, StoreError> {
+    let SealedTokens { refresh, access, issued_at, expires_at, issuer, .. } = tokens;
+    let values = [
+        mailbox.into(),
+        refresh.clone().into(),
+        access.as_str().into(),
+        (*issued_at).into(),
+        (*expires_at).into(),
+        issuer.as_str().into(),
+    ];
+    transaction.execute_raw(sql(LOG_IN, values)).await?;
+    let waits = sql(
+        "SELECT id FROM mailboxes WHERE id = $1 AND paused_reason = $2",
+        [mailbox.into(), PauseReason::Login.as_str().into()],
+    );
+    let has_waited = transaction.query_one_raw(waits).await?.is_some();
+    if has_waited {
+        fleet::resume(transaction, mailbox, now).await?;
+    }
+    Ok(has_waited)
+}
+
 const TOKENS: &str = "
     SELECT b.id AS mailbox, b.state = 'active' AS is_active,
            coalesce(t.state, 'ready') = 'needs_login' AS needs_login,
            coalesce(t.generation, 0) AS generation, t.refresh, t.access, t.issued_at, t.expires_at,
-           coalesce(t.failures, 0) AS failures, t.retry_at, t.trouble
+           coalesce(t.failures, 0) AS failures, t.retry_at, t.trouble, t.issuer
     FROM mailboxes b LEFT JOIN tokens t ON t.mailbox_id = b.id WHERE b.address = $1";
 
 const LOG_IN: &str = "
-    INSERT INTO tokens (mailbox_id, generation, refresh, access, issued_at, expires_at)
-    VALUES ($1, 1, $2, $3, $4, $5)
+    INSERT INTO tokens (mailbox_id, generation, refresh, access, issued_at, expires_at, issuer)
+    VALUES ($1, 1, $2, $3, $4, $5, $6)
     ON CONFLICT (mailbox_id) DO UPDATE SET state = 'ready', generation = tokens.generation + 1,
         refresh = excluded.refresh, access = excluded.access, issued_at = excluded.issued_at,
-        expires_at = excluded.expires_at, refreshing_by = NULL, refreshing_until = NULL,
+        expires_at = excluded.expires_at, issuer = excluded.issuer,
+        refreshing_by = NULL, refreshing_until = NULL,
         failures = 0, retry_at = NULL, trouble = NULL";
 
 const LEASE: &str = "
@@ -216,7 +280,7 @@ const LEASE: &str = "
 
 const KEEP: &str = "
     UPDATE tokens SET generation = generation + 1, refresh = coalesce($3, refresh), access = $4,
-        issued_at = $5, expires_at = $6, refreshing_by = NULL, refreshing_until = NULL,
+        issued_at = $5, expires_at = $6, issuer = $7, refreshing_by = NULL, refreshing_until = NULL,
         failures = 0, retry_at = NULL, trouble = NULL
     WHERE mailbox_id = $1 AND generation = $2 AND state = 'ready'";
 
@@ -224,6 +288,10 @@ const PUT_OFF: &str = "
     UPDATE tokens SET refreshing_by = NULL, refreshing_until = NULL, failures = failures + 1,
         trouble = $4, retry_at = $5
     WHERE mailbox_id = $1 AND generation = $2 AND refreshing_by = $3";
+
+const STILL_ACTIVE: &str = "
+    SELECT b.id FROM mailboxes b LEFT JOIN tokens t ON t.mailbox_id = b.id
+    WHERE b.id = $1 AND b.state = 'active' AND coalesce(t.generation, 0) = $2";
 
 const LOSE: &str = "
     INSERT INTO tokens (mailbox_id, state, trouble) VALUES ($1, 'needs_login', $3)

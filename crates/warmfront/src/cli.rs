@@ -190,6 +190,10 @@ pub(crate) enum Mailbox {
         /// standard input.
         #[arg(long, value_name = "FILE")]
         refresh_token: Option<PathBuf>,
+        /// Seal by a new key, because the old one is lost for ever: every other mailbox has to log
+        /// in again.
+        #[arg(long)]
+        new_key: bool,
     },
     /// Log in to send and to read, without sending, and say what must be mended.
     ///

@@ -105,6 +105,7 @@ impl From<StoreError> for Failure {
             | StoreError::Gone { .. }
             | StoreError::Arriving { .. }
             | StoreError::Occupied { .. }
+            | StoreError::AnotherKey
             | StoreError::StepAwaited { .. } => Self::Refused(error.to_string()),
             other => Self::failed(other),
         }

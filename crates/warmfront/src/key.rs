@@ -14,22 +14,23 @@ use secrecy::{ExposeSecret as _, SecretString};
 use warmfront_engine::tokens::{KEY_LEN, Key, KeySource, NoKey};
 
 use crate::config::{AuthRef, Config, Mailbox};
-use crate::secret::{self, SecretRef};
+use crate::secret::{self, Keyring, SecretRef};
 
 /// Where the key of a configuration comes from.
 pub(crate) fn source(config: &Config) -> KeySource {
     let (place, own) = (place(config), config.key.is_some());
-    let shown = file(config).display().to_string();
+    let (shown, keyring) = (shown(config), Keyring::new());
     Arc::new(move || {
-        let text = secret::text(&place, "`key` in [store]");
+        let text = secret::text(&place, OWN, &keyring);
         let text = text.map_err(|error| match own {
             true => NoKey::NotNow(error.to_string()),
             false => NoKey::Gone(format!(
-                "the key that tokens are sealed by is not to be had: {error}. Bring {shown} back, or \
-                 log in again (`warmfront mailbox login`), which makes a new one"
+                "the key that tokens are sealed by is not to be had: {error}. Bring {shown} back and \
+                 resume the mailbox, or, if it is lost for ever, log in again: `warmfront mailbox \
+                 login ADDRESS --new-key`"
             )),
         })?;
-        read(&text).map_err(NoKey::Gone)
+        read(&text, &shown).map_err(NoKey::Gone)
     })
 }
 
@@ -40,6 +41,34 @@ pub(crate) fn missing(config: &Config) -> Option<String> {
         return None;
     }
     source(config)().err().map(|error| error.to_string())
+}
+
+/// Whether the file is not where it should be; what the operator keeps elsewhere is his to find.
+pub(crate) fn is_missing(config: &Config) -> bool {
+    config.key.is_none() && !file(config).exists()
+}
+
+/// What is said where the books' tokens are sealed by a key that is not this one, or is not here.
+pub(crate) fn not_the_books(config: &Config) -> String {
+    let shown = shown(config);
+    let mend = match (config.key.is_some(), is_missing(config)) {
+        (true, _) => format!(
+            "the tokens in the books are sealed by another key than {shown} gives; have it give \
+             that one"
+        ),
+        (false, true) => format!(
+            "the tokens in the books are sealed by a key that is not here; copy {shown} from the \
+             machine that has it"
+        ),
+        (false, false) => format!(
+            "the tokens in the books are sealed by another key than {shown}; copy that file from \
+             the machine that has the right one"
+        ),
+    };
+    format!(
+        "{mend}. If it is lost for ever, `warmfront mailbox login ADDRESS --new-key` begins anew, \
+         and every other mailbox has to log in again"
+    )
 }
 
 /// Makes the file where the key is to be, unless the operator keeps it elsewhere or it is there.
@@ -69,19 +98,33 @@ fn file(config: &Config) -> PathBuf {
     config.path.with_file_name(FILE)
 }
 
-fn read(text: &SecretString) -> Result<Key, String> {
+/// What the key is called.
+fn shown(config: &Config) -> String {
+    match config.key {
+        Some(_) => OWN.to_owned(),
+        // It is to be found on another machine.
+        None => {
+            std::path::absolute(file(config)).unwrap_or_else(|_| file(config)).display().to_string()
+        }
+    }
+}
+
+fn read(text: &SecretString, shown: &str) -> Result<Key, String> {
     let octets = BASE64.decode(text.expose_secret().trim()).ok();
     let key: Option<[u8; KEY_LEN]> = octets.and_then(|octets| octets.try_into().ok());
     let key = key.ok_or_else(|| {
         format!(
-            "`key` in [store] is no key: it must be {KEY_LEN} random octets in Base64, as \
-             `openssl rand -base64 {KEY_LEN}` prints them"
+            "{shown} is no key: it must be {KEY_LEN} random octets in Base64, as `openssl rand \
+             -base64 {KEY_LEN}` prints them"
         )
     })?;
     Ok(Key::new(Box::new(key)))
 }
 
 const FILE: &str = "warmfront.key";
+
+/// A key that is kept elsewhere.
+const OWN: &str = "`key` in [store]";
 
 /// Owner's reading and writing, and nobody else's anything.
 const OURS_ALONE: u32 = 0o600;
@@ -105,7 +148,7 @@ mod tests {
         let key = || source(&config)().map(|key| *key.expose_secret());
         let missing = key().unwrap_err().to_string();
         assert!(missing.contains("warmfront.key cannot be read"), "{missing}");
-        assert!(missing.contains("log in again"), "{missing}");
+        assert!(missing.contains("--new-key"), "{missing}");
         let file = make(&config).unwrap().unwrap();
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let first = key().unwrap();

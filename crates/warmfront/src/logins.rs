@@ -1,16 +1,21 @@
 //! From what a mailbox says of its log-in to what is shown to its servers.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::{OnceCell, Semaphore};
 use warmfront_core::identity::{Flow, Identity};
 use warmfront_engine::tokens::TokenKeeper;
+use warmfront_mail::bearer::Bearer;
 use warmfront_mail::oauth::{Application, Grant, Http, IdentityProvider, ServiceAccount};
-use warmfront_mail::server::Credentials;
+use warmfront_mail::server::{Credentials, Password};
+use warmfront_mail::submit::Trouble;
+use warmfront_store::Tokens;
 
 use crate::config::{AuthRef, Mailbox, OAuthRef};
-use crate::secret;
+use crate::secret::{self, Keyring};
 
 /// How all mailboxes log in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,11 +23,15 @@ pub(crate) struct Logins {
     keeper: TokenKeeper,
     /// One client for all who trust the same certificates.
     clients: Arc<Mutex<BTreeMap<Option<PathBuf>, Http>>>,
+    keyring: Keyring,
+    /// Secrets that may be looked up at once.
+    places: Arc<Semaphore>,
 }
 
 impl Logins {
     pub(crate) fn new(keeper: TokenKeeper) -> Self {
-        Self { keeper, clients: Arc::default() }
+        let (clients, keyring) = (Arc::default(), Keyring::new());
+        Self { keeper, clients, keyring, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Who keeps the tokens.
@@ -30,44 +39,95 @@ impl Logins {
         &self.keeper
     }
 
-    /// What a mailbox shows to its servers; `None` where they ask for nothing.
-    pub(crate) fn credentials(&self, mailbox: &Mailbox) -> Result<Option<Credentials>, String> {
-        match &mailbox.auth {
-            None => Ok(None),
-            Some(AuthRef::Password(secret)) => {
-                let password = secret::password(secret, mailbox);
-                password
-                    .map(|password| Some(Credentials::Password(password)))
-                    .map_err(|error| error.to_string())
+    /// What a mailbox shows to its servers; `None` where they ask for nothing. Its secret is looked up
+    /// when it logs in.
+    pub(crate) fn credentials(&self, mailbox: &Mailbox) -> Option<Credentials> {
+        Some(match mailbox.auth.as_ref()? {
+            AuthRef::Password(secret) => {
+                let asking = Arc::new((self.clone(), mailbox.clone(), secret.clone()));
+                Credentials::Password(Password::asked(move || {
+                    let asking = Arc::clone(&asking);
+                    Box::pin(async move {
+                        let (logins, mailbox, secret) = (*asking).clone();
+                        let keyring = logins.keyring.clone();
+                        let found = move || secret::password(&secret, &mailbox, &keyring);
+                        logins.look_up(found).await.map_err(Trouble::NoSecret)
+                    })
+                }))
             }
-            Some(AuthRef::OAuth(oauth)) => {
-                let (provider, grant) = self.provider(mailbox, oauth)?;
-                let bearer = self.keeper.bearer(mailbox.address.clone(), provider, grant);
-                Ok(Some(Credentials::Tokens(bearer)))
+            AuthRef::OAuth(oauth) => {
+                Credentials::Tokens(self.bearer(mailbox.clone(), OAuthRef::clone(oauth)))
             }
-        }
+        })
+    }
+
+    /// Tokens by an application whose secret is looked up when the first of them is wanted.
+    fn bearer(&self, mailbox: Mailbox, oauth: OAuthRef) -> Bearer {
+        let wanted = Arc::new((self.clone(), mailbox, oauth, OnceCell::new()));
+        Bearer::new(move |refused| {
+            let wanted = Arc::clone(&wanted);
+            Box::pin(async move {
+                let (logins, mailbox, oauth, known) = &*wanted;
+                let find = || async {
+                    let found = logins.provider(mailbox, oauth).await;
+                    let (provider, grant) = found.map_err(Trouble::NoSecret)?;
+                    let mailbox = mailbox.address.clone();
+                    Ok::<_, Trouble>(logins.keeper.bearer(mailbox, provider, grant))
+                };
+                let bearer = known.get_or_try_init(find).await?;
+                bearer.token(refused.as_ref()).await
+            })
+        })
     }
 
     /// Who gives a mailbox its tokens, and by what right.
-    pub(crate) fn provider(
+    pub(crate) async fn provider(
         &self,
         mailbox: &Mailbox,
         oauth: &OAuthRef,
     ) -> Result<(IdentityProvider, Grant), String> {
-        let whose = mailbox.address.as_str();
-        let of = |why: &dyn std::fmt::Display| format!("{whose}: {why}");
+        let (logins, mailbox, oauth) = (self.clone(), mailbox.clone(), oauth.clone());
+        self.look_up(move || logins.find_provider(&mailbox, &oauth)).await
+    }
+
+    /// Looks something up where that holds nobody up: whoever keeps it may take half a minute.
+    async fn look_up<T: Send + 'static, E: fmt::Display + Send + 'static>(
+        &self,
+        look: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<T, String> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let looking = tokio::task::spawn_blocking(move || {
+            let found = look();
+            drop(place);
+            found
+        });
+        match looking.await {
+            Ok(found) => found.map_err(|why| why.to_string()),
+            Err(broken) => Err(broken.to_string()),
+        }
+    }
+
+    fn find_provider(
+        &self,
+        mailbox: &Mailbox,
+        oauth: &OAuthRef,
+    ) -> Result<(IdentityProvider, Grant), String> {
+        let (whose, keyring) = (mailbox.address.as_str(), &self.keyring);
+        let of = |why: &dyn fmt::Display| format!("{whose}: {why}");
         if let Some(problem) = oauth.problem() {
             return Err(of(&problem));
         }
         let is_account = (oauth.provider, oauth.flow) == (Identity::Google, Flow::App);
         let (client_secret, grant) = match (&oauth.secret, oauth.flow) {
             (Some(secret), Flow::App) if is_account => {
-                let file = secret::document(secret, whose).map_err(|error| error.to_string())?;
+                let file = secret::document(secret, whose, keyring);
+                let file = file.map_err(|error| error.to_string())?;
                 let account = ServiceAccount::read(&file).map_err(|error| of(&error))?;
                 (None, Grant::Account(account))
             }
             (secret, flow) => {
-                let secret = secret.as_ref().map(|secret| secret::text(secret, whose)).transpose();
+                let found = |secret| secret::text(secret, whose, keyring);
+                let secret = secret.as_ref().map(found).transpose();
                 let grant = if flow == Flow::App { Grant::Application } else { Grant::Person };
                 (secret.map_err(|error| error.to_string())?, grant)
             }
@@ -93,20 +153,29 @@ impl Logins {
 
 /// What a mailbox's log-in cannot do without and is not there. Whether anybody has logged in is
 /// another matter: that is in the books.
-pub(crate) fn missing(mailbox: &Mailbox) -> Option<String> {
+pub(crate) fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
     let whose = mailbox.address.as_str();
     match mailbox.auth.as_ref()? {
         AuthRef::Password(secret) => {
-            secret::password(secret, mailbox).err().map(|error| error.to_string())
+            secret::password(secret, mailbox, keyring).err().map(|error| error.to_string())
         }
         AuthRef::OAuth(oauth) => {
             let problem = oauth.problem().map(|problem| format!("{whose}: {problem}"));
             problem.or_else(|| {
-                let found = secret::document(oauth.secret.as_ref()?, whose);
+                let found = secret::document(oauth.secret.as_ref()?, whose, keyring);
                 found.err().map(|error| error.to_string())
             })
         }
     }
+}
+
+/// Whether these tokens are of no use to the mailbox, so that resuming it would last for a moment only.
+/// Where the key that opens them is away is another matter: it may be back.
+pub(crate) fn waits_for_somebody(mailbox: &Mailbox, tokens: &Tokens) -> bool {
+    let Some(AuthRef::OAuth(oauth)) = &mailbox.auth else { return false };
+    let is_anothers =
+        tokens.issuer.as_ref().is_some_and(|issuer| *issuer != application(oauth).issuer());
+    tokens.needs_login || oauth.flow != Flow::App && (tokens.refresh.is_none() || is_anothers)
 }
 
 /// The application as it is written, and where it is not as its provider publishes it.
@@ -132,3 +201,6 @@ fn application(oauth: &OAuthRef) -> Application {
 
 /// Work, school and personal accounts alike (learn.microsoft.com: protocol endpoints).
 const ANY_TENANT: &str = "common";
+
+/// A fleet whose secrets are all slow holds up itself, and no thread that looks names up.
+const AT_ONCE: usize = 64;

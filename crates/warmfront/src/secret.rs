@@ -2,16 +2,22 @@
 //!
 //! They are looked up when they are needed, kept in memory that prints as `[REDACTED]`, and named
 //! in no message. Does not keep them: that is the environment's, the file's or the command's work.
+//! Whoever is asked has half a minute, and whoever asks waits for it on a thread of its own.
+
+mod keyring;
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::config::Mailbox;
+pub(crate) use self::keyring::Keyring;
+use self::keyring::NotGiven;
+use crate::config::{AuthRef, Mailbox};
 
 /// Where a secret is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +42,8 @@ pub(crate) enum SecretRef {
 pub(crate) enum SecretError {
     /// The variable is not there.
     #[error(
-        "{whose}: the environment variable `{name}` is not set; set it where Warmfront is started"
+        "{whose}: the environment variable `{name}` is not set; set it where Warmfront is started, \
+         and start it again: it keeps the environment it began with"
     )]
     Unset { whose: String, name: String },
     /// The file is not there or not ours to read.
@@ -63,11 +70,21 @@ pub(crate) enum SecretError {
          `command` instead"
     )]
     NoKeyring { whose: String, why: String },
+    /// The keyring hangs.
+    #[error(
+        "{whose}: the keyring does not answer; it may be locked and wait for somebody: unlock it, or \
+         on a server say `env`, `file` or `command` instead"
+    )]
+    Silent { whose: String },
 }
 
 /// A password as its provider wants it.
-pub(crate) fn password(secret: &SecretRef, mailbox: &Mailbox) -> Result<SecretString, SecretError> {
-    let mut password = line(secret, mailbox.address.as_str())?;
+pub(crate) fn password(
+    secret: &SecretRef,
+    mailbox: &Mailbox,
+    keyring: &Keyring,
+) -> Result<SecretString, SecretError> {
+    let mut password = line(secret, mailbox.address.as_str(), keyring)?;
     if mailbox.provider.app_password {
         // Shown as `abcd efgh ijkl mnop`, to be given without the blanks.
         password.retain(|c| c != ' ');
@@ -75,22 +92,38 @@ pub(crate) fn password(secret: &SecretRef, mailbox: &Mailbox) -> Result<SecretSt
     Ok(password.into())
 }
 
+/// What has to be done beside changing a mailbox's password, where a daemon would not see it change.
+pub(crate) fn restart(mailbox: &Mailbox) -> Option<String> {
+    let Some(AuthRef::Password(SecretRef::Env(name))) = &mailbox.auth else { return None };
+    Some(format!(
+        "After a change of `{name}` start the daemon again: it keeps the environment it began with."
+    ))
+}
+
 /// A secret that is one line of text.
-pub(crate) fn text(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
-    line(secret, whose).map(SecretString::from)
+pub(crate) fn text(
+    secret: &SecretRef,
+    whose: &str,
+    keyring: &Keyring,
+) -> Result<SecretString, SecretError> {
+    line(secret, whose, keyring).map(SecretString::from)
 }
 
 /// A secret that may be many lines, such as a key file.
-pub(crate) fn document(secret: &SecretRef, whose: &str) -> Result<SecretString, SecretError> {
-    let bytes = octets(secret, whose)?;
+pub(crate) fn document(
+    secret: &SecretRef,
+    whose: &str,
+    keyring: &Keyring,
+) -> Result<SecretString, SecretError> {
+    let bytes = octets(secret, whose, keyring)?;
     String::from_utf8(bytes).map(SecretString::from).map_err(|_| not_text(secret, whose))
 }
 
 /// One line of text, without the line break most editors and commands leave at its end.
-fn line(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
+fn line(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<String, SecretError> {
     let unusable =
         |why| SecretError::Unusable { whose: whose.to_owned(), place: place(secret), why };
-    let bytes = octets(secret, whose)?;
+    let bytes = octets(secret, whose, keyring)?;
     let text = String::from_utf8(bytes).map_err(|_| not_text(secret, whose))?;
     let text = text.trim_end_matches(['\n', '\r']);
     if text.is_empty() {
@@ -102,14 +135,14 @@ fn line(secret: &SecretRef, whose: &str) -> Result<String, SecretError> {
     Ok(text.to_owned())
 }
 
-fn octets(secret: &SecretRef, whose: &str) -> Result<Vec<u8>, SecretError> {
+fn octets(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<Vec<u8>, SecretError> {
     match secret {
         SecretRef::Env(name) => std::env::var_os(name)
             .map(std::ffi::OsString::into_encoded_bytes)
             .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() }),
         SecretRef::File(file) => contents(file, whose),
         SecretRef::Command(command) => printed(command, whose),
-        SecretRef::Keyring { service, user } => kept(service, user, whose),
+        SecretRef::Keyring { service, user } => kept(keyring, service, user, whose),
     }
 }
 
@@ -155,16 +188,17 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(unstartable)?;
-    for _ in 0..COMMAND_POLLS {
+    let said = child.stdout.take().map(heard);
+    for left in (0..COMMAND_POLLS).rev() {
         if let Some(status) = child.try_wait().map_err(unstartable)? {
             if !status.success() {
                 return Err(failed(format!("failed ({status})")));
             }
-            let mut bytes = Vec::new();
-            let printed =
-                child.stdout.take().map(|out| out.take(SECRET_MAX).read_to_end(&mut bytes));
-            printed.transpose().map_err(unstartable)?;
-            return Ok(bytes);
+            // What it has started in the background may keep the pipe open.
+            let said = said.map(|said| said.recv_timeout(COMMAND_POLL * (left + 1)));
+            let said = said.and_then(Result::ok);
+            let open = || failed("has ended, and what it left running has not".to_owned());
+            return said.ok_or_else(open)?.map_err(unstartable);
         }
         std::thread::sleep(COMMAND_POLL);
     }
@@ -172,17 +206,28 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
     Err(failed("did not end within 30 seconds".to_owned()))
 }
 
-fn kept(service: &str, user: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
+/// All that comes out of a pipe, read on a thread of its own: nothing else ends a read.
+fn heard(pipe: ChildStdout) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.take(SECRET_MAX).read_to_end(&mut bytes);
+        // Nobody waits for it where the command was given up.
+        let _ = tell.send(read.map(|_| bytes));
+    });
+    told
+}
+
+fn kept(keyring: &Keyring, service: &str, user: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
     let whose = || whose.to_owned();
-    let entry = keyring::Entry::new(service, user);
-    match entry.and_then(|entry| entry.get_password()) {
-        Ok(secret) => Ok(secret.into_bytes()),
-        Err(keyring::Error::NoEntry) => {
+    keyring.ask(service, user).map(String::into_bytes).map_err(|why| match why {
+        NotGiven::NoEntry => {
             let (service, user) = (service.to_owned(), user.to_owned());
-            Err(SecretError::NoEntry { whose: whose(), service, user })
+            SecretError::NoEntry { whose: whose(), service, user }
         }
-        Err(error) => Err(SecretError::NoKeyring { whose: whose(), why: error.to_string() }),
-    }
+        NotGiven::NoKeyring(why) => SecretError::NoKeyring { whose: whose(), why },
+        NotGiven::Silent => SecretError::Silent { whose: whose() },
+    })
 }
 
 /// Ends a command that hangs. One that is gone already needs no more.
@@ -205,11 +250,10 @@ const COMMAND_POLL: Duration = Duration::from_millis(20);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AuthRef;
     use secrecy::ExposeSecret as _;
 
     fn found(secret: &SecretRef) -> Result<String, String> {
-        text(secret, "ann@x.example")
+        text(secret, "ann@x.example", &Keyring::new())
             .map(|secret| secret.expose_secret().to_owned())
             .map_err(|error| error.to_string())
     }
@@ -228,7 +272,7 @@ mod tests {
         assert_eq!(
             found(&SecretRef::Env("WARMFRONT_UNSET".into())).unwrap_err(),
             "ann@x.example: the environment variable `WARMFRONT_UNSET` is not set; set it where \
-             Warmfront is started"
+             Warmfront is started, and start it again: it keeps the environment it began with"
         );
     }
 
@@ -271,11 +315,15 @@ mod tests {
              run it by hand to see what it says"
         );
         assert!(found(&SecretRef::Command("true".into())).unwrap_err().ends_with("is empty"));
+        // Whoever leaves a helper running lets go of the pipe, as helpers do.
+        let helped = "echo s3cret; sleep 60 >/dev/null &";
+        assert_eq!(found(&SecretRef::Command(helped.into())).unwrap(), "s3cret");
     }
 
     #[test]
     fn a_secret_prints_as_nothing() {
-        let secret = text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann").unwrap();
+        let secret =
+            text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann", &Keyring::new()).unwrap();
         assert!(!format!("{secret:?}").contains("warmfront"));
     }
 
@@ -291,7 +339,7 @@ mod tests {
             let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
             let mailbox = &config.mailboxes[0];
             let Some(AuthRef::Password(secret)) = &mailbox.auth else { panic!("{provider}") };
-            let password = password(secret, mailbox).unwrap();
+            let password = password(secret, mailbox, &Keyring::new()).unwrap();
             assert_eq!(password.expose_secret(), want, "{provider}");
         }
         check("google", "abcd efgh ijkl mnop", "abcdefghijklmnop");

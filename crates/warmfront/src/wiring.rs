@@ -9,7 +9,7 @@ use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
-use warmfront_engine::tokens::TokenKeeper;
+use warmfront_engine::tokens::{Duty, TokenKeeper};
 use warmfront_engine::{Opens, Ways};
 use warmfront_mail::dns::{self, Dns};
 use warmfront_mail::imap::{self, Imap};
@@ -21,7 +21,7 @@ use crate::config::{self, AuthRef, Config};
 use crate::exit::Failure;
 use crate::key;
 use crate::logins::Logins;
-use crate::secret;
+use crate::secret::{self, Keyring};
 
 /// Who reads the inboxes of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ fn domains(config: &Config) -> Domains {
 /// How the DNS is asked, with a key that was looked up.
 pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
     let doctor = &config.doctor;
-    let key = doctor.key().map(|key| secret::text(key, config::DQS_KEY)).transpose()?;
+    let key =
+        doctor.key().map(|key| secret::text(key, config::DQS_KEY, &Keyring::new())).transpose()?;
     Ok(Dns::open(dns::Settings {
         server: doctor.resolver,
         blocklists: doctor.blocklists.iter().copied().collect(),
@@ -87,19 +88,27 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
     }
 }
 
-/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in. Where an
-/// application asks in its own name nobody ever logs in, and the key is made here.
-pub(crate) fn logins(app: &App, owner: &str) -> Result<Logins, Failure> {
+/// Who keeps the tokens of a configuration's mailboxes, and how all of them log in.
+pub(crate) fn logins(app: &App, owner: &str, duty: Duty) -> Logins {
+    let (store, clock, keys) = (app.store.clone(), app.clock.clone(), key::source(&app.config));
+    Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), keys, duty))
+}
+
+/// Where an application asks in its own name nobody ever logs in, and the key is made before it does;
+/// but no other than the books' one.
+pub(crate) async fn make_key_for_applications(app: &App) -> Result<(), Failure> {
     let config = &app.config;
     let asks_itself = |mailbox: &config::Mailbox| match &mailbox.auth {
         Some(AuthRef::OAuth(oauth)) => oauth.flow == Flow::App,
         Some(AuthRef::Password(_)) | None => false,
     };
-    if config.mailboxes.iter().any(asks_itself) {
-        key::make(config).map_err(Failure::failed)?;
+    if !config.mailboxes.iter().any(asks_itself) || !key::is_missing(config) {
+        return Ok(());
     }
-    let (store, clock) = (app.store.clone(), app.clock.clone());
-    Ok(Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), key::source(config))))
+    if app.store.sealed_by().await?.is_some() {
+        return Err(Failure::Refused(key::not_the_books(config)));
+    }
+    key::make(config).map(|_| ()).map_err(Failure::failed)
 }
 
 /// The real ways: SMTP out, IMAP in.
@@ -135,7 +144,7 @@ pub(crate) fn submission(
     Ok(smtp::Account {
         address: mailbox.address.clone(),
         username: mailbox.username.clone(),
-        credentials: logins.credentials(mailbox)?,
+        credentials: logins.credentials(mailbox),
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),
@@ -154,7 +163,7 @@ pub(crate) fn inbox(
 ) -> Result<imap::Account, String> {
     Ok(imap::Account {
         username: mailbox.username.clone(),
-        credentials: logins.credentials(mailbox)?,
+        credentials: logins.credentials(mailbox),
         host: server.host.clone(),
         port: server.port,
         tls: tls(server),

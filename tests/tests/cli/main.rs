@@ -11,6 +11,7 @@ mod doubts;
 mod first;
 mod lists;
 mod pace;
+mod secrets;
 mod templates;
 mod why;
 

@@ -211,7 +211,8 @@ fn a_refused_log_in_is_told_with_its_cure() {
     let reason = &told["mailbox"]["reasons"][0];
     assert_eq!(reason["reason"], "mailbox_paused", "{told}");
     let cure = reason["cure"].as_str().expect("a cure");
-    for words in ["Name or password is wrong.", "mailbox verify ann@sender1.example"] {
+    let restart = "After a change of `MAILBOX_PASSWORD` start the daemon again";
+    for words in ["Name or password is wrong.", restart, "mailbox verify ann@sender1.example"] {
         assert!(cure.contains(words), "{cure}");
     }
     let answer = ["classify", "smtp", "--phase", "auth", "--provider", "microsoft365"];

@@ -8,9 +8,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use warmfront_core::address::Address;
 use warmfront_core::span::SECOND;
 use warmfront_engine::clock::Clock;
-use warmfront_engine::tokens::{Key, TokenKeeper};
+use warmfront_engine::tokens::{Duty, Key, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::Tokens;
 use warmfront_store::{Durability, Store};
+use warmfront_tests::identity::CLIENT_ID;
 
 use crate::identity::{Identity, at_hand};
 use crate::world::World;
@@ -52,12 +53,15 @@ async fn consented_a_while_ago(world: &World<Box<dyn Identity>>) {
     let books = format!("sqlite://{}", world.installation.file("warmfront.db").display());
     let store = Store::open(&books, Durability::Full).await.expect("the books");
     let keys = Arc::new(move || Ok(Key::new(Box::new(key))));
-    let keeper = TokenKeeper::new(store.clone(), Clock::Wall, "a test".to_owned(), keys);
+    let keeper =
+        TokenKeeper::new(store.clone(), Clock::Wall, "a test".to_owned(), keys, Duty::Works);
     for row in store.mailboxes().await.expect("the mailboxes") {
         let address = Address::parse(&row.address).expect("an address");
         let refresh = world.identity.consent(&row.address);
         let tokens = Tokens { access: "over".into(), refresh: Some(refresh.into()), lives: SECOND };
-        keeper.log_in(row.id, &address, &tokens).await.expect("it is kept");
+        let issuer = format!("{} {CLIENT_ID}", world.identity.url("/token"));
+        let (given, by) = ((&tokens, issuer), SealedBy::BooksKey);
+        keeper.log_in(row.id, &address, given, by).await.expect("it is kept");
     }
     store.close().await.expect("the books");
 }

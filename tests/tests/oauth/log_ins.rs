@@ -16,7 +16,7 @@ const LOGIN: [&str; 4] = ["mailbox", "login", ANN, "--json"];
 #[track_caller]
 fn works(world: &World, answer: Answer) {
     let answer = answer.done();
-    let want = ["address", "flow", "resumed", "state", "why"];
+    let want = ["address", "flow", "resumed", "state", "void", "why"];
     let told = answer.json();
     assert_eq!(told.as_object().expect("an object").keys().collect::<Vec<_>>(), want);
     assert_eq!((&told["address"], &told["state"]), (&json!(ANN), &json!("active")));

@@ -1,13 +1,14 @@
 //! Many who want a mailbox's token at once, in one process and in several: one refreshes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use warmfront_core::address::Address;
 use warmfront_core::span::{Millis, SECOND};
 use warmfront_engine::clock::Clock;
-use warmfront_engine::tokens::{Key, KeySource, TokenKeeper};
+use warmfront_engine::tokens::{Duty, Key, KeySource, NoKey, SealedBy, TokenKeeper};
 use warmfront_mail::bearer::Bearer;
 use warmfront_mail::oauth::{Application, Grant, Http, IdentityProvider, Tokens};
 use warmfront_mail::submit::Trouble;
@@ -60,13 +61,23 @@ impl Desk {
     /// A process that keeps tokens.
     fn keeper(&self, owner: &str) -> TokenKeeper {
         let keys: KeySource = Arc::new(|| Ok(Key::new(Box::new([7; 32]))));
-        TokenKeeper::new(self.store.clone(), self.clock.clone(), owner.to_owned(), keys)
+        self.keeper_by(owner, keys)
+    }
+
+    fn keeper_by(&self, owner: &str, keys: KeySource) -> TokenKeeper {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        TokenKeeper::new(store, clock, owner.to_owned(), keys, Duty::Works)
     }
 
     fn bearer(&self, keeper: &TokenKeeper) -> Bearer {
+        keeper.bearer(self.address.clone(), self.provider(CLIENT_ID), Grant::Person)
+    }
+
+    /// The identity provider, asked for this application.
+    fn provider(&self, client_id: &str) -> IdentityProvider {
         let url = |path: &str| self.server.url(path);
         let application = Application {
-            client_id: CLIENT_ID.to_owned(),
+            client_id: client_id.to_owned(),
             secret: Some(CLIENT_SECRET.into()),
             authorize_url: url("/authorize"),
             token_url: url("/token"),
@@ -76,8 +87,7 @@ impl Desk {
             loopback: "127.0.0.1".to_owned(),
         };
         let http = Http::new(None).expect("a client");
-        let provider = IdentityProvider::new(application, http).expect("a provider");
-        keeper.bearer(self.address.clone(), provider, Grant::Person)
+        IdentityProvider::new(application, http).expect("a provider")
     }
 
     /// Somebody has logged in a while ago: this token has so much time left.
@@ -87,7 +97,8 @@ impl Desk {
             refresh: Some(self.server.consent(ANN).into()),
             lives,
         };
-        keeper.log_in(self.id, &self.address, &tokens).await.expect("it is kept");
+        let (given, by) = ((&tokens, self.provider(CLIENT_ID).issuer()), SealedBy::BooksKey);
+        keeper.log_in(self.id, &self.address, given, by).await.expect("it is kept");
     }
 
     fn pass(&self, time: Millis) {
@@ -138,6 +149,22 @@ async fn of_a_hundred_in_two_processes_one_refreshes_and_all_have_its_token() {
     assert_ne!(second, first);
     assert!(tokens.iter().all(|token| token.as_ref() == Ok(&second)), "{tokens:?}");
     assert_eq!(desk.refreshed(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_hundred_want_at_once_is_read_once() {
+    let desk = Desk::new().await;
+    desk.log_in(&desk.keeper("one"), 3_600 * SECOND).await;
+    let read = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&read);
+    let keys: KeySource = Arc::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        Ok(Key::new(Box::new([7; 32])))
+    });
+    let keeper = desk.keeper_by("two", keys);
+    let bearers: Vec<Bearer> = (0..100).map(|_| desk.bearer(&keeper)).collect();
+    assert!(all(&bearers, None).await.iter().all(|token| token.as_deref() == Ok("first")));
+    assert_eq!(read.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,4 +231,53 @@ async fn a_revoked_log_in_is_asked_about_once_and_never_again() {
     assert_eq!(desk.server.asked().grants["refresh_token"], 1);
     let row = desk.store.mailboxes().await.expect("mailboxes").remove(0);
     assert_eq!(row.paused_reason.as_deref(), Some("login"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_found_of_earlier_tokens_pauses_nobody_who_has_others_by_now() {
+    let desk = Arc::new(Desk::new().await);
+    desk.log_in(&desk.keeper("one"), 3_600 * SECOND).await;
+    let (there, runtime) = (Arc::clone(&desk), tokio::runtime::Handle::current());
+    // Somebody logs in on another machine while this one looks for its key in vain.
+    let keys: KeySource = Arc::new(move || {
+        runtime.block_on(there.log_in(&there.keeper("two"), 3_600 * SECOND));
+        Err(NoKey::Gone("the key is not here".to_owned()))
+    });
+    let answer = desk.bearer(&desk.keeper_by("three", keys)).token(None).await;
+    assert!(matches!(answer, Err(Trouble::NeedsLogin(_))), "{answer:?}");
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert_eq!((tokens.generation, tokens.is_active), (2, true));
+
+    let keys: KeySource = Arc::new(|| Err(NoKey::Gone("the key is not here".to_owned())));
+    let answer = desk.bearer(&desk.keeper_by("three", keys)).token(None).await;
+    assert!(matches!(answer, Err(Trouble::NeedsLogin(_))), "{answer:?}");
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert!(!tokens.is_active && !tokens.needs_login && tokens.refresh.is_some(), "{tokens:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_another_application_are_shown_to_nobody() {
+    let desk = Desk::new().await;
+    let (old, by_other) = (desk.keeper("old"), |keeper: &TokenKeeper| {
+        keeper.bearer(desk.address.clone(), desk.provider("another"), Grant::Person)
+    });
+    desk.pass(SECOND);
+    desk.log_in(&desk.keeper("one"), 60 * SECOND).await;
+    // Whoever worked before that log-in knows another application, and may be the one who is wrong.
+    let answer = by_other(&old).token(None).await;
+    assert!(matches!(answer, Err(Trouble::NoToken(_))), "{answer:?}");
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert!(tokens.is_active, "{tokens:?}");
+
+    desk.pass(60 * SECOND);
+    let answer = by_other(&desk.keeper("new")).token(None).await;
+    let Err(Trouble::NeedsLogin(why)) = answer else { panic!("{answer:?}") };
+    assert_eq!(why, "nobody has logged in with this application yet");
+    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    assert!(!tokens.is_active && tokens.refresh.is_some(), "{tokens:?}");
+    assert_eq!(desk.server.asked().grants.len(), 0, "nobody was asked");
+
+    desk.store.resume_mailbox(desk.id, desk.clock.now()).await.expect("books");
+    let token = desk.bearer(&desk.keeper("new")).token(None).await.expect("a token");
+    assert!(token.expose_secret().starts_with("access-"));
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use secrecy::SecretString;
 use tokio::sync::Notify;
 use warmfront_core::address::Address;
 use warmfront_core::span::Millis;
@@ -40,7 +39,7 @@ fn with_users(tls: Tls) -> SinkOptions {
 }
 
 fn account(sink: &Sink) -> Account {
-    let credentials = Some(Credentials::Password(SecretString::from(PASSWORD)));
+    let credentials = Some(Credentials::Password(PASSWORD.into()));
     Account { credentials, ..sink.account(&address(ANN)) }
 }
 
@@ -89,7 +88,7 @@ fn trouble_told(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Refused(answer) => format!("refused {answer}"),
         Trouble::Lost { phase, .. } => format!("lost at {}", phase.as_str()),
-        Trouble::Unsafe(_) => "unsafe".to_owned(),
+        Trouble::Unsafe(_) | Trouble::NoSecret(_) => "unsafe".to_owned(),
         Trouble::NeedsLogin(why) | Trouble::NoToken(why) => format!("no token: {why}"),
         Trouble::Halted(why) => format!("halted: {why}"),
     }

@@ -102,7 +102,7 @@ fn choose_bound(
     }
     let row = &snapshot.mailboxes[mailbox];
     let limit = match row.standing {
-        Standing::Paused { .. } => Some(Limit::Paused),
+        Standing::Paused { reason, .. } => Some(Limit::of_pause(reason)),
         Standing::Disabled => Some(Limit::Disabled),
         Standing::Active if work.step > 1 && !row.inbox_is_read => Some(Limit::InboxUnread),
         Standing::Active if work.step == 1 && row.domain_fails => Some(Limit::DomainFails),
@@ -251,8 +251,8 @@ fn deal(
         };
         rooms.give(snapshot, mailbox);
         let row = &snapshot.mailboxes[mailbox];
-        if matches!(row.standing, Standing::Paused { .. }) {
-            ledger.blocked(work.campaign, Limit::Paused);
+        if let Standing::Paused { reason, .. } = row.standing {
+            ledger.blocked(work.campaign, Limit::of_pause(reason));
         } else if row.domain_fails {
             ledger.blocked(work.campaign, Limit::DomainFails);
         } else {

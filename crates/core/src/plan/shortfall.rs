@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::fleet::Rooms;
 use super::{CampaignDay, Place, Planned, Snapshot, Standing};
+use crate::health::PauseReason;
 use crate::{calendar, span};
 
 /// What kept messages out of a day.
@@ -12,6 +13,8 @@ use crate::{calendar, span};
 pub enum Limit {
     /// Mailboxes that are paused.
     Paused,
+    /// Mailboxes that are paused until somebody logs in for them.
+    NeedsLogin,
     /// Sending domains that fail their checks, and so write to nobody new.
     DomainFails,
     /// Mailboxes gone from the configuration, or none that match.
@@ -36,8 +39,9 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit, in the order in which they are blamed.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Paused,
+        Self::NeedsLogin,
         Self::DomainFails,
         Self::Disabled,
         Self::Allowance,
@@ -55,6 +59,7 @@ impl Limit {
     pub fn word(self) -> &'static str {
         match self {
             Self::Paused => "paused",
+            Self::NeedsLogin => "needs_login",
             Self::DomainFails => "domain_fails",
             Self::Disabled => "disabled",
             Self::Allowance => "allowance",
@@ -75,10 +80,18 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// What a pause for that keeps out.
+    pub(super) fn of_pause(reason: PauseReason) -> Self {
+        if reason == PauseReason::Login { Self::NeedsLogin } else { Self::Paused }
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paused => "paused mailboxes",
+            Self::NeedsLogin => "mailboxes for which somebody must log in",
             Self::DomainFails => "sending domains that fail their checks",
             Self::Disabled => "no mailbox in the configuration matches",
             Self::Allowance => "what the mailboxes may send today",
@@ -226,6 +239,21 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
                 }
                 None => "look at `warmfront mailbox list`, mend the cause, then `mailbox resume`"
                     .to_owned(),
+            }
+        }
+        Limit::NeedsLogin => {
+            let waits = |m: &&usize| match snapshot.mailboxes[**m].standing {
+                Standing::Paused { reason, .. } => reason == PauseReason::Login,
+                Standing::Active | Standing::Disabled => false,
+            };
+            let mut waiting = pool.iter().filter(waits);
+            let first = waiting.next().map_or("ADDRESS", |&m| &snapshot.mailboxes[m].address);
+            match waiting.count() {
+                0 => format!("`warmfront mailbox login {first}`"),
+                more => format!(
+                    "`warmfront mailbox login {first}`, and so for {more} more that `warmfront \
+                     mailbox list` names"
+                ),
             }
         }
         Limit::DomainFails => {

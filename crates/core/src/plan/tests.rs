@@ -151,6 +151,24 @@ fn a_paused_mailbox_is_a_shortfall_not_a_burden_on_the_rest() {
 }
 
 #[test]
+fn mailboxes_that_wait_for_a_log_in_are_told_from_those_that_wait_for_anything_else() {
+    let mut snapshot = monday(1_000, 5_000);
+    for (mailbox, reason) in [PauseReason::Login, PauseReason::Operator].into_iter().enumerate() {
+        let since = snapshot.now;
+        snapshot.mailboxes[mailbox].standing = Standing::Paused { reason, since, until: None };
+    }
+    let of_pause = "look at `warmfront mailbox list`, mend the cause, then `mailbox resume`";
+    let first = &snapshot.mailboxes[0].address;
+    let of_login = format!("`warmfront mailbox login {first}`");
+    let want = [(50, Limit::Paused, of_pause), (50, Limit::NeedsLogin, &*of_login)];
+    assert_eq!(short(&plan_day(&snapshot)), want);
+
+    snapshot.mailboxes[1].standing = snapshot.mailboxes[0].standing;
+    let both = format!("{of_login}, and so for 1 more that `warmfront mailbox list` names");
+    assert_eq!(short(&plan_day(&snapshot)), [(100, Limit::NeedsLogin, &*both)]);
+}
+
+#[test]
 fn a_failing_domain_begins_nothing_and_nobody_takes_its_part() {
     let mut snapshot = monday(600, 5_000);
     snapshot.mailboxes[0].domain_fails = true;

@@ -1,6 +1,7 @@
 //! Each reason by itself, and all of them against a brute force that tries every minute.
 
 use super::*;
+use crate::plan::Limit;
 
 mod order;
 mod stories;
@@ -141,6 +142,17 @@ fn a_reason_says_its_numbers() {
     check(
         Hold::Campaign { state: "paused".to_owned(), because },
         "the campaign is paused: 3 of the last 20 messages bounced",
+    );
+}
+
+#[test]
+fn where_no_room_is_left_for_want_of_a_log_in_it_is_said_who_helps() {
+    let short = Unplanned::Short { limit: Limit::NeedsLogin, count: 3 };
+    assert_eq!((short.as_str(), short.clears()), ("needs_login", Clears::Operator));
+    assert_eq!(short.cure(), Some("`warmfront mailbox login ADDRESS`"));
+    assert_eq!(
+        short.to_string(),
+        "3 of the campaign had no room in today's plan: mailboxes for which somebody must log in"
     );
 }
 

@@ -176,7 +176,9 @@ impl Unplanned {
             Self::Away(Absence { until: at, .. })
             | Self::Waits(at)
             | Self::Closed { opens_at: Some(at), .. } => Clears::At(*at),
-            Self::Closed { opens_at: None, .. } => Clears::Operator,
+            Self::Closed { opens_at: None, .. } | Self::Short { limit: Limit::NeedsLogin, .. } => {
+                Clears::Operator
+            }
             Self::Target(_) | Self::Short { .. } => Clears::NextDay,
             Self::Behind { days, .. } => Clears::Days(*days),
             Self::NoPlan | Self::NextPlan => Clears::Running,
@@ -193,6 +195,9 @@ impl Unplanned {
             }
             Self::Target(_) | Self::Behind { .. } => {
                 Some("a higher `daily_target` in campaign.toml, if the mailboxes have room")
+            }
+            Self::Short { limit: Limit::NeedsLogin, .. } => {
+                Some("`warmfront mailbox login ADDRESS`")
             }
             Self::Short { .. } => Some("`warmfront plan` says what would help"),
             Self::NoPlan => Some("`warmfront run`"),

@@ -68,9 +68,9 @@ impl Renewal {
 
     /// Writes new tokens down, however long the books take: nobody else has them.
     async fn keep(&self, given: oauth::Tokens) -> Result<Renewed, Trouble> {
-        let Wanted { keeping, mailbox, .. } = &*self.wanted;
+        let Wanted { keeping, mailbox, provider, .. } = &*self.wanted;
         let Keeping { store, clock, .. } = &**keeping;
-        let sealed = sealed(&self.seal, mailbox, &given, clock.now());
+        let sealed = sealed(&self.seal, mailbox, (&given, provider.issuer()), clock.now());
         let id = self.lease.mailbox;
         for _ in 0..KEEP_TRIES {
             match store.keep_tokens(&self.lease, &sealed).await {

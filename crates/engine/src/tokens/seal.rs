@@ -10,6 +10,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use sha2::{Digest as _, Sha256};
 
 /// The key that tokens are sealed by.
 pub type Key = SecretBox<[u8; KEY_LEN]>;
@@ -27,11 +28,20 @@ pub(crate) enum Purpose {
 }
 
 /// Seals and opens by one key.
-pub(crate) struct Seal(XChaCha20Poly1305);
+pub(crate) struct Seal {
+    cipher: XChaCha20Poly1305,
+    fingerprint: String,
+}
 
 impl Seal {
     pub(crate) fn by(key: &Key) -> Self {
-        Self(XChaCha20Poly1305::new(key.expose_secret().into()))
+        let cipher = XChaCha20Poly1305::new(key.expose_secret().into());
+        Self { cipher, fingerprint: fingerprint(key) }
+    }
+
+    /// What the books know the key by.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// A secret as it may stand in the books.
@@ -41,7 +51,7 @@ impl Seal {
         SysRng.try_fill_bytes(&mut nonce).expect("the operating system gives random octets");
         let bound = bound_to(mailbox, purpose);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: bound.as_bytes() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload);
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.expect("a token is far shorter than what a seal can hold");
         format!("{VERSION}{}", BASE64.encode([nonce.as_slice(), &sealed].concat()))
     }
@@ -58,7 +68,7 @@ impl Seal {
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
         let bound = bound_to(mailbox, purpose);
         let payload = Payload { msg: sealed, aad: bound.as_bytes() };
-        let opened = self.0.decrypt(&XNonce::from(nonce), payload).ok()?;
+        let opened = self.cipher.decrypt(&XNonce::from(nonce), payload).ok()?;
         String::from_utf8(opened).ok().map(SecretString::from)
     }
 }
@@ -67,6 +77,14 @@ impl fmt::Debug for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Seal")
     }
+}
+
+/// Tells one key from another, and nothing else of it: of 256 random bits these 64 leave all to be
+/// guessed, and whoever asks for the hash of anything else gets no such text.
+fn fingerprint(key: &Key) -> String {
+    let mut hash = Sha256::new_with_prefix("warmfront\0sealing key\0");
+    hash.update(key.expose_secret());
+    hash.finalize().iter().take(FINGERPRINT_LEN).map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// An address has no NUL, so nothing else can be bound to the same.
@@ -82,6 +100,9 @@ fn bound_to(mailbox: &str, purpose: Purpose) -> String {
 const VERSION: &str = "1:";
 
 const NONCE_LEN: usize = 24;
+
+/// Two keys of one operator never share as many octets by chance.
+const FINGERPRINT_LEN: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -109,6 +130,12 @@ mod tests {
         let again = ours.close(ann, Purpose::Refresh, &"s3cret".into());
         assert_ne!(sealed, again, "the same token never looks the same");
         assert!(!sealed.contains("s3cret"));
+    }
+
+    #[test]
+    fn a_key_is_known_by_a_fingerprint_that_never_changes() {
+        assert_eq!(seal(1).fingerprint(), "24f145bf4afe0a9c");
+        assert_ne!(seal(1).fingerprint(), seal(2).fingerprint());
     }
 
     #[test]

@@ -149,7 +149,10 @@ impl Session {
                 }
             }
             Unreadable::Lost(why) => Unreadable::Lost(blotted(why, &secrets)),
-            Unreadable::LogIn(_) | Unreadable::Unsafe(_) | Unreadable::NeedsLogin(_) => trouble,
+            Unreadable::LogIn(_)
+            | Unreadable::Unsafe(_)
+            | Unreadable::NeedsLogin(_)
+            | Unreadable::NoSecret(_) => trouble,
         })
     }
 

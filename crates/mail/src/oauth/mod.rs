@@ -52,6 +52,16 @@ pub struct Application {
     pub loopback: String,
 }
 
+impl Application {
+    /// By whom its tokens are given, and to which application: what others are given is good for
+    /// nothing here, and none of their business.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        let Self { token_url, client_id, .. } = self;
+        format!("{token_url} {client_id}").trim_end().to_owned()
+    }
+}
+
 /// What an identity provider gave.
 #[derive(Clone, Debug)]
 pub struct Tokens {
@@ -137,6 +147,12 @@ impl IdentityProvider {
             client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
         }
         Ok(Self { application, client, http })
+    }
+
+    /// By whom tokens are given, and to which application.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        self.application.issuer()
     }
 
     /// New tokens for a mailbox. Of a person's, `refresh` is what they left.

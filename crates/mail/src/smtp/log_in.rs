@@ -150,9 +150,11 @@ fn without(trouble: Trouble, secrets: &[&SecretString]) -> Trouble {
             Trouble::Refused(Answer { text: blotted(answer.text.clone(), secrets), ..answer })
         }
         Trouble::Lost { phase, why } => Trouble::Lost { phase, why: blotted(why, secrets) },
-        Trouble::Unsafe(_) | Trouble::NeedsLogin(_) | Trouble::NoToken(_) | Trouble::Halted(_) => {
-            trouble
-        }
+        Trouble::Unsafe(_)
+        | Trouble::NeedsLogin(_)
+        | Trouble::NoToken(_)
+        | Trouble::NoSecret(_)
+        | Trouble::Halted(_) => trouble,
     }
 }
 

@@ -206,6 +206,7 @@ pub(crate) async fn full(yard: &Yard) -> String {
                  VALUES (1, 'k', '<lost@one.test>', 'lost@far.test', {NOW});
              INSERT INTO tokens (mailbox_id, generation, refresh, access, issued_at, expires_at)
                  VALUES (1, 7, 'refresh', 'access', 1, 2);
+             INSERT INTO sealing_key VALUES (1, '0123456789abcdef', 3);
              INSERT INTO evidence (message_id, at, kind) VALUES ({}, {}, 'operator');
              UPDATE prospects SET address = NULL, domain = NULL, company = NULL, erased_at = {NOW}
                  WHERE address = 'hal@dux.test';

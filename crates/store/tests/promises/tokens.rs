@@ -2,7 +2,7 @@
 //! log in.
 
 use warmfront_core::health::{Blow, PauseReason};
-use warmfront_store::{RefreshLease, SealedTokens, Tokens};
+use warmfront_store::{LoggedIn, RefreshLease, SealedTokens, StoreError, Tokens};
 
 use crate::books::{Books, HOUR, MINUTE, NOW, TODAY, for_each_database};
 use crate::scene::{Scene, rejected};
@@ -11,7 +11,9 @@ const ANN: &str = "ann@one.test";
 
 fn sealed(name: &str, at: i64) -> SealedTokens {
     let (refresh, access) = (Some(format!("refresh {name}")), format!("access {name}"));
-    SealedTokens { refresh, access, issued_at: at, expires_at: at + HOUR }
+    let (sealed_by, issuer) =
+        ("0123456789abcdef".to_owned(), "https://id.test/token us".to_owned());
+    SealedTokens { refresh, access, issued_at: at, expires_at: at + HOUR, sealed_by, issuer }
 }
 
 impl Books {
@@ -38,7 +40,7 @@ fn paused_for(reason: &str) -> (String, Option<String>) {
 async fn logged_in(books: &Books) {
     books.fleet(&[ANN]).await;
     let mailbox = books.mailboxes().await[0];
-    assert!(!books.store.log_in(mailbox, &sealed("one", NOW), NOW).await.unwrap());
+    assert!(!books.store.log_in(mailbox, &sealed("one", NOW), NOW).await.unwrap().resumed);
 }
 
 #[tokio::test]
@@ -124,7 +126,7 @@ async fn a_lost_log_in_pauses_the_mailbox_and_the_next_log_in_ends_that() {
         books.store.lose_log_in(mailbox, 1, "invalid_grant", NOW).await.unwrap();
         assert_eq!(books.standing().await, paused_for("login"));
 
-        assert!(books.store.log_in(mailbox, &sealed("two", NOW), NOW).await.unwrap());
+        assert!(books.store.log_in(mailbox, &sealed("two", NOW), NOW).await.unwrap().resumed);
         assert_eq!(books.standing().await, ("active".to_owned(), None));
         let row = books.store.mailboxes().await.unwrap().remove(0);
         assert!(!row.probe, "nobody spoke against it");
@@ -145,7 +147,7 @@ async fn a_mailbox_for_which_nobody_ever_logged_in_is_paused_too() {
         assert_eq!(books.store.tokens("eve@one.test").await.unwrap(), None);
         books.store.lose_log_in(mailbox, 0, "nobody has logged in", NOW).await.unwrap();
         assert_eq!(books.standing().await, paused_for("login"));
-        assert!(books.store.log_in(mailbox, &sealed("one", NOW), NOW).await.unwrap());
+        assert!(books.store.log_in(mailbox, &sealed("one", NOW), NOW).await.unwrap().resumed);
         assert_eq!(books.standing().await, ("active".to_owned(), None));
     })
     .await;
@@ -162,7 +164,7 @@ async fn a_log_in_ends_no_other_pause() {
         let row = store.mailboxes().await.unwrap().remove(0);
         assert_eq!(row.paused_reason.as_deref(), Some("spam"));
         assert!(row.paused_until.is_some(), "it ends when it would have ended");
-        assert!(!store.log_in(ann, &sealed("two", NOW), NOW).await.unwrap());
+        assert!(!store.log_in(ann, &sealed("two", NOW), NOW).await.unwrap().resumed);
         assert_eq!(scene.books.standing().await, paused_for("spam"));
     })
     .await;
@@ -184,6 +186,106 @@ async fn what_waits_for_a_log_in_says_so() {
         store.log_in(ann, &sealed("one", NOW), NOW).await.unwrap();
         let facts = store.facts(scene.messages[0], TODAY, today).await.unwrap().unwrap();
         assert!(!facts.mailbox.needs_login);
+    })
+    .await;
+}
+
+/// The same tokens, sealed by another key.
+fn by_another_key(name: &str) -> SealedTokens {
+    SealedTokens { sealed_by: "fedcba9876543210".to_owned(), ..sealed(name, NOW) }
+}
+
+#[tokio::test]
+async fn tokens_remember_who_gave_them_and_those_of_before_learn_it_by_the_next_refresh() {
+    for_each_database(async |books| {
+        logged_in(&books).await;
+        assert_eq!(books.tokens().await.issuer.as_deref(), Some("https://id.test/token us"));
+        books.write("UPDATE tokens SET issuer = NULL").await;
+        assert_eq!(books.tokens().await.issuer, None);
+        let lease = books.lease_refresh("one", NOW).await.unwrap();
+        assert!(books.store.keep_tokens(&lease, &sealed("two", NOW)).await.unwrap());
+        assert_eq!(books.tokens().await.issuer.as_deref(), Some("https://id.test/token us"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mailbox_waits_for_a_log_in_by_what_is_known_of_its_present_tokens_only() {
+    for_each_database(async |books| {
+        logged_in(&books).await;
+        let mailbox = books.mailboxes().await[0];
+        books.store.await_log_in(mailbox, 0, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, ("active".to_owned(), None));
+        books.store.await_log_in(mailbox, 1, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, paused_for("login"));
+        let tokens = books.tokens().await;
+        assert!(!tokens.needs_login && tokens.refresh.is_some(), "nothing is lost: {tokens:?}");
+        // Somebody else's pause goes on as it would.
+        books.store.resume_mailbox(mailbox, NOW).await.unwrap();
+        books.store.pause_mailbox(mailbox, "mine", NOW).await.unwrap();
+        books.store.await_log_in(mailbox, 1, "the key is away", NOW).await.unwrap();
+        assert_eq!(books.standing().await, paused_for("operator"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_key_seals_all_tokens_and_another_changes_nothing() {
+    for_each_database(async |books| {
+        books.fleet(&[ANN, "bob@one.test"]).await;
+        let mailboxes = books.mailboxes().await;
+        let store = &books.store;
+        assert_eq!(store.sealed_by().await.unwrap(), None);
+        store.log_in(mailboxes[0], &sealed("one", NOW), NOW).await.unwrap();
+        assert_eq!(store.sealed_by().await.unwrap().as_deref(), Some("0123456789abcdef"));
+        let refused = store.log_in(mailboxes[1], &by_another_key("two"), NOW).await;
+        assert!(matches!(refused, Err(StoreError::AnotherKey)), "{refused:?}");
+        assert_eq!(store.tokens("bob@one.test").await.unwrap().unwrap().generation, 0);
+        assert_eq!(store.sealed_by().await.unwrap().as_deref(), Some("0123456789abcdef"));
+        store.log_in(mailboxes[1], &sealed("two", NOW), NOW).await.unwrap();
+
+        let second = "INSERT INTO sealing_key (id, fingerprint, since)
+                      SELECT 2, fingerprint, since FROM sealing_key";
+        books.refuse(second, "books_have_one_key").await;
+        let long = "UPDATE sealing_key SET fingerprint = fingerprint || 'ab'";
+        books.refuse(long, "a_fingerprint_is_eight_octets").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_key_makes_everybody_else_log_in_again_and_no_application() {
+    for_each_database(async |books| {
+        let addresses = [ANN, "bob@one.test", "cat@one.test", "dan@one.test"];
+        books.fleet(&addresses).await;
+        let (store, ids) = (&books.store, books.mailboxes().await);
+        for &id in &ids[..3] {
+            store.log_in(id, &sealed("one", NOW), NOW).await.unwrap();
+        }
+        // An application gets its own again, and an operator's pause is not touched.
+        let of_an_application = SealedTokens { refresh: None, ..sealed("one", NOW) };
+        store.log_in(ids[3], &of_an_application, NOW).await.unwrap();
+        store.pause_mailbox(ids[2], "mine", NOW).await.unwrap();
+
+        let LoggedIn { resumed, void } =
+            store.log_in_by_new_key(ids[0], &by_another_key("new"), NOW).await.unwrap();
+        assert_eq!((resumed, void), (false, vec![addresses[1].into(), addresses[2].into()]));
+        assert_eq!(store.sealed_by().await.unwrap().as_deref(), Some("fedcba9876543210"));
+        let standing = store.mailboxes().await.unwrap();
+        let standing: Vec<_> =
+            standing.iter().map(|row| (&*row.state, row.paused_reason.as_deref())).collect();
+        let paused = [("paused", Some("login")), ("paused", Some("operator"))];
+        assert_eq!(standing, [("active", None), paused[0], paused[1], ("active", None)]);
+        let mut tokens = Vec::new();
+        for address in addresses {
+            let Tokens { needs_login, refresh, access, .. } =
+                store.tokens(address).await.unwrap().unwrap();
+            tokens.push((needs_login, refresh.is_some(), access.is_some()));
+        }
+        let lost = (true, false, false);
+        assert_eq!(tokens, [(false, true, true), lost, lost, (false, false, false)]);
+        let again = store.log_in(ids[1], &by_another_key("two"), NOW).await.unwrap();
+        assert!(again.resumed);
     })
     .await;
 }

@@ -118,7 +118,7 @@ async fn every_check_without_a_sentence_is_tried() {
 }
 
 /// What would be there twice, and the names of what refuses it: SQLite's columns, PostgreSQL's constraint.
-const TWICE: [(&str, &str, &str); 15] = [
+const TWICE: [(&str, &str, &str); 16] = [
     (
         "UPDATE messages SET unsubscribe_token = 'token-0' WHERE id <> 1",
         "messages.unsubscribe_token",
@@ -173,6 +173,11 @@ const TWICE: [(&str, &str, &str); 15] = [
     ),
     ("INSERT INTO moves VALUES (1, 'gone', 'other', 'elsewhere')", "moves.id", "moves_pkey"),
     ("INSERT INTO tokens (mailbox_id) VALUES (1)", "tokens.mailbox_id", "tokens_pkey"),
+    (
+        "INSERT INTO sealing_key VALUES (1, 'fedcba9876543210', 2)",
+        "sealing_key.id",
+        "sealing_key_pkey",
+    ),
     ("INSERT INTO workers VALUES ('one', 2, 2)", "workers.owner", "workers_pkey"),
     (
         "INSERT INTO suppressions SELECT scope, value, 'again', 2 FROM suppressions",
@@ -213,7 +218,7 @@ async fn filled(books: Books) -> Books {
     scene.books
 }
 
-const ROWS: [&str; 12] = [
+const ROWS: [&str; 13] = [
     "INSERT INTO domain_checks VALUES ('one.test', 'mx', 'pass', 1, 1, 1, 'x')",
     "INSERT INTO evidence (message_id, at, kind) VALUES (1, 1, 'reply')",
     "INSERT INTO folders (mailbox_id, name, role, uidvalidity, last_uid, read_at)
@@ -224,6 +229,7 @@ const ROWS: [&str; 12] = [
     "INSERT INTO sent_copies
          (mailbox_id, folder_id, uidvalidity, uid, content_key, keeps_id, sent_at)
      SELECT mailbox_id, id, uidvalidity, 3, 'k', 1, 1 FROM folders",
+    "INSERT INTO sealing_key VALUES (1, '0123456789abcdef', 1)",
     "INSERT INTO shortfalls SELECT campaign_id, day, revision, 'cap', 1, 'wait' FROM plans",
     "INSERT INTO strays (mailbox_id, content_key, rfc_id, address, sent_at)
      VALUES (1, 'k', '<k@one.test>', 'gil@acme.test', 1)",

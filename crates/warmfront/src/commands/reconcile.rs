@@ -1,6 +1,7 @@
 //! `reconcile`: messages in doubt, and a database that is older than what was sent.
 
 use serde_json::{Value, json};
+use warmfront_engine::tokens::Duty;
 use warmfront_engine::{Office, Reconciled, Standing};
 use warmfront_store::{Doubt, StrayRow, Verdict, Watermark};
 
@@ -35,7 +36,8 @@ async fn bring_up_to_date(global: &Global) -> Done {
             if !missing.is_empty() {
                 return Err(Failure::Problems(missing));
             }
-            let logins = wiring::logins(&app, &owner)?;
+            wiring::make_key_for_applications(&app).await?;
+            let logins = wiring::logins(&app, &owner, Duty::Works);
             let ways = wiring::ways(&app.config, &logins);
             let read = warmfront_engine::reconcile(&office(&app, owner), &ways).await;
             logins.keeper().finish().await;

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use warmfront_core::domain::not_asked;
 use warmfront_engine::failpoint::Failpoint;
+use warmfront_engine::tokens::Duty;
 use warmfront_engine::{Office, Until};
 use warmfront_mail::dns::Dns;
 use warmfront_store::Watermark;
@@ -35,7 +36,8 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
-    let logins = wiring::logins(&app, &owner)?;
+    wiring::make_key_for_applications(&app).await?;
+    let logins = wiring::logins(&app, &owner, Duty::Works);
     let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;

@@ -29,7 +29,7 @@ use warmfront_core::warmup::Curve;
 
 use crate::key;
 use crate::logins;
-use crate::secret::{self, SecretRef};
+use crate::secret::{self, Keyring, SecretRef};
 
 pub(crate) use self::auth::{AuthRef, OAuthRef};
 pub(crate) use self::doctor::{Doctor, Domain};
@@ -176,7 +176,9 @@ impl Config {
     /// mailboxes' at once, each thing once.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
-        let logins = self.mailboxes.iter().filter_map(logins::missing);
+        let keyring = Keyring::new();
+        let logins = self.mailboxes.iter();
+        let logins = logins.filter_map(|mailbox| logins::missing(mailbox, &keyring));
         let logins = logins.map(|what| Problem::error(&file, None, what));
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
@@ -187,7 +189,7 @@ impl Config {
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
         let lists = self.doctor.key().filter(|_| self.doctor.enabled);
-        let lists = lists.and_then(|key| secret::text(key, DQS_KEY).err());
+        let lists = lists.and_then(|key| secret::text(key, DQS_KEY, &keyring).err());
         let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
         let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
         let mut missing: Vec<Problem> =

@@ -10,29 +10,30 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use warmfront_core::identity::Flow;
 use warmfront_core::problem::Problem;
-use warmfront_engine::tokens::LogInError;
+use warmfront_engine::tokens::{Duty, LogInError, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::{BrowserLogin, Grant, IdentityProvider, OAuthError, Tokens};
+use warmfront_store::LoggedIn;
 
 use crate::app::App;
 use crate::config::{AuthRef, Mailbox, OAuthRef};
 use crate::exit::{Done, Failure};
-use crate::secret::{self, SecretRef};
+use crate::secret::{self, Keyring, SecretRef};
 use crate::{key, print, wiring};
 
-pub(super) async fn login(app: &App, address: &str, refresh_token: Option<&Path>) -> Done {
+pub(super) async fn login(
+    app: &App,
+    address: &str,
+    refresh_token: Option<&Path>,
+    by: SealedBy,
+) -> Done {
     let row = app.mailbox(address).await?;
     let (mailbox, oauth) = configured(app, &row.address)?;
-    let logins = wiring::logins(app, &wiring::owner(app.now()))?;
-    let (provider, grant) = logins.provider(mailbox, oauth).map_err(|why| {
+    let logins = wiring::logins(app, &wiring::owner(app.now()), Duty::Works);
+    let (provider, grant) = logins.provider(mailbox, oauth).await.map_err(|why| {
         Failure::Problems(vec![Problem::error(app.config.path.display().to_string(), None, why)])
     })?;
-    if let Some(made) = key::make(&app.config).map_err(Failure::failed)? {
-        let made = made.display();
-        print::note(format!(
-            "a new key was made: {made}; all tokens are sealed by it. Keep it, and not beside copies of \
-             the database"
-        ));
-    }
+    // Before a code or a token that is good for one use is spent.
+    take_key(app, logins.keeper(), by).await?;
     let failed = |error: OAuthError| Failure::failed(anyhow!("{}: {error}", row.address));
     let tokens = match (refresh_token, &grant) {
         (Some(_), Grant::Application | Grant::Account(_)) => {
@@ -53,12 +54,48 @@ pub(super) async fn login(app: &App, address: &str, refresh_token: Option<&Path>
             row.address
         )));
     }
-    let kept = logins.keeper().log_in(row.id, &mailbox.address, &tokens).await;
-    let resumed = kept.map_err(|error| match error {
+    let given = (&tokens, provider.issuer());
+    let kept = logins.keeper().log_in(row.id, &mailbox.address, given, by).await;
+    let logged_in = kept.map_err(|error| match error {
         LogInError::Key(why) => Failure::failed(anyhow!(why)),
         LogInError::Store(error) => error.into(),
     })?;
-    tell(app, &row.address, oauth.flow, resumed).await
+    tell(app, &row.address, oauth.flow, &logged_in).await
+}
+
+/// Has the key in hand by which all tokens in the books are sealed: a new one where nobody has logged in
+/// yet, or where the old one is lost; else the books' own and no other.
+async fn take_key(app: &App, keeper: &TokenKeeper, by: SealedBy) -> Done {
+    let books_key = app.store.sealed_by().await?;
+    if books_key.is_some() && by == SealedBy::BooksKey && key::is_missing(&app.config) {
+        return Err(Failure::Refused(key::not_the_books(&app.config)));
+    }
+    if let Some(made) = key::make(&app.config).map_err(Failure::failed)? {
+        let made = made.display();
+        print::note(format!(
+            "a new key was made: {made}; all tokens are sealed by it. Keep it, and not beside copies of \
+             the database"
+        ));
+    }
+    let at_hand = keeper.fingerprint().await.map_err(Failure::failed)?;
+    match (books_key, by) {
+        (Some(books_key), SealedBy::BooksKey) if books_key != at_hand => {
+            Err(Failure::Refused(key::not_the_books(&app.config)))
+        }
+        (Some(books_key), SealedBy::NewKey) if books_key == at_hand => Err(Failure::Usage(
+            "the key at hand is the one that the tokens in the books are sealed by: nothing is \
+             lost; log in without `--new-key`"
+                .to_owned(),
+        )),
+        (Some(_), SealedBy::NewKey) => {
+            print::note(
+                "with this log-in all others are void: every other mailbox that somebody has \
+                 logged in for has to log in again",
+            );
+            Ok(())
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 /// The mailbox as the configuration has it, and who gives it its tokens.
@@ -85,7 +122,7 @@ async fn brought(app: &App, provider: &IdentityProvider, file: &Path) -> Result<
         SecretString::from(line.trim().to_owned())
     } else {
         let place = SecretRef::File(file.to_owned());
-        secret::text(&place, "--refresh-token").map_err(Failure::failed)?
+        secret::text(&place, "--refresh-token", &Keyring::new()).map_err(Failure::failed)?
     };
     let given = provider.renew(&Grant::Person, "", Some(token.clone()), app.now()).await;
     let given = given.map_err(|error| Failure::failed(anyhow!("the refresh token: {error}")))?;
@@ -157,21 +194,27 @@ async fn returned(login: &BrowserLogin) -> Result<String, OAuthError> {
     tokio::time::timeout(WAITS_FOR, either).await.unwrap_or_else(|_| Err(none()))
 }
 
-async fn tell(app: &App, address: &str, flow: Flow, resumed: bool) -> Done {
+async fn tell(app: &App, address: &str, flow: Flow, logged_in: &LoggedIn) -> Done {
+    let LoggedIn { resumed, void } = logged_in;
     let row = app.mailbox(address).await?;
     if app.json {
         print::say_json(&json!({
             "address": row.address, "state": row.state, "flow": flow.as_str(), "resumed": resumed,
-            "why": row.paused_because,
+            "why": row.paused_because, "void": void,
         }));
         return Ok(());
     }
-    let standing = match (resumed, row.paused_because) {
+    let standing = match (*resumed, row.paused_because) {
         (true, _) => "; it goes on".to_owned(),
         (false, Some(because)) => format!("; it is still paused: {because}"),
         (false, None) => String::new(),
     };
     print::say(format!("{} is logged in{standing}", row.address));
+    if !void.is_empty() {
+        let others = print::counted(void.len() as u64, "other mailbox");
+        print::say(format!("{others} must log in again (`warmfront mailbox login ADDRESS`):"));
+        void.iter().for_each(|address| print::say(format!("  {address}")));
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod resume;
 mod verify;
 
 use serde_json::json;
+use warmfront_engine::tokens::SealedBy;
 
 use crate::app::App;
 use crate::cli::{Global, Mailbox};
@@ -16,9 +17,10 @@ use crate::print;
 pub(crate) async fn mailbox(global: &Global, command: Mailbox) -> Done {
     match command {
         Mailbox::List => list::list(&App::open_anyway(global).await?).await,
-        Mailbox::Login { address, refresh_token } => {
+        Mailbox::Login { address, refresh_token, new_key } => {
             let app = App::open(global).await?;
-            login::login(&app, &address, refresh_token.as_deref()).await
+            let by = if new_key { SealedBy::NewKey } else { SealedBy::BooksKey };
+            login::login(&app, &address, refresh_token.as_deref(), by).await
         }
         Mailbox::Verify(asked) => verify::verify(&App::open(global).await?, &asked).await,
         Mailbox::Pause { address, because } => {

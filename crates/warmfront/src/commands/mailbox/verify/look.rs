@@ -15,11 +15,12 @@ use warmfront_mail::{imap, smtp};
 use super::Round;
 use super::finding::{Findings, Standing};
 use crate::config::{self, Mailbox, Server, is_full_name};
+use crate::secret;
 
 /// Looks at the way out. Says whether a message could leave by it.
 pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) -> bool {
     let app = round.app;
-    let account = match round.submission(mailbox).await {
+    let account = match round.submission(mailbox) {
         Ok(account) => account,
         Err(why) => {
             found.add("smtp", Standing::Mend, capital(&why), None);
@@ -65,7 +66,7 @@ pub(super) async fn reading(round: &Round<'_>, mailbox: &Mailbox, found: &mut Fi
     let Some(server) = &mailbox.imap else {
         return unread(mailbox, found);
     };
-    let account = match round.inbox(mailbox).await {
+    let account = match round.inbox(mailbox) {
         Ok(account) => account,
         Err(why) => return found.add("imap", Standing::Mend, capital(&why), None),
     };
@@ -241,7 +242,9 @@ pub(super) fn trouble_of_sending(
             let standing = if passes { Standing::Unseen } else { Standing::Mend };
             refused(check, standing, answer, &answer.to_string(), mailbox, found);
         }
-        Trouble::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Trouble::Unsafe(why) | Trouble::NoSecret(why) => {
+            found.add(check, Standing::Mend, capital(why), None);
+        }
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Trouble::NoToken(why) => {
             let says = format!("No token to log in with is to be had at the moment: {why}.");
@@ -264,7 +267,9 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
                 if trouble.needs_an_operator() { Standing::Mend } else { Standing::Unseen };
             refused(check, standing, &answer, &trouble.to_string(), mailbox, found);
         }
-        Unreadable::Unsafe(why) => found.add(check, Standing::Mend, capital(why), None),
+        Unreadable::Unsafe(why) | Unreadable::NoSecret(why) => {
+            found.add(check, Standing::Mend, capital(why), None);
+        }
         Unreadable::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Unreadable::Lost(_) => {
             let place = mailbox.imap.as_ref();
@@ -292,7 +297,9 @@ fn refused(
 ) {
     let cure = answer::cure(answer, Some(&mailbox.provider.name));
     let wrong = cure.map_or("The server refuses it.", |cure| &cure.wrong);
-    let to_do = cure.map(|cure| cure.to_do(Some(mailbox.address.as_str())));
+    let restart = secret::restart(mailbox).filter(|_| answer.phase == Phase::Auth);
+    let restart = restart.map_or(String::new(), |restart| format!(" {restart}"));
+    let to_do = cure.map(|cure| cure.to_do(Some(mailbox.address.as_str())) + &restart);
     found.add(check, standing, format!("{wrong} It says: {told}"), to_do);
 }
 

@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use warmfront_core::address::Address;
 use warmfront_core::problem;
 use warmfront_core::span::{MINUTE, Millis};
+use warmfront_engine::tokens::Duty;
 use warmfront_mail::{imap, smtp};
 
 use crate::app::App;
@@ -25,7 +26,8 @@ pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
     let seed = asked.send_to.as_deref().map(seed).transpose()?;
     let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
     let visitor = wiring::owner(app.now());
-    let round = Round { app, logins: wiring::logins(app, &visitor)?, visitor };
+    wiring::make_key_for_applications(app).await?;
+    let round = Round { app, logins: wiring::logins(app, &visitor, Duty::Looks), visitor };
     let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
     let mut all = Vec::new();
@@ -77,25 +79,17 @@ impl Round<'_> {
         }
     }
 
-    /// A mailbox's way out. A command that tells its secret may take its time.
-    async fn submission(&self, mailbox: &Mailbox) -> Result<smtp::Account, String> {
-        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
-        let asked = move || wiring::submission(&mailbox, &logins);
-        let account =
-            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
-        account.map(|account| smtp::Account { deadlines: look::SMTP, ..account })
+    /// A mailbox's way out.
+    fn submission(&self, mailbox: &Mailbox) -> Result<smtp::Account, String> {
+        let account = wiring::submission(mailbox, &self.logins)?;
+        Ok(smtp::Account { deadlines: look::SMTP, ..account })
     }
 
     /// A mailbox's way in.
-    async fn inbox(&self, mailbox: &Mailbox) -> Result<imap::Account, String> {
-        let (mailbox, logins) = (mailbox.clone(), self.logins.clone());
-        let asked = move || match &mailbox.imap {
-            Some(server) => wiring::inbox(&mailbox, server, &logins),
-            None => Err("it has no `imap`".to_owned()),
-        };
-        let account =
-            tokio::task::spawn_blocking(asked).await.map_err(|error| error.to_string())?;
-        account.map(|account| imap::Account { deadlines: look::IMAP, ..account })
+    fn inbox(&self, mailbox: &Mailbox) -> Result<imap::Account, String> {
+        let server = mailbox.imap.as_ref().ok_or("it has no `imap`")?;
+        let account = wiring::inbox(mailbox, server, &self.logins)?;
+        Ok(imap::Account { deadlines: look::IMAP, ..account })
     }
 }
 

@@ -118,7 +118,7 @@ async fn lookout(
     mailbox: Option<&Mailbox>,
     roles: &[Role],
 ) -> Result<Lookout, String> {
-    let account = round.inbox(mailbox.ok_or("it is no mailbox of this configuration")?).await?;
+    let account = round.inbox(mailbox.ok_or("it is no mailbox of this configuration")?)?;
     Lookout::begin(&account, roles).await.map_err(|trouble| trouble.to_string())
 }
 
@@ -145,7 +145,7 @@ async fn wait(
 }
 
 async fn submit(round: &Round<'_>, mailbox: &Mailbox, letter: &Letter) -> Result<Outcome, String> {
-    let mut smtp = Smtp::new(round.submission(mailbox).await?);
+    let mut smtp = Smtp::new(round.submission(mailbox)?);
     let outcome = smtp.submit(letter, round.app.now(), &mut Onward).await;
     smtp.close().await;
     Ok(outcome)

@@ -1,0 +1,84 @@
+//! One key for all who share the books: on whatever machine somebody logs in, and when it is lost.
+
+use serde_json::json;
+use warmfront_tests::postgres::Cluster;
+
+use crate::machines::{BOB, Machines};
+use crate::world::ANN;
+
+#[test]
+fn machines_that_share_books_share_one_key_and_none_makes_another() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cluster = Cluster::shared();
+    let file = format!("sqlite://{}", folder.path().join("books.db").display());
+    for books in [file, cluster.url(&cluster.database(None))] {
+        let machines = Machines::sharing(books, 2);
+        let _ = machines.log_in(0, ANN, &[]).done();
+        let key = machines.key(0).expect("the first log-in makes it");
+        let spent = machines.spent();
+
+        let shown = machines.all[1].file("warmfront.key").display().to_string();
+        let missing = ["refused: ", "sealed by a key that is not here", &shown, "--new-key"];
+        let _ = machines.log_in(1, BOB, &[]).said(3, &missing);
+        // Nor does a daemon for an application that asks in its own name.
+        let ours = std::fs::read_to_string(machines.all[1].file("warmfront.toml")).expect("a file");
+        let by_itself = ours.replace("flow = \"device\"", "flow = \"app\"");
+        machines.all[1].write("warmfront.toml", by_itself);
+        let _ = machines.all[1].run(&["run", "--until-idle"]).said(3, &missing);
+        machines.all[1].write("warmfront.toml", ours);
+        assert_eq!(machines.key(1), None, "nobody made another");
+        machines.put_key(1, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+        let another = ["refused: ", "sealed by another key", &shown, "copy that file"];
+        let _ = machines.log_in(1, BOB, &[]).said(3, &another);
+        assert_eq!(machines.spent(), spent, "nobody was asked before that was known");
+
+        machines.put_key(1, &key);
+        let told = machines.log_in(1, BOB, &[]).done().json();
+        assert_eq!((&told["state"], &told["void"]), (&json!("active"), &json!([])));
+    }
+}
+
+#[test]
+fn a_key_that_is_lost_for_ever_is_replaced_and_everybody_else_logs_in_again() {
+    let machines = Machines::one();
+    for mailbox in [ANN, BOB] {
+        let _ = machines.log_in(0, mailbox, &[]).done();
+    }
+    let spent = machines.spent();
+    let _ = machines.log_in(0, ANN, &["--new-key"]).said(2, &["nothing is lost"]);
+    let lost = machines.key(0).expect("a key");
+    std::fs::remove_file(machines.all[0].file("warmfront.key")).expect("the key");
+    let _ = machines.log_in(0, ANN, &[]).said(3, &["sealed by a key that is not here"]);
+    assert_eq!((machines.key(0), machines.spent()), (None, spent));
+
+    let begun = machines.log_in(0, ANN, &["--new-key"]).done();
+    for said in ["a new key was made", "every other mailbox", "has to log in again"] {
+        assert!(begun.err.contains(said), "{begun}");
+    }
+    assert_eq!(begun.json()["void"], json!([BOB]));
+    assert_ne!(machines.key(0).expect("a new one"), lost);
+    assert_eq!(
+        (machines.standing(ANN).0, machines.standing(BOB).0),
+        ("active".into(), "paused".into())
+    );
+    let told = machines.log_in(0, BOB, &[]).done().json();
+    assert_eq!((&told["state"], &told["resumed"]), (&json!("active"), &json!(true)));
+}
+
+#[test]
+fn a_key_that_is_broken_or_kept_elsewhere_costs_no_token() {
+    let machines = Machines::one();
+    machines.put_key(0, "no key at all\n");
+    let _ = machines.log_in(0, ANN, &[]).said(1, &["warmfront.key is no key", "32 random octets"]);
+    machines.configure(0, "key = { command = \"exit 3\" }");
+    let _ = machines.log_in(0, ANN, &[]).said(1, &["`key` in [store]", "exit 3"]);
+    assert_eq!(machines.spent(), 0);
+    machines.configure(0, "key = { file = \"kept.key\" }");
+    machines.put(0, "kept.key", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    let _ = machines.log_in(0, ANN, &[]).done();
+    let spent = machines.spent();
+    machines.all[0].write("kept.key", "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    let another = ["refused: ", "than `key` in [store] gives", "have it give that one"];
+    let _ = machines.log_in(0, ANN, &[]).said(3, &another);
+    assert_eq!(machines.spent(), spent);
+}
