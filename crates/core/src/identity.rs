@@ -3,7 +3,11 @@
 //! Data like the providers': one row of `identities.csv` each, made from public pages that the row
 //! names. An empty cell is something they do not offer for mail. Asks nobody anything.
 
+mod refusal;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::refusal::cure_of_refusal;
 
 use crate::cells::words;
 
