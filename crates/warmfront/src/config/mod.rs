@@ -8,6 +8,7 @@ mod auth;
 mod doctor;
 mod health;
 mod mailbox;
+mod placeholder;
 mod server;
 mod settings;
 mod top;

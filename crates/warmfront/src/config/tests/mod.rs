@@ -1,5 +1,6 @@
 //! Bad configurations and what is said of them; the good ones stand in `whole`.
 
+mod log_ins;
 mod mailbox;
 mod settings;
 mod whole;
