@@ -232,6 +232,11 @@ pub(crate) fn load_all(path: &Path) -> (Option<Config>, Vec<Problem>) {
     }
 }
 
+/// What [`EXAMPLE`] declares.
+pub(crate) fn example() -> Option<Config> {
+    parse_all(Path::new("warmfront.toml"), EXAMPLE).0
+}
+
 /// What `text`, standing in the file `path`, declares.
 #[cfg(test)]
 pub(crate) fn parse(path: &Path, text: &str) -> Result<Config, Vec<Problem>> {
