@@ -57,6 +57,29 @@ fn a_service_for_mail_that_was_asked_for_carries_nothing_else_and_says_so() {
 }
 
 #[test]
+fn mailboxes_that_a_campaign_leaves_out_are_named_with_the_reason() {
+    let scene = Scene::of(3);
+    scene.write_campaign("spring", 2);
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
+    let left = "1 of its 3 mailboxes is left out: ann@sender1.example (sendgrid)";
+    let checked = run(&scene, "check campaigns/spring").done();
+    assert!(checked.err.contains(left) && checked.err.contains("opt_in = true"), "{checked}");
+    assert!(checked.out.contains("2 matching mailboxes"), "{checked}");
+    let imported = run(&scene, "campaign import campaigns/spring").done();
+    assert!(imported.err.contains(left), "{imported}");
+    let started = run(&scene, "campaign start spring --json").done();
+    assert!(started.err.contains(left), "{started}");
+    let told = started.json();
+    let warnings = told["warnings"].as_array().expect("a list");
+    assert!(warnings[0].as_str().is_some_and(|text| text.starts_with(left)), "{told}");
+    // Those whose inbox nobody reads are told too.
+    assert!(told["warnings"].to_string().contains("and 1 other mailbox"), "{told}");
+    edit(&scene, "campaigns/spring/campaign.toml", "daily_target", "opt_in = true\ndaily_target");
+    let checked = run(&scene, "check campaigns/spring").done();
+    assert!(!checked.err.contains("left out"), "{checked}");
+}
+
+#[test]
 fn whoever_looks_or_stops_something_need_not_mend_the_configuration_first() {
     let scene = spring(2);
     let _ = run(&scene, "campaign import campaigns/spring").done();

@@ -112,6 +112,10 @@ impl Findings {
             self.problems.push(Problem::error(file, None, what));
             return;
         }
+        let (patterns, opt_in) = (&campaign.manifest.mailboxes, campaign.manifest.opt_in);
+        if let Some(what) = fleet.leaves_out(patterns, opt_in) {
+            self.problems.push(Problem::warning(&file, None, what));
+        }
         let zone = campaign.manifest.timezone.as_deref().and_then(|name| calendar::zone(name).ok());
         let zone = zone.unwrap_or_else(|| fleet.timezone.clone());
         let apart: Vec<&str> = matching
