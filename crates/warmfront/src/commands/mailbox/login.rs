@@ -70,8 +70,9 @@ fn configured<'a>(app: &'a App, address: &str) -> Result<(&'a Mailbox, &'a OAuth
     match &mailbox.auth {
         Some(AuthRef::OAuth(oauth)) => Ok((mailbox, oauth)),
         Some(AuthRef::Password(_)) | None => Err(Failure::Usage(format!(
-            "{address} does not log in by tokens: write auth = {{ oauth = \"microsoft\" }} or \
-             {{ oauth = \"google\" }} for that"
+            "{address} does not log in by tokens; for that write auth = {{ oauth = \"microsoft\", \
+             client_id = \"…\", tenant = \"…\" }} or {{ oauth = \"google\", client_id = \"…\", secret = \
+             {{ env = \"…\" }} }}: docs/login.md has the steps"
         ))),
     }
 }
