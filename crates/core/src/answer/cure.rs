@@ -70,6 +70,11 @@ pub fn cure(answer: &Answer, provider: Option<&str>) -> Option<&'static Cure> {
     CURES.iter().find(|cure| cure.wants().fit(&seen))
 }
 
+/// Whose answers any row knows.
+pub(super) fn providers() -> impl Iterator<Item = &'static String> {
+    CURES.iter().flat_map(|cure| &cure.providers)
+}
+
 static CURES: LazyLock<Vec<Cure>> = LazyLock::new(|| {
     let rows = csv::Reader::from_reader(TABLE.as_bytes()).into_deserialize();
     rows.collect::<Result<_, _>>().expect("the table is built in, and a test reads it")
