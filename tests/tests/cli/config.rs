@@ -1,6 +1,7 @@
 //! What can be wrong in `warmfront.toml`.
 
 use warmfront_tests::binary::{PASSWORD, Scene};
+use warmfront_tests::server::Fault;
 
 use crate::{edit, refused, run, spring};
 
@@ -166,4 +167,22 @@ fn a_run_gives_its_summary_in_json_and_a_check_its_warnings() {
     edit(&scene, "warmfront.toml", "timezone = ", "# timezone = ");
     let told = run(&scene, "check --json").done().json();
     assert!(told["warnings"].to_string().contains("days are counted in UTC"), "{told}");
+}
+
+#[test]
+fn verify_says_which_tls_a_port_speaks_and_when_to_come_again() {
+    let scene = spring(1);
+    edit(&scene, FILE, "tls = \"starttls\"", "tls = \"implicit\"");
+    let verify = |line: &str, words: &[&str]| {
+        let told = run(&scene, line).said(3, &[]);
+        let text = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in words {
+            assert!(text.contains(words), "nothing about {words:?}: {told}");
+        }
+    };
+    verify("mailbox verify", &["this port seems to speak STARTTLS; write `tls = \"starttls\"`"]);
+    edit(&scene, FILE, "tls = \"implicit\"", "tls = \"starttls\"");
+    scene.sink.fault(Fault::Rcpt451, 1.0, 1);
+    let sends = "mailbox verify --send-to kim@outside.example";
+    verify(sends, &["not seen: The server puts it off. It says: 451", "Try again in some minutes"]);
 }
