@@ -1,6 +1,6 @@
 //! What can be wrong in `warmfront.toml`.
 
-use warmfront_tests::binary::{PASSWORD, Scene};
+use warmfront_tests::binary::{Answer, Fleet, PASSWORD, Scene};
 use warmfront_tests::server::Fault;
 
 use crate::{edit, refused, run, spring};
@@ -78,6 +78,28 @@ fn mailboxes_that_a_campaign_leaves_out_are_named_with_the_reason() {
     edit(&scene, "campaigns/spring/campaign.toml", "daily_target", "opt_in = true\ndaily_target");
     let checked = run(&scene, "check campaigns/spring").done();
     assert!(!checked.err.contains("left out"), "{checked}");
+}
+
+#[test]
+fn what_check_and_the_list_say_fits_a_terminal() {
+    let mailboxes = (1..=3).map(|nr| {
+        (format!("a.rather.long.name.of.somebody.{nr}@outreach.subsidiary.example"), 500)
+    });
+    let scene = Scene::with(&Fleet { mailboxes: mailboxes.collect(), ..Fleet::of(0) });
+    scene.write_campaign("spring", 2);
+    let first = "a.rather.long.name.of.somebody.1@outreach.subsidiary.example";
+    let because = "its people are away until the end of the month, and nobody else looks after it";
+    let pause = ["mailbox", "pause", first, "--because", because];
+    let _ = scene.installation.run(&pause).done();
+    edit(&scene, FILE, "timezone = ", "# timezone = ");
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
+    for words in [&["check"][..], &["mailbox", "list"]] {
+        let mut command = scene.installation.command(words);
+        let said = Answer::from(command.env("COLUMNS", "80").output().expect("it starts"));
+        for line in said.out.lines().chain(said.err.lines()) {
+            assert!(line.chars().count() <= 80, "{words:?}: {line}");
+        }
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ async fn import_folder(
     problems.iter().filter(|p| p.severity == Severity::Warning).for_each(print::note);
     let manifest = &campaign.manifest;
     if let Some(what) = app.fleet.leaves_out(&manifest.mailboxes, manifest.opt_in) {
-        print::note(format!("{}: {what}", campaign.slug));
+        print::problem(format!("{}: {what}", campaign.slug));
     }
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
     match import::import(&app.store, request, app.now()).await {
@@ -242,7 +242,7 @@ async fn start(app: &App, slug: &str) -> Done {
     let mut warnings: Vec<String> =
         app.fleet.leaves_out(&loaded.mailboxes, loaded.opt_in).into_iter().collect();
     warnings.extend(unread(app, &loaded));
-    warnings.iter().for_each(print::note);
+    warnings.iter().for_each(print::problem);
     app.store.start_campaign(id, app.now()).await?;
     if app.json {
         let slug = &row.slug;

@@ -208,9 +208,9 @@ impl Findings {
                 "errors": errors, "rows": self.rows, "warnings": warnings, "exit": code,
             }));
         }
-        warnings.iter().chain(&self.rows).chain(&errors).for_each(print::note);
+        warnings.iter().chain(&self.rows).chain(&errors).for_each(print::problem);
         if !as_json {
-            self.lines.iter().for_each(print::say);
+            self.lines.iter().for_each(|line| print::sentence(line));
             let found = match (errors.len(), self.rows.len()) {
                 (0, 0) if warnings.is_empty() => "all is well".to_owned(),
                 (0, 0) => {
