@@ -2,6 +2,7 @@
 
 mod log_ins;
 mod mailbox;
+mod presets;
 mod settings;
 mod whole;
 
