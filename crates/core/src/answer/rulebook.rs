@@ -181,14 +181,14 @@ pub fn rules() -> &'static [Rule] {
 pub fn is_provider(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
     let (presets, houses) = (Presets::load(), houses());
-    let part = |name: &str| {
-        let of = |service: &&str| name.strip_suffix(*service).and_then(|it| it.strip_suffix('-'));
-        SERVICES.iter().find_map(|service| of(service)).is_some_and(|it| houses.contains(it))
+    let is_part = |service: &&str| {
+        let house = name.strip_suffix(*service).and_then(|rest| rest.strip_suffix('-'));
+        house.is_some_and(|house| houses.contains(house))
     };
     presets.find(&name).is_some()
         || ALIASES.iter().any(|(alias, known)| name == *alias || name == *known)
         || houses.contains(name.as_str())
-        || part(&name)
+        || SERVICES.iter().any(is_part)
 }
 
 /// The provider that was probably meant.
