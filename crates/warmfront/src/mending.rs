@@ -52,3 +52,53 @@ fn of_a_token(oauth: &OAuthRef, address: &Address) -> Mending {
     };
     Mending { wrong: Cow::from(wrong), to_do }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use warmfront_core::answer::Phase;
+
+    use super::*;
+    use crate::config;
+
+    /// What is told of an answer to ann, who is at `provider` and logs in so.
+    #[track_caller]
+    fn told(provider: &str, auth: &str, code: u16, said: &str) -> String {
+        let text = format!(
+            "[[mailbox]]\naddress = \"ann@x.example\"\nprovider = \"{provider}\"\n\
+             smtp = {{ host = \"h\" }}\nimap = {{ host = \"h\" }}\nauth = {{ {auth} }}\n"
+        );
+        let config = config::parse(Path::new("w.toml"), &text).unwrap();
+        let answer = Answer::new(Phase::Auth, code, said);
+        let told = mending(&answer, &config.mailboxes[0]).unwrap();
+        format!("{} {}", told.wrong, told.to_do)
+    }
+
+    #[test]
+    fn whoever_logs_in_by_tokens_is_told_of_no_password() {
+        const REFUSED: &str = "5.7.8 Error: authentication failed";
+        let of_smtp = |auth: &str| told("smtp", auth, 535, REFUSED);
+        let of_imap = |auth: &str| told("smtp", auth, 0, "[AUTHENTICATIONFAILED] no");
+        let person = "oauth = \"microsoft\", client_id = \"c\"";
+        let again = "Log in again as that very mailbox: `warmfront mailbox login ann@x.example`.";
+        for told in [of_smtp(person), of_imap(person)] {
+            assert!(told.ends_with(again), "{told}");
+        }
+        let app = "oauth = \"microsoft\", flow = \"app\", client_id = \"c\", tenant = \"t\", \
+                   secret = { env = \"S\" }";
+        let rights = "`Add-RecipientPermission -Identity ann@x.example -Trustee OBJECT_ID";
+        assert!(of_smtp(app).contains(rights), "{}", of_smtp(app));
+        let account = "oauth = \"google\", flow = \"app\", secret = { file = \"account.json\" }";
+        assert!(of_imap(account).contains("Domain-wide delegation"), "{}", of_imap(account));
+        let password = "password = { env = \"P\" }";
+        assert!(of_smtp(password).contains("Mend the secret"), "{}", of_smtp(password));
+    }
+
+    #[test]
+    fn what_a_provider_says_of_tokens_itself_stays() {
+        let person = "oauth = \"microsoft\", client_id = \"c\"";
+        let told = told("microsoft365", person, 535, "5.7.3 Authentication unsuccessful");
+        assert!(told.contains("whoever consented must be ann@x.example"), "{told}");
+    }
+}
