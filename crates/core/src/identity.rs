@@ -3,12 +3,16 @@
 //! Data like the providers': one row of `identities.csv` each, made from public pages that the row
 //! names. An empty cell is something they do not offer for mail. Asks nobody anything.
 
-use serde::Deserialize;
+mod refusal;
 
-use crate::provider::words;
+use serde::{Deserialize, Serialize};
+
+pub use self::refusal::cure_of_refusal;
+
+use crate::cells::words;
 
 /// Who gives tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Identity {
     /// Microsoft Entra.

@@ -8,6 +8,7 @@ pub mod address;
 pub mod allot;
 pub mod answer;
 pub mod calendar;
+mod cells;
 pub mod domain;
 pub mod health;
 pub mod id;

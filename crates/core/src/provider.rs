@@ -4,10 +4,10 @@
 //! An empty cell is a fact nobody published. *Limit* is the provider's word, *cap* is ours. Does
 //! not know which limits a tenant bought beyond the published ones.
 
-use serde::de::value::StrDeserializer;
-use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
+use crate::cells::{words, yes_or_no};
+use crate::identity::Identity;
 use crate::problem;
 
 /// All presets, in the order of the table.
@@ -42,6 +42,9 @@ pub struct Preset {
     /// How its IMAP server lets a client in, any of these.
     #[serde(deserialize_with = "words")]
     pub imap_auth: Vec<LogIn>,
+    /// Who gives its mailboxes their tokens; `None` where it takes none, or where that is nobody whom
+    /// we know.
+    pub identity: Option<Identity>,
     /// Whether every password here is an app password, shown in groups whose blanks do not count.
     #[serde(deserialize_with = "yes_or_no")]
     pub app_password: bool,
@@ -262,24 +265,6 @@ fn product(factors: Vec<u64>) -> (usize, Vec<u64>) {
     (digits.len(), digits)
 }
 
-/// A cell of words with blanks between.
-pub(crate) fn words<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    cell: D,
-) -> Result<Vec<T>, D::Error> {
-    let cell = String::deserialize(cell)?;
-    cell.split_whitespace()
-        .map(|word| T::deserialize(StrDeserializer::<D::Error>::new(word)))
-        .collect()
-}
-
-fn yes_or_no<'de, D: Deserializer<'de>>(cell: D) -> Result<bool, D::Error> {
-    match String::deserialize(cell)?.as_str() {
-        "yes" => Ok(true),
-        "no" => Ok(false),
-        other => Err(D::Error::custom(format!("`{other}` is neither `yes` nor `no`"))),
-    }
-}
-
 /// The most sessions in which all of ours together may hold one mailbox's submission: that of whoever
 /// leases it, that of a daemon which lost its lease and has not noticed, and that of one who looks.
 pub const SESSIONS_MOST: u32 = 3;
@@ -312,6 +297,8 @@ mod tests {
             let plain = preset.smtp_tls == Tls::None || preset.imap_tls == Some(Tls::None);
             assert!(!plain || preset.kind == Kind::Local, "{name} would speak in the clear");
             assert!(preset.cap_limit() >= 1, "{name} could never send");
+            let takes_tokens = preset.auth.contains(&LogIn::OAuth);
+            assert!(takes_tokens || preset.identity.is_none(), "{name} takes no tokens");
         }
     }
 

@@ -122,6 +122,36 @@ impl Fleet {
         ))
     }
 
+    /// Which of the mailboxes that a campaign names take no part in it, and why: their providers take
+    /// only mail that was asked for, and it does not say so. `None` where all may, or none.
+    #[must_use]
+    pub fn leaves_out(&self, patterns: &[MailboxPattern], opt_in: bool) -> Option<String> {
+        let may = self.matching(patterns, opt_in).map(|mailbox| &mailbox.address);
+        let may: BTreeSet<&Address> = may.collect();
+        let all: Vec<&Mailbox> = self.matching(patterns, true).collect();
+        let is_out = |mailbox: &&&Mailbox| !may.contains(&mailbox.address);
+        let out: Vec<&&Mailbox> = all.iter().filter(is_out).collect();
+        if may.is_empty() || out.is_empty() {
+            return None;
+        }
+        let named: Vec<String> = out
+            .iter()
+            .take(LEFT_OUT_NAMED)
+            .map(|mailbox| format!("{} ({})", mailbox.address, mailbox.provider.name))
+            .collect();
+        let more = match out.len() - named.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let (left, count, named) = (out.len(), all.len(), named.join(", "));
+        let are = if left == 1 { "is" } else { "are" };
+        Some(format!(
+            "{left} of its {count} mailboxes {are} left out: {named}{more}; there only mail is taken \
+             that its readers asked for: say `opt_in = true` in campaign.toml where they did, or name \
+             other `mailboxes`"
+        ))
+    }
+
     /// The rows the books keep of it.
     #[must_use]
     pub fn specs(&self) -> Vec<MailboxSpec> {
@@ -178,3 +208,6 @@ impl Fleet {
         }
     }
 }
+
+/// Mailboxes that are named one by one where a campaign leaves them out.
+const LEFT_OUT_NAMED: usize = 10;

@@ -151,7 +151,7 @@ pub(crate) async fn dial(
         Tls::None if !peer.ip().to_canonical().is_loopback() => return Err(not_loopback(host)),
         Tls::None | Tls::Starttls => (Box::new(tcp), None),
         Tls::Implicit => {
-            let shaking = tls::handshake(config, host, Box::new(tcp));
+            let shaking = tls::handshake_first(config, host, port, tcp);
             in_time(Phase::StartTls, deadline, shaking).await?
         }
     };

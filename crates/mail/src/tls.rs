@@ -3,10 +3,12 @@
 //! There is no switch that turns verification off; a private server is reached by naming its CA.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use warmfront_core::answer::Phase;
 use warmfront_core::span::{Millis, SECOND};
@@ -61,15 +63,71 @@ pub(crate) async fn handshake(
     host: &str,
     io: Box<dyn Io>,
 ) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| Trouble::Unsafe(format!("`{host}` is no name a certificate could be for")))?;
-    match TlsConnector::from(Arc::clone(config)).connect(name, io).await {
+    match TlsConnector::from(Arc::clone(config)).connect(name(host)?, io).await {
         Ok(stream) => {
             let shown = shown(stream.get_ref().1);
             Ok((Box::new(stream), shown))
         }
         Err(error) => Err(trouble(host, &error)),
     }
+}
+
+/// The same where TLS comes first. Who speaks plain text there is known by its first byte.
+pub(crate) async fn handshake_first(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    port: u16,
+    io: TcpStream,
+) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
+    match TlsConnector::from(Arc::clone(config)).connect(name(host)?, io).await {
+        Ok(stream) => {
+            let shown = shown(stream.get_ref().1);
+            Ok((Box::new(stream), shown))
+        }
+        Err(error) if is_no_tls(&error) => Err(Trouble::Unsafe(format!(
+            "{host}:{port} answers in plain text where TLS was to begin: this port seems to speak \
+             STARTTLS; write `tls = \"starttls\"`, or the port that is for TLS"
+        ))),
+        Err(error) => Err(trouble(host, &error)),
+    }
+}
+
+/// What is to be said of a port that gave no greeting, if it speaks TLS from the first byte on.
+/// Whether it is to be trusted is not asked: nothing is said to it.
+pub(crate) async fn comes_first(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    port: u16,
+    deadline: Duration,
+) -> Option<String> {
+    let shaking = async {
+        let tcp = TcpStream::connect((host, port)).await.ok()?;
+        let shaken = TlsConnector::from(Arc::clone(config)).connect(name(host).ok()?, tcp).await;
+        match shaken {
+            Ok(_) => Some(()),
+            Err(error) => (of_tls(&error).is_some() && !is_no_tls(&error)).then_some(()),
+        }
+    };
+    tokio::time::timeout(deadline.min(LOOK_MAX), shaking).await.ok()??;
+    Some(format!(
+        "{host}:{port} says nothing before TLS: this port seems to speak implicit TLS; write `tls = \
+         \"implicit\"`, or the port that is for STARTTLS"
+    ))
+}
+
+fn name(host: &str) -> Result<ServerName<'static>, Trouble> {
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| Trouble::Unsafe(format!("`{host}` is no name a certificate could be for")))
+}
+
+/// What TLS has to say of a failure; `None` where the connection is to blame.
+fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Whether what came is not TLS at all.
+fn is_no_tls(error: &std::io::Error) -> bool {
+    matches!(of_tls(error), Some(rustls::Error::InvalidMessage(_)))
 }
 
 fn shown(connection: &rustls::ClientConnection) -> Option<Handshake> {
@@ -110,10 +168,13 @@ fn address(octets: &[u8]) -> Option<String> {
 
 /// A handshake the other side spoiled is a matter for an operator; a dead connection is not.
 fn trouble(host: &str, error: &std::io::Error) -> Trouble {
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+    match of_tls(error) {
         Some(tls) => Trouble::Unsafe(format!(
             "{host} is not to be trusted: {tls}; check the mail host's name and its `ca`"
         )),
         None => Trouble::Lost { phase: Phase::StartTls, why: error.to_string() },
     }
 }
+
+/// The longest look at whether TLS comes first: a server that speaks it answers at once.
+const LOOK_MAX: Duration = Duration::from_secs(5);

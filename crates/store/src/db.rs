@@ -169,6 +169,18 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<(), StoreError> {
     warmfront_migrations::Migrator::up(db, None).await.map_err(StoreError::from)
 }
 
+/// Whether the schema is this build's, no older and no newer.
+pub(crate) async fn is_up_to_date(db: &DatabaseConnection) -> Result<bool, StoreError> {
+    if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+        return Ok(false);
+    }
+    let applied = db.query_all_raw(sql("SELECT version FROM seaql_migrations", [])).await?;
+    let applied: Vec<String> =
+        applied.iter().map(|row| row.read("version")).collect::<Result<_, _>>()?;
+    let known = warmfront_migrations::known();
+    Ok(applied.len() == known.len() && applied.iter().all(|one| known.contains(one)))
+}
+
 /// What keeps the books from being opened, with where they should be.
 pub(crate) fn open_error(url: &str, error: sea_orm::DbErr) -> StoreError {
     match StoreError::from(error) {

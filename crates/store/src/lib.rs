@@ -173,6 +173,14 @@ impl Store {
         Ok(store)
     }
 
+    /// The books in the file behind `url` as they are: nothing is made, changed or brought up to date.
+    /// `None` where there are none yet, or they are another version's, or a server's, which is not
+    /// asked for this.
+    pub async fn look(url: &str) -> Result<Option<Self>, StoreError> {
+        let db = sqlite::look(url).await?;
+        Ok(db.map(|db| Self { scribe: Scribe::start(db.clone()), db, file: sqlite::path(url) }))
+    }
+
     /// The same wherever the books are, for whoever moves them.
     async fn open_anywhere(url: &str, durability: Durability) -> Result<Self, StoreError> {
         let db = Db::open(url, durability).await?;

@@ -8,7 +8,7 @@ use sea_orm::{ConnectOptions, Database};
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 
 use crate::daemon::{side_file, side_file_error};
-use crate::db::{Db, migrate, open_error};
+use crate::db::{Db, is_up_to_date, migrate, open_error};
 use crate::foreign::refuse_foreign;
 use crate::patient::Patient;
 use crate::{Durability, StoreError};
@@ -35,9 +35,28 @@ pub(crate) async fn open(url: &str, durability: Durability) -> Result<Db, StoreE
     Ok(Db { read, scribe: write.clone(), write })
 }
 
+/// Opens books as they are, to look at them: makes no file, and brings no schema up to date. `None`
+/// where there are none that this build could read.
+pub(crate) async fn look(url: &str) -> Result<Option<Db>, StoreError> {
+    let Some(path) = path(url) else { return Ok(None) };
+    if path.metadata().map_or(true, |known| known.len() == 0) {
+        return Ok(None);
+    }
+    refuse_foreign(&path).await?;
+    let options = options(url, 1, Durability::Full, Access::Look);
+    let read = Database::connect(options).await.map_err(|error| open_error(url, error))?;
+    if !is_up_to_date(&read).await? {
+        read.close().await?;
+        return Ok(None);
+    }
+    let read = Patient::new(read, None);
+    Ok(Some(Db { read: read.clone(), scribe: read.clone(), write: read }))
+}
+
 enum Access {
     Read,
     Write,
+    Look,
 }
 
 fn options(url: &str, connections: u32, durability: Durability, access: Access) -> ConnectOptions {
@@ -58,8 +77,7 @@ fn options(url: &str, connections: u32, durability: Durability, access: Access) 
         .test_before_acquire(false)
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
+                .create_if_missing(!matches!(access, Access::Look))
                 .synchronous(synchronous)
                 .busy_timeout(BUSY_MAX)
                 .foreign_keys(true)
@@ -67,9 +85,14 @@ fn options(url: &str, connections: u32, durability: Durability, access: Access) 
                 .pragma("temp_store", "memory");
             match access {
                 Access::Write => sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
                     .pragma("cache_size", "-12288")
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES),
-                Access::Read => sqlite.pragma("cache_size", "-1024").pragma("query_only", "1"),
+                Access::Read => sqlite
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .pragma("cache_size", "-1024")
+                    .pragma("query_only", "1"),
+                Access::Look => sqlite.pragma("cache_size", "-1024").pragma("query_only", "1"),
             }
         });
     options

@@ -10,6 +10,7 @@ mod config;
 mod exit;
 mod key;
 mod logins;
+mod mending;
 mod print;
 mod secret;
 mod wiring;

@@ -57,12 +57,50 @@ pub(crate) fn paragraph(begin: &str, text: &str) {
     say(&line);
 }
 
+/// One line of the answer; where people read it on a terminal, or say how wide theirs is, as many as it
+/// takes.
+pub(crate) fn sentence(line: &str) {
+    match told_width().is_some() || std::io::stdout().is_terminal() {
+        true => paragraph("", line),
+        false => say(line),
+    }
+}
+
 /// One JSON value on a line of its own.
 pub(crate) fn say_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => say(text),
         Err(error) => note(format!("the answer is no JSON: {error}")),
     }
+}
+
+/// A problem beside the answer: a line of it, and where people read it on a terminal, or say how wide
+/// theirs is, as many as it takes.
+pub(crate) fn problem(line: impl std::fmt::Display) {
+    let line = line.to_string();
+    if told_width().is_none() && !std::io::stderr().is_terminal() {
+        return note(line);
+    }
+    for (nr, part) in broken(&line, usize::from(width()) - 2).iter().enumerate() {
+        note(format!("{}{part}", if nr == 0 { "" } else { "  " }));
+    }
+}
+
+/// A text in lines of at most so many letters, broken between words.
+fn broken(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("one at least");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > most {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
 }
 
 /// One line beside the answer, on stderr.

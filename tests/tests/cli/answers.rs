@@ -36,11 +36,29 @@ fn an_answer_is_explained_with_its_rule_and_its_source() {
 
 #[test]
 fn what_nobody_knows_is_said_to_be_unknown() {
-    let told = explained(&["--phase", "rcpt", "--provider", "nobody", "550 what"]);
+    let told = explained(&["--phase", "rcpt", "550 what"]);
     assert_eq!((&told["action"], &told["unknown"]), (&json!("drop_message"), &json!(true)));
     let folder = Installation::empty();
     let _ = folder.run(&["classify", "smtp", "--phase", "dinner", "550 no"]).said(2, &["dinner"]);
     let _ = folder.run(&["classify", "smtp"]).said(2, &["ANSWER"]);
+}
+
+#[test]
+fn a_provider_is_known_by_all_its_names_and_any_other_is_a_mistake() {
+    let folder = Installation::empty();
+    let answer = "535 5.7.3 Authentication unsuccessful";
+    let classify = |provider: &str| {
+        folder.run(&["classify", "smtp", "--provider", provider, "--phase", "auth", answer])
+    };
+    let told = classify("m365-submission").done();
+    assert!(told.out.contains("Microsoft refuses this log-in"), "{told}");
+    for same in ["microsoft365", "m365-smtp-auth"] {
+        assert_eq!(classify(same), told, "{same}");
+    }
+    assert_eq!(classify("google-workspace"), classify("google").done());
+    assert_eq!(told.err, "");
+    let _ = classify("microsft365").said(2, &["did you mean `microsoft365`?"]);
+    let _ = classify("nobody").said(2, &["`nobody` is no provider", "known are microsoft365"]);
 }
 
 #[test]

@@ -45,7 +45,10 @@ fn a_campaign_is_started_paused_listed_and_explained() {
     let scene = spring(3);
     let _ = run(&scene, "campaign import campaigns/spring").done();
     let start = "campaign start spring --json";
-    assert_eq!(told(&scene, start), json!({ "campaign": "spring", "state": "running" }));
+    let unread = "nobody reads the inbox of ann@sender1.example: there is no `imap.host`; replies and \
+                  bounces go unseen, and their follow-ups wait";
+    let running = json!({ "campaign": "spring", "state": "running", "warnings": [unread] });
+    assert_eq!(told(&scene, start), running);
     let _ = run(&scene, start).said(2, &["running already"]);
     let pause = "campaign pause spring --json";
     assert_eq!(told(&scene, pause), json!({ "campaign": "spring", "state": "paused" }));

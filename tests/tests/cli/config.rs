@@ -1,6 +1,7 @@
 //! What can be wrong in `warmfront.toml`.
 
-use warmfront_tests::binary::{PASSWORD, Scene};
+use warmfront_tests::binary::{Answer, Fleet, PASSWORD, Scene};
+use warmfront_tests::server::Fault;
 
 use crate::{edit, refused, run, spring};
 
@@ -54,6 +55,51 @@ fn a_service_for_mail_that_was_asked_for_carries_nothing_else_and_says_so() {
     let _ = run(&scene, "campaign start spring").done();
     let _ = run(&scene, "run --until-idle").done();
     assert_eq!(scene.sink.accepted_count(), 1);
+}
+
+#[test]
+fn mailboxes_that_a_campaign_leaves_out_are_named_with_the_reason() {
+    let scene = Scene::of(3);
+    scene.write_campaign("spring", 2);
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
+    let left = "1 of its 3 mailboxes is left out: ann@sender1.example (sendgrid)";
+    let checked = run(&scene, "check campaigns/spring").done();
+    assert!(checked.err.contains(left) && checked.err.contains("opt_in = true"), "{checked}");
+    assert!(checked.out.contains("2 matching mailboxes"), "{checked}");
+    let imported = run(&scene, "campaign import campaigns/spring").done();
+    assert!(imported.err.contains(left), "{imported}");
+    let started = run(&scene, "campaign start spring --json").done();
+    assert!(started.err.contains(left), "{started}");
+    let told = started.json();
+    let warnings = told["warnings"].as_array().expect("a list");
+    assert!(warnings[0].as_str().is_some_and(|text| text.starts_with(left)), "{told}");
+    // Those whose inbox nobody reads are told too.
+    assert!(told["warnings"].to_string().contains("and 1 other mailbox"), "{told}");
+    edit(&scene, "campaigns/spring/campaign.toml", "daily_target", "opt_in = true\ndaily_target");
+    let checked = run(&scene, "check campaigns/spring").done();
+    assert!(!checked.err.contains("left out"), "{checked}");
+}
+
+#[test]
+fn what_check_and_the_list_say_fits_a_terminal() {
+    let mailboxes = (1..=3).map(|nr| {
+        (format!("a.rather.long.name.of.somebody.{nr}@outreach.subsidiary.example"), 500)
+    });
+    let scene = Scene::with(&Fleet { mailboxes: mailboxes.collect(), ..Fleet::of(0) });
+    scene.write_campaign("spring", 2);
+    let first = "a.rather.long.name.of.somebody.1@outreach.subsidiary.example";
+    let because = "its people are away until the end of the month, and nobody else looks after it";
+    let pause = ["mailbox", "pause", first, "--because", because];
+    let _ = scene.installation.run(&pause).done();
+    edit(&scene, FILE, "timezone = ", "# timezone = ");
+    edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
+    for words in [&["check"][..], &["mailbox", "list"]] {
+        let mut command = scene.installation.command(words);
+        let said = Answer::from(command.env("COLUMNS", "80").output().expect("it starts"));
+        for line in said.out.lines().chain(said.err.lines()) {
+            assert!(line.chars().count() <= 80, "{words:?}: {line}");
+        }
+    }
 }
 
 #[test]
@@ -143,4 +189,22 @@ fn a_run_gives_its_summary_in_json_and_a_check_its_warnings() {
     edit(&scene, "warmfront.toml", "timezone = ", "# timezone = ");
     let told = run(&scene, "check --json").done().json();
     assert!(told["warnings"].to_string().contains("days are counted in UTC"), "{told}");
+}
+
+#[test]
+fn verify_says_which_tls_a_port_speaks_and_when_to_come_again() {
+    let scene = spring(1);
+    edit(&scene, FILE, "tls = \"starttls\"", "tls = \"implicit\"");
+    let verify = |line: &str, words: &[&str]| {
+        let told = run(&scene, line).said(3, &[]);
+        let text = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in words {
+            assert!(text.contains(words), "nothing about {words:?}: {told}");
+        }
+    };
+    verify("mailbox verify", &["this port seems to speak STARTTLS; write `tls = \"starttls\"`"]);
+    edit(&scene, FILE, "tls = \"implicit\"", "tls = \"starttls\"");
+    scene.sink.fault(Fault::Rcpt451, 1.0, 1);
+    let sends = "mailbox verify --send-to kim@outside.example";
+    verify(sends, &["not seen: The server puts it off. It says: 451", "Try again in some minutes"]);
 }

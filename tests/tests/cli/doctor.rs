@@ -57,6 +57,7 @@ fn a_letter_says_what_is_wrong_and_what_to_publish() {
             "acme.example",
             "reserved name: not asked",
             "2 domains: 1 that hold mail back",
+            "more to mend; 1 not examined",
         ],
     );
     for line in letter.out.lines().filter(|line| !line.contains("  value  ")) {
@@ -65,6 +66,9 @@ fn a_letter_says_what_is_wrong_and_what_to_publish() {
     let reserved: Vec<_> = server.asked().into_iter().filter(|q| q.contains("example")).collect();
     assert!(reserved.is_empty(), "{reserved:?}");
     assert!(!scene.installation.file("warmfront.db").exists(), "looking makes no books");
+
+    let nobody = told(&scene, "doctor example.com mail.example", 0, &["2 domains: not examined"]);
+    assert!(!nobody.out.contains("well"), "{nobody}");
 
     let lines = told(&scene, "doctor --json ann@acme.com", 3, &[]);
     let lines = lines.json_lines();

@@ -25,10 +25,16 @@ fn the_demonstration_fits_a_terminal_and_adds_up() {
 fn what_init_writes_is_right_and_is_never_written_over() {
     let mut installation = Installation::empty();
     let said = installation.run(&["init"]).done();
-    assert!(said.out.contains("warmfront check"), "{said}");
+    for next in ["warmfront check", "mailbox login ADDRESS", "mailbox verify", "campaign start"] {
+        assert!(said.out.contains(next), "{next}: {said}");
+    }
     installation.secret("ANN_PASSWORD", "secret");
     let checked = installation.run(&["check"]).done();
-    assert!(checked.out.ends_with("1 mailbox, 1 campaign: all is well\n"), "{checked}");
+    assert!(checked.out.ends_with("1 mailbox, 1 campaign: no error, 2 warnings\n"), "{checked}");
+    for left in ["`legal_name` in [sender]", "ann@example.com", "smtp.example.com", "`list_source`"]
+    {
+        assert!(checked.err.contains(left), "{left}: {checked}");
+    }
     let _ = installation.run(&["init"]).said(2, &["there already", "nothing was written"]);
     let _ = installation.run(&["campaign", "import", "campaigns/first"]).done();
     let _ = installation.run(&["campaign", "start", "first"]).done();

@@ -68,6 +68,21 @@ async fn a_server_that_is_not_who_it_says_is_not_spoken_to() {
 }
 
 #[tokio::test]
+async fn a_port_that_speaks_tls_otherwise_is_told_with_the_setting_it_wants() {
+    let dovecot = dovecot();
+    for (wrong, spoken, wanted) in
+        [(Tls::Implicit, Tls::Starttls, "starttls"), (Tls::Starttls, Tls::Implicit, "implicit")]
+    {
+        let mut account = dovecot.account("nobody", PASSWORD, spoken);
+        account.tls = wrong;
+        account.deadlines.command = std::time::Duration::from_millis(200);
+        let read = Imap::new(account).read(&Bookmarks::default(), now()).await;
+        let Err(Unreadable::Unsafe(why)) = read else { panic!("{read:?}") };
+        assert!(why.contains(&format!("write `tls = \"{wanted}\"`")), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_log_in_is_told_without_the_password() {
     let dovecot = dovecot();
     let mut inbox = Imap::new(dovecot.account("nobody@one.example", PASSWORD, Tls::Implicit));

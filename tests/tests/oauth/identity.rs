@@ -10,6 +10,8 @@ use crate::openid::OpenId;
 pub(crate) trait Identity {
     /// What a mailbox's `auth` says to log in there by this flow.
     fn auth(&self, flow: &str) -> String;
+    /// Where tokens are asked for.
+    fn token_url(&self) -> String;
     /// Where mail servers ask what a token is good for.
     fn introspection(&self) -> Introspection;
     /// A refresh token of somebody's.
@@ -37,6 +39,10 @@ pub(crate) fn at_hand(lives: Duration) -> Box<dyn Identity> {
 impl Identity for IdentityServer {
     fn auth(&self, flow: &str) -> String {
         self.auth("microsoft", flow)
+    }
+
+    fn token_url(&self) -> String {
+        self.url("/token")
     }
 
     fn introspection(&self) -> Introspection {

@@ -176,6 +176,42 @@ fn what_is_missing_is_told_by_whoever_needs_it_and_a_bare_log_in_loads() {
 }
 
 #[test]
+fn check_names_mailboxes_for_which_nobody_has_logged_in_and_makes_no_books() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN, "bob@sender.example"]);
+    let check = || world.installation.run(&["check"]).done();
+    let told = check();
+    assert!(!told.err.contains("mailbox login"), "{told}");
+    assert!(!world.installation.file("warmfront.db").exists(), "looking makes no books");
+    let _ = world.installation.run(&["status"]).done();
+    let told = check();
+    for address in [ANN, "bob@sender.example"] {
+        let todo = format!(
+            "{address}: nobody has logged in for it yet: `warmfront mailbox login {address}`"
+        );
+        assert!(told.err.contains(&todo), "{told}");
+    }
+    assert!(told.out.ends_with("2 mailboxes, 0 campaigns: no error, 3 warnings\n"), "{told}");
+    world.log_in(ANN);
+    let told = check();
+    assert!(!told.err.contains(ANN) && told.err.contains("bob@sender.example"), "{told}");
+}
+
+#[test]
+fn a_token_that_is_refused_is_mended_by_a_log_in_and_no_password() {
+    let world = World::of(HOUR, "microsoft", "device", &[ANN]);
+    world.installation.write("refresh", world.identity.consent("bob@sender.example"));
+    world.close_to_others("refresh");
+    // Whoever consented was somebody else.
+    let words = ["mailbox", "login", ANN, "--refresh-token", "refresh"];
+    let _ = world.installation.run(&words).done();
+    let told = world.installation.run(&["mailbox", "verify"]).said(3, &[]);
+    let text = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let todo = format!("Log in again as that very mailbox: `warmfront mailbox login {ANN}`.");
+    assert_eq!(text.matches(&todo).count(), 1, "{told}");
+    assert!(!text.to_lowercase().contains("password"), "{told}");
+}
+
+#[test]
 fn a_key_that_is_gone_or_another_is_told_and_nothing_is_lost_by_bringing_it_back() {
     let world = World::of(HOUR, "microsoft", "device", &[ANN]);
     world.log_in(ANN);

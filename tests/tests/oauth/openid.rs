@@ -92,13 +92,17 @@ impl Pipes {
 
 impl Identity for OpenId {
     fn auth(&self, flow: &str) -> String {
-        let url = &self.url;
+        let (url, token_url) = (&self.url, self.token_url());
         format!(
             "auth = {{ oauth = \"google\", flow = \"{flow}\", client_id = \"{CLIENT_ID}\", \
              secret = {{ env = \"CLIENT_SECRET\" }}, authorize_url = \"{url}/auth\", \
-             token_url = \"{url}/token\", device_url = \"{url}/device/auth\", \
+             token_url = \"{token_url}\", device_url = \"{url}/device/auth\", \
              scopes = [\"openid\", \"offline_access\"] }}"
         )
+    }
+
+    fn token_url(&self) -> String {
+        format!("{}/token", self.url)
     }
 
     fn introspection(&self) -> Introspection {

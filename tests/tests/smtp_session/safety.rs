@@ -1,8 +1,10 @@
 //! Where no password may go, and what is said instead.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use warmfront_mail::smtp::{Account, Smtp, Tls};
+use warmfront_mail::smtp::{Account, Deadlines, Smtp, Tls};
 use warmfront_mail::submit::{Submit, Trouble};
 use warmfront_tests::server::{Certificate, Fault, Sink, SinkOptions};
 
@@ -59,6 +61,36 @@ async fn an_unsafe_connection_gets_no_password() {
     check(&sink, Smtp::new(far).ready(NOW).await, "192.0.2.1 is not on this machine");
     let sink = Sink::start(SinkOptions { mechanisms: "XOAUTH2", ..with_users(Tls::Implicit) });
     check(&sink, Smtp::new(account(&sink)).ready(NOW).await, "neither AUTH PLAIN nor AUTH LOGIN");
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_tls_otherwise_is_told_with_the_setting_it_wants() {
+    #[track_caller]
+    fn check(got: Result<(), Trouble>, want: &str) {
+        let Err(Trouble::Unsafe(why)) = got else { panic!("{want}: {got:?}") };
+        assert!(why.contains(want), "{why}");
+    }
+    let soon = Deadlines { command: Duration::from_millis(200), ..Deadlines::default() };
+    for tls in [Tls::Starttls, Tls::None] {
+        let sink = Sink::start(with_users(tls));
+        let implicit = Account { tls: Tls::Implicit, ..account(&sink) };
+        check(Smtp::new(implicit).ready(NOW).await, "write `tls = \"starttls\"`");
+        // Whoever cannot be trusted speaks TLS all the same.
+        for certificate in [Certificate::Good, Certificate::Expired] {
+            let sink = Sink::start(SinkOptions { certificate, ..with_users(Tls::Implicit) });
+            let plain = Account { tls, deadlines: soon, ..account(&sink) };
+            check(Smtp::new(plain).ready(NOW).await, "write `tls = \"implicit\"`");
+            assert_no_secret_left(&sink);
+        }
+    }
+    // Nobody says anything there, in whatever way.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let sink = Sink::start(with_users(Tls::Starttls));
+    let port = silent.local_addr().unwrap().port();
+    let deadlines = Deadlines { connect: soon.command, ..soon };
+    let nobody = Account { port, deadlines, ..account(&sink) };
+    let trouble = Smtp::new(nobody).ready(NOW).await.unwrap_err();
+    assert_eq!(trouble_told(&trouble), "lost at connect");
 }
 
 #[tokio::test]

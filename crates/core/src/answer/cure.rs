@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::rulebook::{Pattern, Wants, patterns, phases, phrases, seen, words};
 use super::{Answer, Phase};
+use crate::cells::yes_or_no;
 
 /// What is wrong with a mailbox's way to its server, and what mends it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Cure {
     /// What the text holds, any of these; none named: anything.
     #[serde(deserialize_with = "phrases")]
     text: Vec<String>,
+    /// Whether it speaks of a password, so that whoever logs in by tokens is told something else.
+    #[serde(deserialize_with = "yes_or_no")]
+    pub password: bool,
     /// What is wrong, in a sentence.
     pub wrong: String,
     /// What to do about it, `ADDRESS` standing for the mailbox.
@@ -64,6 +68,11 @@ pub fn cure(answer: &Answer, provider: Option<&str>) -> Option<&'static Cure> {
     }
     let seen = seen(answer, provider);
     CURES.iter().find(|cure| cure.wants().fit(&seen))
+}
+
+/// Whose answers any row knows.
+pub(super) fn providers() -> impl Iterator<Item = &'static String> {
+    CURES.iter().flat_map(|cure| &cure.providers)
 }
 
 static CURES: LazyLock<Vec<Cure>> = LazyLock::new(|| {

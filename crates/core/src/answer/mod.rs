@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::consequence::{Consequence, Ending, consequence};
 pub use self::cure::{Cure, cure};
 pub use self::reading::Enhanced;
-pub use self::rulebook::{Mark, Rule, has_rules_for, rules};
+pub use self::rulebook::{Mark, Rule, is_provider, nearest_provider, rules};
 
 /// Where in the dialogue an answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -4,12 +4,15 @@
 //! it names must fit), what it decides, an answer that no earlier rule takes, and the public page
 //! it was made from. Learns nothing: a rule is added by whoever read the page.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Answer, Enhanced, Phase, Scope, reading};
+use super::{Action, Answer, Enhanced, Phase, Scope, cure, reading};
+use crate::problem;
+use crate::provider::Presets;
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -172,11 +175,36 @@ pub fn rules() -> &'static [Rule] {
     &RULES
 }
 
-/// Whether any rule is about this provider.
+/// Whether a provider of this name is known to presets, rules or cures, or as one whose answers the
+/// general rules were made from.
 #[must_use]
-pub fn has_rules_for(provider: &str) -> bool {
-    let provider = canonical(provider);
-    RULES.iter().any(|rule| knows(&rule.providers, &provider))
+pub fn is_provider(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    let (presets, houses) = (Presets::load(), houses());
+    let is_part = |service: &&str| {
+        let house = name.strip_suffix(*service).and_then(|rest| rest.strip_suffix('-'));
+        house.is_some_and(|house| houses.contains(house))
+    };
+    presets.find(&name).is_some()
+        || ALIASES.iter().any(|(alias, known)| name == *alias || name == *known)
+        || houses.contains(name.as_str())
+        || SERVICES.iter().any(is_part)
+}
+
+/// The provider that was probably meant.
+#[must_use]
+pub fn nearest_provider(name: &str) -> Option<String> {
+    let presets = Presets::load();
+    let houses = houses();
+    let rules = ALIASES.iter().flat_map(|(alias, known)| [*alias, *known]);
+    let names = presets.names().chain(rules).chain(houses);
+    problem::nearest(&name.trim().to_ascii_lowercase(), names).map(str::to_owned)
+}
+
+/// Whom rules and cures name, and others of whom only general rules tell.
+fn houses() -> BTreeSet<&'static str> {
+    let rules = RULES.iter().flat_map(|rule| &rule.providers);
+    rules.chain(cure::providers()).map(String::as_str).chain(OTHERS).collect()
 }
 
 /// The rule that decides.
@@ -247,6 +275,29 @@ pub(super) fn phrases<'de, D: Deserializer<'de>>(cell: D) -> Result<Vec<String>,
 
 /// How a rule calls what has no reply code.
 const NO_CODE: &str = "none";
+
+/// Servers of whose answers general rules were made, beside those that rules and cures name.
+const OTHERS: [&str; 16] = [
+    "barracuda",
+    "cisco",
+    "cloudflare",
+    "comcast",
+    "cox",
+    "exim",
+    "generic",
+    "m365",
+    "mimecast",
+    "orange",
+    "outlookcom",
+    "postfix",
+    "proofpoint",
+    "qmail",
+    "sendmail",
+    "tonline",
+];
+
+/// What a name may say behind the house: which of its servers answered.
+const SERVICES: [&str; 5] = ["mx", "submission", "relay", "ndr", "directsend"];
 
 /// Presets (`providers.csv`) and other names that rules call differently.
 const ALIASES: [(&str, &str); 13] = [

@@ -56,6 +56,26 @@ fn real_answers_mean_what_they_are_taken_to_mean() {
     }
 }
 
+#[test]
+fn a_provider_is_known_by_all_its_names_and_no_other() {
+    let presets = crate::provider::Presets::load();
+    let corpus = corpus();
+    let known = corpus.iter().map(|known| known.provider.as_str()).chain(presets.names());
+    for name in known.chain(["Google-Workspace", "m365-hve", "gmail-relay", "socketlabs", "1und1"])
+    {
+        assert!(is_provider(name), "{name}");
+    }
+    for (name, near) in [
+        ("microsft365", Some("microsoft365")),
+        ("google-worksapce", Some("google-workspace")),
+        ("nobody", None),
+    ] {
+        assert!(!is_provider(name), "{name}");
+        let told = nearest_provider(name);
+        assert!(near.is_none_or(|near| told.as_deref() == Some(near)), "{name}: {told:?}");
+    }
+}
+
 /// Nobody is suppressed for what nobody understands, and something is always decided.
 #[test]
 fn whatever_a_server_says_is_judged_and_what_is_unknown_falls_to_the_safe_side() {
@@ -119,8 +139,8 @@ fn a_provider_is_known_by_each_of_its_names_and_an_unknown_one_by_general_rules(
     check("ses", refused, (Scope::Tenant, Action::FixCredentials));
     check("Amazon-SES", refused, (Scope::Tenant, Action::FixCredentials));
     check("nobody-knows", refused, (Scope::Mailbox, Action::FixCredentials));
-    assert!(has_rules_for("amazon-ses") && has_rules_for("gmail-mx"));
-    assert!(!has_rules_for("nobody-knows"));
+    assert!(is_provider("amazon-ses") && is_provider("gmail-mx"));
+    assert!(!is_provider("nobody-knows"));
 }
 
 #[test]

@@ -53,7 +53,15 @@ impl Session {
             offers: BTreeSet::new(),
             shown: dialled.shown,
         };
-        session.greeting(*tls).await?;
+        match session.greeting(*tls).await {
+            Err(Unreadable::Lost(why)) if *tls != Tls::Implicit => {
+                // Providers count sessions: this one must be gone before there is another.
+                drop(session);
+                let first = tls::comes_first(config, host, *port, deadlines.connect).await;
+                return Err(first.map_or(Unreadable::Lost(why), Unreadable::Unsafe));
+            }
+            greeted => greeted?,
+        }
         session.capability().await?;
         if *tls == Tls::Starttls {
             session = session.starttls(config).await?;

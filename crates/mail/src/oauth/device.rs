@@ -2,6 +2,8 @@
 
 use oauth2::{DeviceCodeErrorResponse, RequestTokenError, StandardDeviceAuthorizationResponse};
 
+use warmfront_core::span::Millis;
+
 use super::http::HttpError;
 use super::refusal::device_failed;
 use super::{IdentityProvider, OAuthError, Tokens, tokens};
@@ -23,10 +25,10 @@ impl DeviceLogin {
         self.0.user_code().secret()
     }
 
-    /// How many minutes it lasts.
+    /// How long it lasts.
     #[must_use]
-    pub fn minutes(&self) -> u64 {
-        self.0.expires_in().as_secs() / 60
+    pub fn lasts(&self) -> Millis {
+        Millis::try_from(self.0.expires_in().as_millis()).unwrap_or(Millis::MAX)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use oauth2::{DeviceCodeErrorResponse, ErrorResponse, RequestTokenError};
 use serde::{Deserialize, Serialize};
+use warmfront_core::identity;
 
 use super::OAuthError;
 use super::http::HttpError;
@@ -82,6 +83,12 @@ pub(super) fn device_failed(
 
 /// RFC 6749, sections 4.1.2.1 and 5.2; OpenID Connect Core, section 3.1.2.6; RFC 8628, section 3.5.
 pub(super) fn meaning(word: &str, said: String) -> OAuthError {
+    // It stands in sentences of ours, which end by themselves.
+    let said = said.trim_end_matches('.');
+    let said = match identity::cure_of_refusal(said) {
+        Some(cure) => format!("{said}: {cure}"),
+        None => said.to_owned(),
+    };
     match word {
         "invalid_grant"
         | "interaction_required"
@@ -141,9 +148,13 @@ mod tests {
     fn a_refusal_says_who_is_to_act() {
         let login = |why: &str| OAuthError::NeedsLogin(why.to_owned());
         let refused = |why: &str| OAuthError::Refused(why.to_owned());
+        let cured = |said: &str, code: &str| {
+            let cure = identity::cure_of_refusal(&format!("AADSTS{code}"));
+            format!("{said}: {}", cure.expect("a known number"))
+        };
         check(
             r#"{"error":"invalid_grant","error_description":"AADSTS70000: The user revoked it.\r\nTrace ID: 1","error_codes":[70000],"suberror":"bad_token"}"#,
-            login("invalid_grant (bad_token): AADSTS70000: The user revoked it."),
+            login("invalid_grant (bad_token): AADSTS70000: The user revoked it"),
         );
         check(
             r#"{"error":"invalid_grant","error_subtype":"invalid_rapt"}"#,
@@ -151,11 +162,11 @@ mod tests {
         );
         check(
             r#"{"error":"interaction_required","error_codes":[50076],"suberror":"basic_action"}"#,
-            login("interaction_required (basic_action) AADSTS50076"),
+            login(&cured("interaction_required (basic_action) AADSTS50076", "50076")),
         );
         check(
             r#"{"error":"invalid_client","error_description":"AADSTS7000222: hunter2 has expired","error_codes":[7000222]}"#,
-            refused("invalid_client: AADSTS7000222: [secret] has expired"),
+            refused(&cured("invalid_client: AADSTS7000222: [secret] has expired", "7000222")),
         );
         check(r#"{"error":"invalid_scope"}"#, refused("invalid_scope"));
         check(

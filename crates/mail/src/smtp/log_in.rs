@@ -13,6 +13,7 @@ use super::{Account, Tls, starttls};
 use crate::bearer::{Mechanism, challenge, may_be_stale};
 use crate::server::{Proof, blotted, dial};
 use crate::submit::Trouble;
+use crate::tls;
 
 impl Session {
     /// Connects, makes it safe, and logs in. Where a token is refused, once more with another: it may
@@ -52,7 +53,14 @@ impl Session {
     ) -> Result<Self, Trouble> {
         let Account { host, port, tls, deadlines, .. } = account;
         let dialled = dial(host, *port, *tls, config, deadlines.connect).await?;
-        let mut session = Self::greet(account, dialled).await?;
+        let greeted = Self::greet(account, dialled).await;
+        let mut session = match greeted {
+            Err(Trouble::Lost { phase: Phase::Connect, .. }) if *tls != Tls::Implicit => {
+                let first = tls::comes_first(config, host, *port, deadlines.connect).await;
+                first.map_or(greeted, |why| Err(Trouble::Unsafe(why)))?
+            }
+            greeted => greeted?,
+        };
         if *tls == Tls::Starttls {
             starttls::upgrade(&mut session, account, config).await?;
         }

@@ -49,6 +49,28 @@ fn eight_threads_open_an_empty_file_at_once() {
 }
 
 #[tokio::test]
+async fn whoever_only_looks_makes_no_books_and_changes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, file) = (url(folder.path()), folder.path().join("books.db"));
+    let look = async || Store::look(&url).await;
+    assert!(look().await.unwrap().is_none());
+    assert!(!file.exists());
+    let store = open(&url).await.unwrap();
+    let beside = look().await.unwrap().expect("books");
+    assert_eq!(beside.mailboxes().await.unwrap(), []);
+    let scope = warmfront_store::Scope::Domain;
+    assert!(beside.suppress(scope, "d.test", "x", NOW).await.is_err(), "it only looks");
+    beside.close().await.unwrap();
+    store.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
+    look().await.unwrap().expect("books").close().await.unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    std::fs::write(&file, "not a database, and longer than its heading").unwrap();
+    assert!(look().await.is_err());
+    assert!(Store::look("sqlite::memory:").await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn the_books_of_a_newer_version_are_refused() {
     for_each_database(async |books| {
         books.write("INSERT INTO seaql_migrations VALUES ('0999_later', 1)").await;

@@ -57,6 +57,10 @@ async fn import_folder(
         return refuse_import(app, dry_run, problems);
     };
     problems.iter().filter(|p| p.severity == Severity::Warning).for_each(print::note);
+    let manifest = &campaign.manifest;
+    if let Some(what) = app.fleet.leaves_out(&manifest.mailboxes, manifest.opt_in) {
+        print::problem(format!("{}: {what}", campaign.slug));
+    }
     let request = Request { campaign: &campaign, encoding, update, rehearse: dry_run };
     match import::import(&app.store, request, app.now()).await {
         Ok(outcome) => {
@@ -235,29 +239,36 @@ async fn start(app: &App, slug: &str) -> Done {
             )),
         });
     }
-    if !app.json {
-        note_unread(app, &loaded);
-    }
+    let mut warnings: Vec<String> =
+        app.fleet.leaves_out(&loaded.mailboxes, loaded.opt_in).into_iter().collect();
+    warnings.extend(unread(app, &loaded));
+    warnings.iter().for_each(print::problem);
     app.store.start_campaign(id, app.now()).await?;
+    if app.json {
+        let slug = &row.slug;
+        print::say_json(&json!({ "campaign": slug, "state": "running", "warnings": warnings }));
+        return Ok(());
+    }
     told(app, &row.slug, "running")
 }
 
-/// Says which of its mailboxes send and are not read, before anybody waits for an answer.
-fn note_unread(app: &App, campaign: &warmfront_engine::Campaign) {
+/// Which of its mailboxes send and are not read, before anybody waits for an answer.
+fn unread(app: &App, campaign: &warmfront_engine::Campaign) -> Vec<String> {
     let carriers: Vec<&Address> =
         app.fleet.matching(&campaign.mailboxes, campaign.opt_in).map(|one| &one.address).collect();
-    for (because, unread) in app.config.unread() {
+    let told = |(because, unread): (&str, Vec<&Address>)| {
         let mut unread = unread.into_iter().filter(|address| carriers.contains(address));
-        let Some(first) = unread.next() else { continue };
+        let first = unread.next()?;
         let others = match unread.count() as u64 {
             0 => String::new(),
             others => format!(" and {}", print::counted(others, "other mailbox")),
         };
-        print::note(format!(
+        Some(format!(
             "nobody reads the inbox of {first}{others}: {because}; replies and bounces go unseen, \
              and their follow-ups wait"
-        ));
-    }
+        ))
+    };
+    app.config.unread().into_iter().filter_map(told).collect()
 }
 
 fn told(app: &App, slug: &str, state: &str) -> Done {

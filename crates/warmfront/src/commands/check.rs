@@ -1,5 +1,7 @@
 //! `check`: everything is loaded, every step rendered for every prospect, nothing written.
 
+mod undone;
+
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -26,6 +28,10 @@ pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&s
     let broken = problems.iter().any(|problem| problem.severity != Severity::Warning);
     let mut findings = Findings { problems, ..Findings::default() };
     findings.problems.extend(config.iter().flat_map(config::Config::missing));
+    findings.problems.extend(config.iter().filter_map(undone::examples));
+    if let Some(config) = config.as_ref().filter(|_| !broken) {
+        findings.problems.extend(undone::log_ins(config).await);
+    }
     let dirs = if dirs.is_empty() { beside(&global.config) } else { dirs.to_vec() };
     let sender = config.as_ref().and_then(|config| config.sender.clone());
     if sender.is_none() && !dirs.is_empty() && !broken {
@@ -83,6 +89,7 @@ impl Findings {
             self.rows(dir, check);
         }
         let Some(campaign) = campaign else { return };
+        self.problems.extend(undone::list_source(dir, &campaign));
         let matching: Vec<&Mailbox> = fleet.map_or_else(Vec::new, |fleet| {
             fleet.matching(&campaign.manifest.mailboxes, campaign.manifest.opt_in).collect()
         });
@@ -104,6 +111,10 @@ impl Findings {
             });
             self.problems.push(Problem::error(file, None, what));
             return;
+        }
+        let (patterns, opt_in) = (&campaign.manifest.mailboxes, campaign.manifest.opt_in);
+        if let Some(what) = fleet.leaves_out(patterns, opt_in) {
+            self.problems.push(Problem::warning(&file, None, what));
         }
         let zone = campaign.manifest.timezone.as_deref().and_then(|name| calendar::zone(name).ok());
         let zone = zone.unwrap_or_else(|| fleet.timezone.clone());
@@ -197,11 +208,14 @@ impl Findings {
                 "errors": errors, "rows": self.rows, "warnings": warnings, "exit": code,
             }));
         }
-        warnings.iter().chain(&self.rows).chain(&errors).for_each(print::note);
+        warnings.iter().chain(&self.rows).chain(&errors).for_each(print::problem);
         if !as_json {
-            self.lines.iter().for_each(print::say);
+            self.lines.iter().for_each(|line| print::sentence(line));
             let found = match (errors.len(), self.rows.len()) {
-                (0, 0) => "all is well".to_owned(),
+                (0, 0) if warnings.is_empty() => "all is well".to_owned(),
+                (0, 0) => {
+                    "no error, ".to_owned() + &print::counted(warnings.len() as u64, "warning")
+                }
                 (0, rows) => print::counted(rows as u64, "row") + " to mend",
                 (errors, _) => print::counted(errors as u64, "error"),
             };

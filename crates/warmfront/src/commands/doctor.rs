@@ -218,12 +218,18 @@ fn say_consequence(fleet: &Fleet, examined: &Examined) {
 fn say_end(all: &[Examined]) {
     let count = |verdict| all.iter().map(|examined| has(examined, verdict)).sum::<usize>();
     let domains = print::counted(all.len() as u64, "domain");
+    let passed_over = all.iter().filter(|examined| examined.not_asked.is_some()).count();
     let (fails, mend) = (count(Verdict::Fail), count(Verdict::Warn));
     let found = match (fails, mend) {
         (0, 0) if all.iter().any(is_silent) => "not all could be asked; try again later".to_owned(),
+        (0, 0) if passed_over == all.len() => "not examined".to_owned(),
         (0, 0) => "all is well".to_owned(),
         (0, mend) => format!("{mend} to mend; nothing is held back for it"),
         (fails, mend) => format!("{fails} that hold mail back, {mend} more to mend"),
     };
-    print::say(format!("{domains}: {found}"));
+    let passed_over = match passed_over {
+        some if some > 0 && some < all.len() => format!("; {some} not examined"),
+        _ => String::new(),
+    };
+    print::say(format!("{domains}: {found}{passed_over}"));
 }

@@ -11,9 +11,10 @@ use crate::{config, print};
 /// Writes a commented configuration and a first campaign. Overwrites nothing.
 pub(crate) fn init(dir: &Path, json: bool) -> Done {
     let campaign = dir.join("campaigns/first");
+    let manifest = MANIFEST.replace("LIST_SOURCE", LIST_SOURCE);
     let files = [
         (dir.join("warmfront.toml"), config::EXAMPLE),
-        (campaign.join("campaign.toml"), MANIFEST),
+        (campaign.join("campaign.toml"), manifest.as_str()),
         (campaign.join("prospects.csv"), PROSPECTS),
         (campaign.join("steps/1-intro.hbs"), INTRO),
         (campaign.join("steps/2-nudge.hbs"), NUDGE),
@@ -46,17 +47,22 @@ pub(crate) fn init(dir: &Path, json: bool) -> Done {
         "\nNext:\n  1. edit warmfront.toml: who writes, and one [[mailbox]]\n  \
          2. put your people into campaigns/first/prospects.csv\n  \
          3. warmfront check\n  \
-         4. warmfront campaign import campaigns/first\n  \
-         5. warmfront campaign start first\n  \
-         6. warmfront plan, and when you like what you see: warmfront run",
+         4. warmfront mailbox login ADDRESS, for each mailbox that works by tokens\n  \
+         5. warmfront mailbox verify\n  \
+         6. warmfront campaign import campaigns/first\n  \
+         7. warmfront campaign start first\n  \
+         8. warmfront plan, and when you like what you see: warmfront run",
     );
     Ok(())
 }
 
+/// What stands where the source of the list belongs.
+pub(crate) const LIST_SOURCE: &str = "where these people's addresses come from, and when";
+
 const MANIFEST: &str = r#"name = "First"
 daily_target = 20                          # messages a day, follow-ups included
 mailboxes = ["*@example.com"]              # addresses, patterns, or "tag:NAME"
-list_source = "where these people's addresses come from, and when"
+list_source = "LIST_SOURCE"
 window = { opens = "0 0 9 * * Mon-Fri", length = "8h" }     # on each prospect's own clock
 
 [[step]]

@@ -8,6 +8,7 @@ use warmfront_core::identity::{Flow, Identity};
 use warmfront_core::problem::Problem;
 use warmfront_mail::oauth::check_url;
 
+use super::placeholder::is_placeholder;
 use super::server::{Ca, ca};
 use crate::secret::SecretRef;
 
@@ -49,23 +50,71 @@ impl OAuthRef {
         self.device_url.clone().or_else(|| self.provider.endpoints().device_url)
     }
 
-    /// What it cannot do without and is not written.
+    /// Why it cannot work: what it cannot do without and is not written, or is not the operator's own.
     pub(crate) fn problem(&self) -> Option<String> {
-        let (name, known) = (self.provider.as_str(), self.provider.endpoints());
+        self.unregistered().or_else(|| self.divided()).or_else(|| self.lacking())
+    }
+
+    /// Whether it has an application of the operator's to log in with, as far as can be seen.
+    fn unregistered(&self) -> Option<String> {
+        let known = self.provider.endpoints();
         let is_account = (self.provider, self.flow) == (Identity::Google, Flow::App);
-        if self.client_id.is_none() && !is_account {
-            return Some(format!(
-                "`client_id` is missing in its `auth`: register an application at {}, {}, and write \
-                 its id; docs/login.md has the steps",
-                known.register_at,
-                self.grants()
-            ));
+        let is_blank = |text: &&str| text.trim().is_empty();
+        let register = || {
+            let (at, grants) = (known.register_at, self.grants());
+            format!("register an application at {at}, {grants}, and write its id; {STEPS}")
+        };
+        let id = self.client_id.as_deref();
+        if id.is_none() && !is_account {
+            return Some(format!("`client_id` is missing in its `auth`: {}", register()));
         }
+        if id.filter(is_blank).is_some() {
+            return Some(format!("`client_id` is empty in its `auth`: {}", register()));
+        }
+        if let Some(id) = id.filter(|id| is_placeholder(id)) {
+            let what = format!("`client_id` in its `auth` is still the `{id}` of an example");
+            return Some(format!("{what}: {}", register()));
+        }
+        let tenant = self.tenant.as_deref()?;
+        let what = if is_blank(&tenant) {
+            "is empty".to_owned()
+        } else if is_placeholder(tenant) {
+            format!("is still the `{tenant}` of an example")
+        } else {
+            return None;
+        };
+        Some(format!(
+            "`tenant` in its `auth` {what}: write the directory's id, or its domain; {STEPS}"
+        ))
+    }
+
+    /// Addresses of which one is another's: half of a log-in, and its secrets with it, would go to the
+    /// usual provider.
+    fn divided(&self) -> Option<String> {
+        let (key, url) = match self.flow {
+            Flow::Device => ("device_url", &self.device_url),
+            Flow::Code => ("authorize_url", &self.authorize_url),
+            Flow::App => return None,
+        };
+        let (has, lacks) = match (url, &self.token_url) {
+            (Some(_), None) => (key, "token_url"),
+            (None, Some(_)) => ("token_url", key),
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        let (name, flow) = (self.provider.as_str(), self.flow.as_str());
+        Some(format!(
+            "`{lacks}` is missing in its `auth` beside `{has}`: half of each log-in by the flow \
+             \"{flow}\" would go to {name}'s own servers; write both, or neither"
+        ))
+    }
+
+    fn lacking(&self) -> Option<String> {
+        let name = self.provider.as_str();
         let lacks = |what: &str| {
             let flow = self.flow.as_str();
             Some(format!(
                 "`{what}` is missing in its `auth`: {name}'s flow \"{flow}\" does not work without \
-                 it; docs/login.md has the steps"
+                 it; {STEPS}"
             ))
         };
         match (self.flow, self.provider) {
@@ -79,6 +128,12 @@ impl OAuthRef {
                 "{name} gives no mail to devices: write `flow = \"code\"` or `flow = \"app\"` in its \
                  `auth`"
             )),
+            // Another provider in its place may want none.
+            (Flow::Device | Flow::Code, Identity::Google)
+                if self.secret.is_none() && self.token_url.is_none() =>
+            {
+                lacks("secret")
+            }
             _ => None,
         }
     }
@@ -211,6 +266,9 @@ fn keyring(text: &str) -> Result<SecretRef, String> {
         _ => Err("write a service and a user: keyring = \"warmfront/ann@example.com\"".to_owned()),
     }
 }
+
+/// Where the way to a log-in is told.
+const STEPS: &str = "docs/login.md has the steps";
 
 /// Where a secret may be.
 const PLACES: [&str; 4] = ["env", "file", "command", "keyring"];

@@ -3,7 +3,7 @@
 use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::address::Address;
 use warmfront_core::problem::{Problem, Severity, nearest};
-use warmfront_core::provider::{ColdMail, LogIn, Preset};
+use warmfront_core::provider::{ColdMail, Kind, LogIn, Preset};
 use warmfront_core::text::is_out_of_line;
 
 use super::auth::{self, AuthRef};
@@ -181,12 +181,36 @@ impl Way<'_> {
                     "`auth` is missing{place}; write auth = {{ password = {{ env = \"…\" }} }}"
                 ),
             )),
-            Some(_) if taken || own_host => None,
+            Some(_) if own_host => None,
+            Some(auth) if taken => {
+                let what = self.foreign_tokens(&auth.value)?;
+                Some(self.section.problem(auth.line, format!("`oauth`{place}.auth: {what}")))
+            }
             Some(auth) => {
                 let ways: Vec<&str> = self.preset.auth.iter().map(|way| described(*way)).collect();
                 let what = format!("`auth`{place}: `{name}` takes {} only", ways.join(" or "));
                 Some(self.section.problem(auth.line, what))
             }
+        }
+    }
+
+    /// What is wrong with tokens that somebody else gives than the provider believes.
+    fn foreign_tokens(&self, auth: &AuthRef) -> Option<String> {
+        let AuthRef::OAuth(oauth) = auth else { return None };
+        if oauth.token_url.is_some() || self.preset.kind == Kind::Generic {
+            return None;
+        }
+        let (name, given) = (&self.preset.name, oauth.provider.as_str());
+        match self.preset.identity {
+            Some(wanted) if wanted == oauth.provider => None,
+            Some(wanted) => Some(format!(
+                "`{name}` takes no tokens of \"{given}\"; write oauth = \"{}\"",
+                wanted.as_str()
+            )),
+            None => Some(format!(
+                "`{name}` takes no tokens of \"{given}\", only its own; write its `authorize_url`, \
+                 `token_url` and `scopes` beside it, or log in by a password"
+            )),
         }
     }
 

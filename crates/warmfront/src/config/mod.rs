@@ -8,6 +8,7 @@ mod auth;
 mod doctor;
 mod health;
 mod mailbox;
+mod placeholder;
 mod server;
 mod settings;
 mod top;
@@ -231,6 +232,11 @@ pub(crate) fn load_all(path: &Path) -> (Option<Config>, Vec<Problem>) {
         Ok(text) => parse_all(path, &text),
         Err(error) => (None, unreadable(error)),
     }
+}
+
+/// What [`EXAMPLE`] declares.
+pub(crate) fn example() -> Option<Config> {
+    parse_all(Path::new("warmfront.toml"), EXAMPLE).0
 }
 
 /// What `text`, standing in the file `path`, declares.

@@ -9,6 +9,8 @@ use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::{Kind, Preset, Tls};
 
+use super::placeholder::is_placeholder;
+
 /// A server and how to speak to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
@@ -188,6 +190,9 @@ pub(super) fn is_loopback(host: &str) -> bool {
 fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let named = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    if is_placeholder(bare) {
+        return Err(format!("`{text}` stands for a name of yours; write the server's own"));
+    }
     let good = bare.parse::<IpAddr>().is_ok() || (!bare.is_empty() && bare.chars().all(named));
     good.then(|| bare.to_owned()).ok_or_else(|| {
         format!("`{text}` is no host; write a name such as `mail.example.com`, the port apart")
@@ -196,6 +201,9 @@ fn host(text: &str) -> Result<String, String> {
 
 /// RFC 5321, section 4.1.1.1: a full name, or an address in brackets.
 fn hello(text: &str) -> Result<String, String> {
+    if is_placeholder(text) {
+        return Err(format!("`{text}` stands for a name of yours; write this machine's own"));
+    }
     is_full_name(text).then(|| text.to_owned()).ok_or_else(|| {
         format!("`{text}` is no name to greet a server with; write a full one, `mail.example.com`")
     })

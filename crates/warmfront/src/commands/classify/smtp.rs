@@ -6,6 +6,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder, WriterBuilder};
 use serde_json::json;
 use warmfront_core::answer::{self, Answer, Phase, Verdict};
+use warmfront_core::provider::Presets;
 
 use crate::cli::SmtpAnswer;
 use crate::exit::{Done, Failure};
@@ -22,8 +23,8 @@ fn one(asked: &SmtpAnswer, json: bool) -> Done {
     let words = asked.answer.join(" ");
     let given = Answer::parse(asked.phase, &words);
     let provider = asked.provider.as_deref();
-    if let Some(name) = provider.filter(|name| !answer::has_rules_for(name)) {
-        print::note(format!("no rule is about `{name}`: judged by the general ones"));
+    if let Some(name) = provider.filter(|name| !answer::is_provider(name)) {
+        return Err(Failure::Usage(no_provider(name)));
     }
     let verdict = answer::classify(&given, provider);
     if json {
@@ -43,6 +44,18 @@ fn one(asked: &SmtpAnswer, json: bool) -> Done {
         print::paragraph("says      ", &cure.source);
     }
     Ok(())
+}
+
+fn no_provider(name: &str) -> String {
+    let hint = match answer::nearest_provider(name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let presets = Presets::load();
+            let known: Vec<&str> = presets.iter().map(|preset| preset.name.as_str()).collect();
+            format!("known are {}; leave it out for any other", known.join(", "))
+        }
+    };
+    format!("`{name}` is no provider; {hint}")
 }
 
 fn as_json(given: &Answer, provider: Option<&str>, verdict: &Verdict) -> serde_json::Value {

@@ -66,7 +66,7 @@ pub(super) async fn list(app: &App) -> Done {
             None => "until `mailbox resume`".to_owned(),
         };
         let because = row.paused_because.as_deref().unwrap_or_default();
-        print::say(format!("{} is paused {until}: {because}", row.address));
+        print::sentence(&format!("{} is paused {until}: {because}", row.address));
     }
     Ok(())
 }

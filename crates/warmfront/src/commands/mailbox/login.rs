@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use warmfront_core::identity::Flow;
 use warmfront_core::problem::Problem;
+use warmfront_core::span::{MINUTE, Millis, SECOND};
 use warmfront_engine::tokens::{Duty, LogInError, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::{BrowserLogin, Grant, IdentityProvider, OAuthError, Tokens};
 use warmfront_store::LoggedIn;
@@ -107,8 +108,9 @@ fn configured<'a>(app: &'a App, address: &str) -> Result<(&'a Mailbox, &'a OAuth
     match &mailbox.auth {
         Some(AuthRef::OAuth(oauth)) => Ok((mailbox, oauth)),
         Some(AuthRef::Password(_)) | None => Err(Failure::Usage(format!(
-            "{address} does not log in by tokens: write auth = {{ oauth = \"microsoft\" }} or \
-             {{ oauth = \"google\" }} for that"
+            "{address} does not log in by tokens; for that write auth = {{ oauth = \"microsoft\", \
+             client_id = \"…\", tenant = \"…\" }} or {{ oauth = \"google\", client_id = \"…\", secret = \
+             {{ env = \"…\" }} }}: docs/login.md has the steps"
         ))),
     }
 }
@@ -141,9 +143,10 @@ async fn consented(
         Flow::App => provider.renew(grant, address, None, app.now()).await,
         Flow::Device => {
             let login = provider.device().await?;
-            let (url, code, minutes) = (login.url(), login.code(), login.minutes());
+            let (url, code) = (login.url(), login.code());
+            let lasts = within(login.lasts());
             print::note(format!(
-                "open {url}, type the code {code}, and log in as {address}, within {minutes} minutes"
+                "open {url}, type the code {code}, and log in as {address}, within {lasts}"
             ));
             provider.device_tokens(&login).await
         }
@@ -158,6 +161,14 @@ async fn consented(
             let code = returned(&login).await?;
             provider.browser_tokens(login, code).await
         }
+    }
+}
+
+/// A time to be in time for: whole minutes, and of less than one the seconds.
+fn within(lasts: Millis) -> String {
+    match lasts {
+        ..MINUTE => print::counted((lasts / SECOND).unsigned_abs(), "second"),
+        _ => print::counted((lasts / MINUTE).unsigned_abs(), "minute"),
     }
 }
 
@@ -220,3 +231,16 @@ async fn tell(app: &App, address: &str, flow: Flow, logged_in: &LoggedIn) -> Don
 
 /// As long as most identity providers wait for somebody.
 const WAITS_FOR: Duration = Duration::from_secs(15 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_time_is_told_in_seconds() {
+        assert_eq!(within(45 * SECOND), "45 seconds");
+        assert_eq!(within(SECOND), "1 second");
+        assert_eq!(within(MINUTE), "1 minute");
+        assert_eq!(within(15 * MINUTE + 59 * SECOND), "15 minutes");
+    }
+}

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
-use warmfront_core::answer::{self, Answer, Phase};
+use warmfront_core::answer::Answer;
 use warmfront_core::calendar;
 use warmfront_core::reason::{Clears, Hold, Settled, Unplanned};
 use warmfront_core::span::Millis;
 
 use crate::app::App;
-use crate::{print, secret};
+use crate::mending::{Mending, mending};
+use crate::print;
 
 /// A reason, whoever gave it.
 pub(super) struct Reason {
@@ -47,14 +48,11 @@ impl Reason {
         if self.word == "mailbox_paused"
             && self.clears == Clears::Operator
             && let (Some(found), Some(answer)) = (found, Answer::quoted_in(&self.says))
-            && let Some(cure) = answer::cure(&answer, Some(&found.provider.name))
+            && let Some(Mending { wrong, to_do }) = mending(&answer, found)
         {
             let address = found.address.as_str();
-            let (wrong, to_do) = (&cure.wrong, cure.to_do(Some(address)));
-            let restart = secret::restart(found).filter(|_| answer.phase == Phase::Auth);
-            let restart = restart.map_or(String::new(), |restart| format!("{restart} "));
             self.cure = Some(Cow::from(format!(
-                "{wrong} {to_do} {restart}Then `warmfront mailbox verify {address}`, and `warmfront mailbox \
+                "{wrong} {to_do} Then `warmfront mailbox verify {address}`, and `warmfront mailbox \
                  resume {address}`."
             )));
         }

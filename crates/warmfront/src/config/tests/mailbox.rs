@@ -1,104 +1,21 @@
-//! Log-ins, servers and the other keys of a mailbox.
+//! Servers and the other keys of a mailbox.
 
 use super::*;
-use warmfront_core::identity::{Flow, Identity};
-
-use crate::config::auth::OAuthRef;
 
 #[test]
-fn secrets_stand_in_no_file_and_in_no_message() {
-    const REFUSED: &str = "must say where the secret is, never the secret itself; secrets only by reference: `auth = { password = { env = \"ANN_PASSWORD\" } }`, or { file = … }, { command = … }, { keyring = … }";
-    for (auth, key, place) in [
-        ("{ password = \"hunter2\" }", "password", "mailbox[1].auth"),
-        ("\"hunter2\"", "auth", "mailbox[1]"),
-        ("{ oauth = \"google\", secret = \"hunter2\" }", "secret", "mailbox[1].auth"),
-    ] {
-        let want = format!("w.toml:4: `{key}` in {place} {REFUSED}");
-        check_provider(&format!("provider = \"gmail\"\nauth = {auth}"), &[&want]);
-    }
-    check_provider(
-        "provider = \"gmail\"\npassword = \"hunter2\"",
+fn a_host_that_stands_for_another_is_no_host() {
+    check_ann(
+        "smtp = { host = \"YOUR_SMTP_HOST\" }",
         &[
-            "w.toml:1: `auth` is missing in mailbox[1]; write auth = { password = { env = \"…\" } }",
-            "w.toml:4: unknown key `password` in mailbox[1]; known are address, auth, cap, gap, imap, name, override, pace, provider, smtp, tags, tenant, timezone, username, warm_days, warmup, window",
+            "w.toml:5: `host` in mailbox[1].smtp: `YOUR_SMTP_HOST` stands for a name of yours; write the server's own",
         ],
     );
-    check_provider(
-        "provider = \"gmail\"\nauth = { passwd = \"hunter2\" }",
+    check_ann(
+        "smtp = { hello = \"mail.your-domain\" }",
         &[
-            "w.toml:4: say `password` or `oauth` in mailbox[1].auth, one of them",
-            "w.toml:4: unknown key `passwd` in mailbox[1].auth; did you mean `password`?",
+            "w.toml:5: `hello` in mailbox[1].smtp: `mail.your-domain` stands for a name of yours; write this machine's own",
         ],
     );
-    for references in ["{}", "{ env = \"\" }", "{ env = \"P\", file = \"p\" }"] {
-        check_provider(
-            &format!("provider = \"gmail\"\nauth = {{ password = {references} }}"),
-            &[
-                "w.toml:4: say where `password` in mailbox[1].auth is: one of `env`, `file`, `command` or `keyring`",
-            ],
-        );
-    }
-}
-
-/// An OAuth log-in of which nothing more is said.
-fn bare(provider: Identity, flow: Flow) -> OAuthRef {
-    OAuthRef {
-        provider,
-        flow,
-        client_id: None,
-        tenant: None,
-        secret: None,
-        authorize_url: None,
-        token_url: None,
-        device_url: None,
-        scopes: None,
-        ca: None,
-    }
-}
-
-#[test]
-fn log_ins() {
-    check_provider(
-        "provider = \"gmail\"\nauth = { oauth = \"google\", password = { env = \"P\" } }",
-        &["w.toml:4: say `password` or `oauth` in mailbox[1].auth, one of them"],
-    );
-    check_provider(
-        "provider = \"gmail\"\nauth = { oauth = \"gogle\" }",
-        &["w.toml:4: `oauth` in mailbox[1].auth: `gogle` is neither \"microsoft\" nor \"google\""],
-    );
-    check_provider(
-        "provider = \"gmail\"\nauth = { oauth = \"google\", flow = \"magic\" }",
-        &["w.toml:4: `flow` in mailbox[1].auth: `magic` is none of \"device\", \"code\", \"app\""],
-    );
-    check_provider(
-        "provider = \"outlook-consumer\"\nauth = { password = { env = \"P\" } }",
-        &["w.toml:4: `auth` in mailbox[1]: `outlook-consumer` takes OAuth only"],
-    );
-    check_provider(
-        "provider = \"yahoo\"\nauth = { oauth = \"google\" }",
-        &["w.toml:4: `auth` in mailbox[1]: `yahoo` takes a password only"],
-    );
-    let auth = |auth: &str| {
-        let text = ann("").replace("{ password = { env = \"P\" } }", auth);
-        loaded(&text).mailboxes[0].auth.clone().unwrap()
-    };
-    assert_eq!(
-        auth("{ oauth = \"microsoft\" }"),
-        AuthRef::OAuth(Box::new(bare(Identity::Microsoft, Flow::Device)))
-    );
-    assert_eq!(
-        auth(
-            "{ oauth = \"google\", flow = \"app\", client_id = \"c\", tenant = \"t\", secret = { file = \"s\" } }"
-        ),
-        AuthRef::OAuth(Box::new(OAuthRef {
-            client_id: Some("c".into()),
-            tenant: Some("t".into()),
-            secret: Some(SecretRef::File("s".into())),
-            ..bare(Identity::Google, Flow::App)
-        }))
-    );
-    let command = auth("{ password = { command = \"pass mail\" } }");
-    assert_eq!(command, AuthRef::Password(SecretRef::Command("pass mail".into())));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Bad configurations and what is said of them; the good ones stand in `whole`.
 
+mod log_ins;
 mod mailbox;
+mod presets;
 mod settings;
 mod whole;
 

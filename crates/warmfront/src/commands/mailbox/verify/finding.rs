@@ -103,7 +103,14 @@ impl Findings {
             return;
         }
         print::say(&self.mailbox);
-        for one in &self.found {
+        for (nr, one) in self.found.iter().enumerate() {
+            // What holds for both log-ins is said once, and what mends several, behind the last.
+            let (says, to_do) = (Some(&one.says), one.to_do.as_ref());
+            let again = |other: &Finding| other.to_do.as_ref() == to_do;
+            let mut later = self.found[nr + 1..].iter();
+            if later.clone().any(|other| again(other) && Some(&other.says) == says) {
+                continue;
+            }
             let begin = match one.standing {
                 Standing::Well => "  ",
                 Standing::Unknown => "  not known: ",
@@ -112,7 +119,7 @@ impl Findings {
                 Standing::Mend => "  to mend: ",
             };
             print::paragraph(begin, &one.says);
-            if let Some(to_do) = &one.to_do {
+            if let Some(to_do) = to_do.filter(|_| !later.any(again)) {
                 print::paragraph("    to do: ", to_do);
             }
         }

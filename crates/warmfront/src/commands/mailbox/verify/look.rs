@@ -1,9 +1,10 @@
 //! What can be seen of a mailbox without sending: both log-ins, what the servers show, and whether
 //! they would take mail from it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
-use warmfront_core::answer::{self, Answer, Phase};
+use warmfront_core::answer::{Answer, Phase};
 use warmfront_core::provider::{Kind, SentCopy};
 use warmfront_core::reading::Role;
 use warmfront_core::span::{DAY, MINUTE, Millis, length_text};
@@ -15,7 +16,7 @@ use warmfront_mail::{imap, smtp};
 use super::Round;
 use super::finding::{Findings, Standing};
 use crate::config::{self, Mailbox, Server, is_full_name};
-use crate::secret;
+use crate::mending::{Mending, mending};
 
 /// Looks at the way out. Says whether a message could leave by it.
 pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Findings) -> bool {
@@ -214,8 +215,9 @@ fn unread(mailbox: &Mailbox, found: &mut Findings) {
     );
     let to_do = if because == config::NO_PASSWORD_READS {
         format!(
-            "Log in by OAuth, for both: `auth = {{ oauth = \"microsoft\" }}`, then `warmfront \
-             mailbox login {}`. Microsoft ended passwords for reading in January 2023.",
+            "Log in by OAuth, for both: `auth = {{ oauth = \"microsoft\", client_id = \"…\", tenant = \
+             \"…\" }}` (docs/login.md has the steps), then `warmfront mailbox login {}`. Microsoft \
+             ended passwords for reading in January 2023.",
             mailbox.address
         )
     } else {
@@ -247,12 +249,12 @@ pub(super) fn trouble_of_sending(
         }
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Trouble::NoToken(why) => {
-            let says = format!("No token to log in with is to be had at the moment: {why}.");
-            found.add(check, Standing::Unseen, says, None);
+            let says = format!("No token to log in with is to be had at the moment: {why}");
+            found.add(check, Standing::Unseen, sentence(&says), None);
         }
         Trouble::Lost { .. } | Trouble::Halted(_) => {
             let (host, port) = (&mailbox.smtp.host, mailbox.smtp.port);
-            let says = format!("{host}:{port}: {trouble}.");
+            let says = sentence(&format!("{host}:{port}: {trouble}"));
             found.add(check, Standing::Unseen, says, Some(REACHING.to_owned()));
         }
     }
@@ -274,7 +276,7 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
         Unreadable::Lost(_) => {
             let place = mailbox.imap.as_ref();
             let place = place.map_or(String::new(), |at| format!("{}:{}: ", at.host, at.port));
-            let says = format!("{place}{trouble}.");
+            let says = sentence(&format!("{place}{trouble}"));
             found.add(check, Standing::Unseen, says, Some(REACHING.to_owned()));
         }
     }
@@ -283,7 +285,7 @@ pub(super) fn trouble_of_reading(trouble: &Unreadable, mailbox: &Mailbox, found:
 /// Nobody has consented yet, or not any more.
 fn needs_login(check: &'static str, why: &str, mailbox: &Mailbox, found: &mut Findings) {
     let to_do = format!("`warmfront mailbox login {}`", mailbox.address);
-    found.mend(check, format!("It has no token to log in with: {why}."), &to_do);
+    found.mend(check, sentence(&format!("It has no token to log in with: {why}")), &to_do);
 }
 
 /// A refusal, in the server's words and in those of whoever has to mend it.
@@ -295,16 +297,25 @@ fn refused(
     mailbox: &Mailbox,
     found: &mut Findings,
 ) {
-    let cure = answer::cure(answer, Some(&mailbox.provider.name));
-    let wrong = cure.map_or("The server refuses it.", |cure| &cure.wrong);
-    let restart = secret::restart(mailbox).filter(|_| answer.phase == Phase::Auth);
-    let restart = restart.map_or(String::new(), |restart| format!(" {restart}"));
-    let to_do = cure.map(|cure| cure.to_do(Some(mailbox.address.as_str())) + &restart);
+    let (wrong, to_do) = match mending(answer, mailbox) {
+        Some(Mending { wrong, to_do }) => (wrong, Some(to_do)),
+        // Greylisting for one: whoever comes back later is let through.
+        None if matches!(answer.code, 400..500) => (
+            Cow::from("The server puts it off."),
+            Some("Try again in some minutes; servers do so with senders they do not know.".into()),
+        ),
+        None => (Cow::from("The server refuses it."), None),
+    };
     found.add(check, standing, format!("{wrong} It says: {told}"), to_do);
 }
 
 fn too_slow(server: &Server) -> String {
     format!("{}:{} took longer than {LOOK_MAX:?}.", server.host, server.port)
+}
+
+/// A sentence with one full stop, whoever said its end.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
 }
 
 fn capital(text: &str) -> String {
