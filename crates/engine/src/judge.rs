@@ -129,7 +129,8 @@ fn not_sent(trouble: &Trouble, attempt: &Attempt<'_>) -> Fate {
         | Trouble::Unsafe(_)
         | Trouble::NeedsLogin(_)
         | Trouble::NoToken(_)
-        | Trouble::NoSecret(_) => attempt.first_at,
+        | Trouble::NoSecret(_)
+        | Trouble::SecretAway(_) => attempt.first_at,
     };
     let age = attempt.now - since;
     if age > GIVE_UP_AFTER {

@@ -194,7 +194,8 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
-            Trouble::NoSecret(why) => {
+            Trouble::SecretAway(_) if self.failures < SECRET_TRIES => {}
+            Trouble::NoSecret(why) | Trouble::SecretAway(why) => {
                 warn!(mailbox, why, "paused: what it logs in with is not to be had");
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
@@ -304,3 +305,6 @@ const HELD_FOR: Millis = MINUTE;
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;
 const BACKOFF_MAX: Millis = 5 * MINUTE;
+
+/// How often whoever keeps a secret is asked again, some twenty minutes in all, before an operator is.
+const SECRET_TRIES: u32 = 10;

@@ -54,7 +54,7 @@ impl From<Trouble> for Unreadable {
         match trouble {
             Trouble::Unsafe(why) => Self::Unsafe(why),
             Trouble::NeedsLogin(why) => Self::NeedsLogin(why),
-            Trouble::NoSecret(why) => Self::NoSecret(why),
+            Trouble::NoSecret(why) | Trouble::SecretAway(why) => Self::NoSecret(why),
             Trouble::Lost { why, .. } => Self::Lost(why),
             Trouble::Refused(_) | Trouble::NoToken(_) | Trouble::Halted(_) => {
                 Self::Lost(trouble.to_string())

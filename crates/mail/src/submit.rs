@@ -77,9 +77,12 @@ pub enum Trouble {
     /// There is no token to log in with at the moment; nothing is wrong with the mailbox.
     #[error("there is no token to log in with: {0}")]
     NoToken(String),
-    /// What the log-in takes is kept elsewhere, and was not to be had there. No server was asked.
+    /// What the log-in takes is kept elsewhere, and is not to be had there. No server was asked.
     #[error("{0}")]
     NoSecret(String),
+    /// The same, and whoever keeps it may give it out the next time.
+    #[error("{0}")]
+    SecretAway(String),
     /// The caller could not go on.
     #[error("stopped by the sender: {0}")]
     Halted(String),
@@ -95,6 +98,7 @@ impl Trouble {
             | Self::NeedsLogin(_)
             | Self::NoToken(_)
             | Self::NoSecret(_)
+            | Self::SecretAway(_)
             | Self::Halted(_)) => Err(trouble),
         }
     }

@@ -15,7 +15,7 @@ use warmfront_mail::submit::Trouble;
 use warmfront_store::Tokens;
 
 use crate::config::{AuthRef, Mailbox, OAuthRef};
-use crate::secret::{self, Keyring};
+use crate::secret::{self, Keyring, SecretError};
 
 /// How all mailboxes log in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,8 +50,11 @@ impl Logins {
                     Box::pin(async move {
                         let (logins, mailbox, secret) = (*asking).clone();
                         let keyring = logins.keyring.clone();
-                        let found = move || secret::password(&secret, &mailbox, &keyring);
-                        logins.look_up(found).await.map_err(Trouble::NoSecret)
+                        let found = move || {
+                            let found = secret::password(&secret, &mailbox, &keyring);
+                            found.map_err(SecretError::into_trouble)
+                        };
+                        logins.look_up(found).await
                     })
                 }))
             }
@@ -69,8 +72,7 @@ impl Logins {
             Box::pin(async move {
                 let (logins, mailbox, oauth, known) = &*wanted;
                 let find = || async {
-                    let found = logins.provider(mailbox, oauth).await;
-                    let (provider, grant) = found.map_err(Trouble::NoSecret)?;
+                    let (provider, grant) = logins.provider(mailbox, oauth).await?;
                     let mailbox = mailbox.address.clone();
                     Ok::<_, Trouble>(logins.keeper.bearer(mailbox, provider, grant))
                 };
@@ -85,35 +87,32 @@ impl Logins {
         &self,
         mailbox: &Mailbox,
         oauth: &OAuthRef,
-    ) -> Result<(IdentityProvider, Grant), String> {
+    ) -> Result<(IdentityProvider, Grant), Trouble> {
         let (logins, mailbox, oauth) = (self.clone(), mailbox.clone(), oauth.clone());
         self.look_up(move || logins.find_provider(&mailbox, &oauth)).await
     }
 
     /// Looks something up where that holds nobody up: whoever keeps it may take half a minute.
-    async fn look_up<T: Send + 'static, E: fmt::Display + Send + 'static>(
+    async fn look_up<T: Send + 'static>(
         &self,
-        look: impl FnOnce() -> Result<T, E> + Send + 'static,
-    ) -> Result<T, String> {
+        look: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
         let place = Arc::clone(&self.places).acquire_owned().await;
         let looking = tokio::task::spawn_blocking(move || {
             let found = look();
             drop(place);
             found
         });
-        match looking.await {
-            Ok(found) => found.map_err(|why| why.to_string()),
-            Err(broken) => Err(broken.to_string()),
-        }
+        looking.await.unwrap_or_else(|broken| Err(Trouble::NoSecret(broken.to_string())))
     }
 
     fn find_provider(
         &self,
         mailbox: &Mailbox,
         oauth: &OAuthRef,
-    ) -> Result<(IdentityProvider, Grant), String> {
+    ) -> Result<(IdentityProvider, Grant), Trouble> {
         let (whose, keyring) = (mailbox.address.as_str(), &self.keyring);
-        let of = |why: &dyn fmt::Display| format!("{whose}: {why}");
+        let of = |why: &dyn fmt::Display| Trouble::NoSecret(format!("{whose}: {why}"));
         if let Some(problem) = oauth.problem() {
             return Err(of(&problem));
         }
@@ -121,7 +120,7 @@ impl Logins {
         let (client_secret, grant) = match (&oauth.secret, oauth.flow) {
             (Some(secret), Flow::App) if is_account => {
                 let file = secret::document(secret, whose, keyring);
-                let file = file.map_err(|error| error.to_string())?;
+                let file = file.map_err(SecretError::into_trouble)?;
                 let account = ServiceAccount::read(&file).map_err(|error| of(&error))?;
                 (None, Grant::Account(account))
             }
@@ -129,11 +128,12 @@ impl Logins {
                 let found = |secret| secret::text(secret, whose, keyring);
                 let secret = secret.as_ref().map(found).transpose();
                 let grant = if flow == Flow::App { Grant::Application } else { Grant::Person };
-                (secret.map_err(|error| error.to_string())?, grant)
+                (secret.map_err(SecretError::into_trouble)?, grant)
             }
         };
         let application = Application { secret: client_secret, ..application(oauth) };
-        let http = self.client(oauth.ca.as_ref().map(|ca| ca.path.as_path()))?;
+        let http = self.client(oauth.ca.as_ref().map(|ca| ca.path.as_path()));
+        let http = http.map_err(Trouble::NoSecret)?;
         let provider = IdentityProvider::new(application, http).map_err(|error| of(&error))?;
         Ok((provider, grant))
     }

@@ -14,6 +14,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use warmfront_mail::submit::Trouble;
 
 pub(crate) use self::keyring::Keyring;
 use self::keyring::NotGiven;
@@ -76,6 +77,23 @@ pub(crate) enum SecretError {
          on a server say `env`, `file` or `command` instead"
     )]
     Silent { whose: String },
+}
+
+impl SecretError {
+    /// What it means for whoever wants to log in: whoever keeps secrets for others may be away for a
+    /// moment, and what is written nowhere stays so.
+    pub(crate) fn into_trouble(self) -> Trouble {
+        match self {
+            Self::Failed { .. } | Self::NoKeyring { .. } | Self::Silent { .. } => {
+                Trouble::SecretAway(self.to_string())
+            }
+            Self::Unset { .. }
+            | Self::Unreadable { .. }
+            | Self::Open { .. }
+            | Self::Unusable { .. }
+            | Self::NoEntry { .. } => Trouble::NoSecret(self.to_string()),
+        }
+    }
 }
 
 /// A password as its provider wants it.

@@ -29,3 +29,25 @@ fn a_secret_that_takes_its_time_holds_up_its_own_mailbox_and_no_other() {
     terminate(&daemon);
     let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
 }
+
+#[test]
+fn a_secret_that_is_away_for_a_moment_is_asked_for_again_and_nobody_has_to_come() {
+    let scene = Scene::of(1);
+    // It is there when the daemon begins, and then away for a while.
+    let command = format!(
+        "test -e asked && test -e away && touch denied && exit 1; touch asked; echo '{PASSWORD}'"
+    );
+    let away = format!("{{ command = \"{command}\" }}");
+    edit(&scene, "warmfront.toml", "{ env = \"MAILBOX_PASSWORD\" }", &away);
+    scene.installation.write("away", "");
+    scene.begin("spring", 1);
+    let daemon = scene.installation.start(&["run"]);
+    wait_until("it is asked for in vain", || scene.installation.file("denied").exists());
+    let state = || run(&scene, "mailbox list --json").done().json()["state"].clone();
+    assert_eq!(state(), "active");
+    std::fs::remove_file(scene.installation.file("away")).expect("it is back");
+    wait_until("the message is sent", || scene.sink.accepted_count() == 1);
+    assert_eq!(state(), "active");
+    terminate(&daemon);
+    let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
+}

@@ -162,6 +162,7 @@ fn without(trouble: Trouble, secrets: &[&SecretString]) -> Trouble {
         | Trouble::NeedsLogin(_)
         | Trouble::NoToken(_)
         | Trouble::NoSecret(_)
+        | Trouble::SecretAway(_)
         | Trouble::Halted(_) => trouble,
     }
 }

@@ -31,7 +31,8 @@ pub(super) async fn login(
     let (mailbox, oauth) = configured(app, &row.address)?;
     let logins = wiring::logins(app, &wiring::owner(app.now()), Duty::Works);
     let (provider, grant) = logins.provider(mailbox, oauth).await.map_err(|why| {
-        Failure::Problems(vec![Problem::error(app.config.path.display().to_string(), None, why)])
+        let (file, why) = (app.config.path.display().to_string(), why.to_string());
+        Failure::Problems(vec![Problem::error(file, None, why)])
     })?;
     // Before a code or a token that is good for one use is spent.
     take_key(app, logins.keeper(), by).await?;

@@ -244,7 +244,7 @@ pub(super) fn trouble_of_sending(
             let standing = if passes { Standing::Unseen } else { Standing::Mend };
             refused(check, standing, answer, &answer.to_string(), mailbox, found);
         }
-        Trouble::Unsafe(why) | Trouble::NoSecret(why) => {
+        Trouble::Unsafe(why) | Trouble::NoSecret(why) | Trouble::SecretAway(why) => {
             found.add(check, Standing::Mend, capital(why), None);
         }
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
