@@ -20,6 +20,17 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         || SPOKEN.contains(&words)
 }
 
+/// The same of a host's name. Real ones hold words of examples (`mail.your-server.de` is one), so only
+/// what no host can be called counts, and the names that our own documents write.
+pub(super) fn is_placeholder_host(host: &str) -> bool {
+    let lower = host.trim().to_lowercase();
+    let is_alone = !lower.contains('.');
+    let mut labels = lower.split('.');
+    is_alone && is_placeholder(&lower)
+        || labels.clone().next_back().is_some_and(|top| top.starts_with("your"))
+        || labels.any(|label| matches!(label, "your-domain" | "your-domain-com"))
+}
+
 /// Our own documents' among them.
 const SPOKEN: [&str; 12] = [
     "app id",
@@ -39,6 +50,22 @@ const SPOKEN: [&str; 12] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_called_what_it_likes_and_not_what_no_host_can_be() {
+        for host in [
+            "YOUR_SMTP_HOST",
+            "<host>",
+            "mail.your-domain",
+            "your-domain.com",
+            "your-domain-com.mail.protection.outlook.com",
+        ] {
+            assert!(is_placeholder_host(host), "{host}");
+        }
+        for host in ["mail.your-server.de", "mail.acme.id", "127.0.0.1", "::1", "h"] {
+            assert!(!is_placeholder_host(host), "{host}");
+        }
+    }
 
     #[test]
     fn what_stands_for_something_else_is_known() {

@@ -9,7 +9,7 @@ use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::{Kind, Preset, Tls};
 
-use super::placeholder::is_placeholder;
+use super::placeholder::is_placeholder_host;
 
 /// A server and how to speak to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let named = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-    if is_placeholder(bare) {
+    if is_placeholder_host(bare) {
         return Err(format!("`{text}` stands for a name of yours; write the server's own"));
     }
     let good = bare.parse::<IpAddr>().is_ok() || (!bare.is_empty() && bare.chars().all(named));
@@ -201,7 +201,7 @@ fn host(text: &str) -> Result<String, String> {
 
 /// RFC 5321, section 4.1.1.1: a full name, or an address in brackets.
 fn hello(text: &str) -> Result<String, String> {
-    if is_placeholder(text) {
+    if is_placeholder_host(text) {
         return Err(format!("`{text}` stands for a name of yours; write this machine's own"));
     }
     is_full_name(text).then(|| text.to_owned()).ok_or_else(|| {
