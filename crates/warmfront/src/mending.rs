@@ -92,6 +92,9 @@ mod tests {
         assert!(of_smtp(app).contains(rights), "{}", of_smtp(app));
         let account = "oauth = \"google\", flow = \"app\", secret = { file = \"account.json\" }";
         assert!(of_imap(account).contains("Domain-wide delegation"), "{}", of_imap(account));
+        // Google's own words of a refused token would send a service account to a browser.
+        let told = told("google", account, 535, "5.7.8 Username and Password not accepted");
+        assert!(told.contains("Domain-wide delegation"), "{told}");
         let password = "password = { env = \"P\" }";
         assert!(of_smtp(password).contains("Mend the secret"), "{}", of_smtp(password));
     }
