@@ -100,6 +100,9 @@ pub(crate) async fn comes_first(
     port: u16,
     deadline: Duration,
 ) -> Option<String> {
+    if PLAIN_FIRST.contains(&port) {
+        return None;
+    }
     let shaking = async {
         let tcp = TcpStream::connect((host, port)).await.ok()?;
         let shaken = TlsConnector::from(Arc::clone(config)).connect(name(host).ok()?, tcp).await;
@@ -114,6 +117,10 @@ pub(crate) async fn comes_first(
          \"implicit\"`, or the port that is for STARTTLS"
     ))
 }
+
+/// Ports on which TLS never comes first (RFC 5321, RFC 6409, RFC 3501, and what submission is often moved
+/// to): whoever is silent there has another reason, and takes a handshake for an attack.
+const PLAIN_FIRST: [u16; 4] = [25, 143, 587, 2525];
 
 fn name(host: &str) -> Result<ServerName<'static>, Trouble> {
     ServerName::try_from(host.to_owned())
