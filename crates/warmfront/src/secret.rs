@@ -8,11 +8,13 @@ mod keyring;
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 use warmfront_mail::submit::Trouble;
 
@@ -204,6 +206,8 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // Of its own, so that it ends with all that it has started.
+        .process_group(0)
         .spawn()
         .map_err(unstartable)?;
     let said = child.stdout.take().map(heard);
@@ -215,8 +219,11 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
             // What it has started in the background may keep the pipe open.
             let said = said.map(|said| said.recv_timeout(COMMAND_POLL * (left + 1)));
             let said = said.and_then(Result::ok);
-            let open = || failed("has ended, and what it left running has not".to_owned());
-            return said.ok_or_else(open)?.map_err(unstartable);
+            let Some(said) = said else {
+                stop(child);
+                return Err(failed("has ended, and what it left running has not".to_owned()));
+            };
+            return said.map_err(unstartable);
         }
         std::thread::sleep(COMMAND_POLL);
     }
@@ -248,9 +255,9 @@ fn kept(keyring: &Keyring, service: &str, user: &str, whose: &str) -> Result<Vec
     })
 }
 
-/// Ends a command that hangs. One that is gone already needs no more.
+/// Ends a command that hangs, with all that it has started. What is gone already needs no more.
 fn stop(mut child: Child) {
-    let _ = child.kill();
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     let _ = child.wait();
 }
 
