@@ -151,9 +151,26 @@ impl Logins {
     }
 }
 
+/// What the log-ins of mailboxes cannot do without and is not there. Commands may take their time, so
+/// some are asked side by side.
+pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<String> {
+    let share = mailboxes.len().div_ceil(AT_ONCE).max(1);
+    let look = |some: &[Mailbox]| -> Vec<String> {
+        some.iter().filter_map(|mailbox| missing(mailbox, keyring)).collect()
+    };
+    std::thread::scope(|scope| {
+        let look = &look;
+        let looks: Vec<_> =
+            mailboxes.chunks(share).map(|some| scope.spawn(move || look(some))).collect();
+        let seen = looks.into_iter().map(|look| look.join());
+        seen.flat_map(|seen| seen.unwrap_or_else(|broken| std::panic::resume_unwind(broken)))
+            .collect()
+    })
+}
+
 /// What a mailbox's log-in cannot do without and is not there. Whether anybody has logged in is
 /// another matter: that is in the books.
-pub(crate) fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
+fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
     let whose = mailbox.address.as_str();
     match mailbox.auth.as_ref()? {
         AuthRef::Password(secret) => {

@@ -178,8 +178,7 @@ impl Config {
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
         let keyring = Keyring::new();
-        let logins = self.mailboxes.iter();
-        let logins = logins.filter_map(|mailbox| logins::missing(mailbox, &keyring));
+        let logins = logins::all_missing(&self.mailboxes, &keyring).into_iter();
         let logins = logins.map(|what| Problem::error(&file, None, what));
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
