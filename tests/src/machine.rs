@@ -49,8 +49,12 @@ pub fn provide<T>(
     found.ok_or_else(|| format!("{name} was installed and is not there; type: {by_hand}"))
 }
 
-/// Waits until nobody else installs anything for tests.
-fn turn() -> std::io::Result<File> {
+/// Waits until nobody else installs anything for tests, and keeps others waiting while it is held.
+///
+/// # Errors
+///
+/// If there is no file to be locked.
+pub fn turn() -> std::io::Result<File> {
     let file = std::env::temp_dir().join("warmfront-tests.install.lock");
     // It may be another user's: then it can be read, and that is enough.
     let file = File::open(&file).or_else(|_| File::create(&file))?;

@@ -1,5 +1,5 @@
 //! An identity provider that others wrote: `oidc-provider` from npm, which keeps to the standards more
-//! strictly than most, where Node.js and npm are at hand.
+//! strictly than most, where Node.js is installed and npm can fetch it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use warmfront_tests::identity::{Asked, CLIENT_ID, CLIENT_SECRET, Introspection};
+use warmfront_tests::machine::turn;
 
 use crate::identity::Identity;
 
@@ -27,15 +28,11 @@ struct Pipes {
 }
 
 impl OpenId {
-    /// `None` where there is no Node.js, or no npm.
+    /// `None` where it is not at hand, which is said.
     pub(crate) fn start(lives: Duration) -> Option<Self> {
-        let is_there = |name: &str| {
-            Command::new(name).arg("--version").output().is_ok_and(|said| said.status.success())
-        };
-        if !is_there("node") || !is_there("npm") {
+        if let Err(why) = folder() {
             // Past what catches the words of tests that pass.
-            let told =
-                "Node.js with npm is not installed: nothing was tried against oidc-provider\n";
+            let told = format!("nothing was tried against oidc-provider: {why}\n");
             std::io::stderr().write_all(told.as_bytes()).expect("somebody listens");
             return None;
         }
@@ -151,10 +148,16 @@ impl Drop for OpenId {
 
 /// Our script for Node.js, with these words.
 fn script(words: &[&str]) -> Command {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new("node");
-    command.arg("provider.mjs").args(words).current_dir(FOLDER.get_or_init(installed));
+    let folder = folder().as_ref().expect("it was asked for before");
+    command.arg("provider.mjs").args(words).current_dir(folder);
     command
+}
+
+/// Where it is, or why it is not at hand.
+fn folder() -> &'static Result<PathBuf, String> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOLDER.get_or_init(installed)
 }
 
 fn finish(command: &mut Command) {
@@ -163,19 +166,33 @@ fn finish(command: &mut Command) {
 }
 
 /// The folder that npm has put it into, beside what cargo builds, and our script beside it.
-fn installed() -> PathBuf {
+fn installed() -> Result<PathBuf, String> {
+    let is_there = |name: &str| {
+        Command::new(name).arg("--version").output().is_ok_and(|said| said.status.success())
+    };
+    if !is_there("node") || !is_there("npm") {
+        return Err("Node.js with npm is not installed".to_owned());
+    }
     let test = std::env::current_exe().expect("a test knows where it lies");
     let tagged = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
     let target = test.ancestors().find(tagged).expect("cargo tags its target folder");
     let folder = target.join("oidc-provider");
     std::fs::create_dir_all(&folder).expect("a folder");
-    std::fs::write(folder.join("provider.mjs"), include_str!("provider.mjs")).expect("a file");
-    if !folder.join("node_modules/oidc-provider").exists() {
+    // Another test process may be at it, and one that was ended half-way has left no mark.
+    let turn = turn().expect("a file to be locked");
+    let mark = folder.join(VERSION);
+    if !mark.exists() {
         std::fs::write(folder.join("package.json"), "{\"private\": true}\n").expect("a file");
         let words = ["install", "--no-audit", "--no-fund", "--ignore-scripts", VERSION];
-        finish(Command::new("npm").args(words).current_dir(&folder));
+        let npm = Command::new("npm").args(words).current_dir(&folder).output().expect("it starts");
+        if !npm.status.success() {
+            return Err(format!("npm cannot fetch it: {}", String::from_utf8_lossy(&npm.stderr)));
+        }
+        std::fs::write(mark, "").expect("a file");
     }
-    folder
+    std::fs::write(folder.join("provider.mjs"), include_str!("provider.mjs")).expect("a file");
+    drop(turn);
+    Ok(folder)
 }
 
 /// Of 2025; it runs on Node.js 18 and later.

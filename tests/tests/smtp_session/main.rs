@@ -88,7 +88,7 @@ fn trouble_told(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Refused(answer) => format!("refused {answer}"),
         Trouble::Lost { phase, .. } => format!("lost at {}", phase.as_str()),
-        Trouble::Unsafe(_) | Trouble::NoSecret(_) => "unsafe".to_owned(),
+        Trouble::Unsafe(_) | Trouble::NoSecret(_) | Trouble::SecretAway(_) => "unsafe".to_owned(),
         Trouble::NeedsLogin(why) | Trouble::NoToken(why) => format!("no token: {why}"),
         Trouble::Halted(why) => format!("halted: {why}"),
     }
