@@ -87,11 +87,12 @@ fn what_check_and_the_list_say_fits_a_terminal() {
     });
     let scene = Scene::with(&Fleet { mailboxes: mailboxes.collect(), ..Fleet::of(0) });
     scene.write_campaign("spring", 2);
+    // Before there are books: the days are counted in another zone then.
+    edit(&scene, FILE, "timezone = ", "# timezone = ");
     let first = "a.rather.long.name.of.somebody.1@outreach.subsidiary.example";
     let because = "its people are away until the end of the month, and nobody else looks after it";
     let pause = ["mailbox", "pause", first, "--because", because];
     let _ = scene.installation.run(&pause).done();
-    edit(&scene, FILE, "timezone = ", "# timezone = ");
     edit(&scene, FILE, "provider = \"smtp\"", "provider = \"sendgrid\"");
     for words in [&["check"][..], &["mailbox", "list"]] {
         let mut command = scene.installation.command(words);

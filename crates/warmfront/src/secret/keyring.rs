@@ -135,7 +135,10 @@ mod tests {
         assert_eq!(keyring.ask(service, "bea"), Err(NotGiven::Silent));
         std::fs::write(&file, "").unwrap();
         // A thousandth of a second may be too short once more.
-        let given = (0..10_000).find_map(|_| keyring.ask(service, "cat").ok());
+        let given = (0..10_000).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            keyring.ask(service, "cat").ok()
+        });
         assert_eq!(given.as_deref(), Some("cat's"));
     }
 }
