@@ -173,9 +173,13 @@ pub(crate) fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
 /// Where the key that opens them is away is another matter: it may be back.
 pub(crate) fn waits_for_somebody(mailbox: &Mailbox, tokens: &Tokens) -> bool {
     let Some(AuthRef::OAuth(oauth)) = &mailbox.auth else { return false };
-    let is_anothers =
-        tokens.issuer.as_ref().is_some_and(|issuer| *issuer != application(oauth).issuer());
-    tokens.needs_login || oauth.flow != Flow::App && (tokens.refresh.is_none() || is_anothers)
+    // An application that asks in its own name needs nobody.
+    if oauth.flow == Flow::App {
+        return false;
+    }
+    let ours = application(oauth).issuer();
+    let is_anothers = tokens.issuer.as_ref().is_some_and(|issuer| *issuer != ours);
+    tokens.needs_login || tokens.refresh.is_none() || is_anothers
 }
 
 /// The application as it is written, and where it is not as its provider publishes it.
