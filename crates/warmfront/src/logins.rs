@@ -187,7 +187,7 @@ fn application(oauth: &OAuthRef) -> Application {
     let known = oauth.provider.endpoints();
     let tenant = oauth.tenant.as_deref().unwrap_or(ANY_TENANT);
     let url = |own: &Option<String>, known: &str| {
-        own.clone().unwrap_or_else(|| known.replace("{tenant}", tenant))
+        own.as_deref().unwrap_or(known).replace("{tenant}", tenant)
     };
     let scopes = if oauth.flow == Flow::App { known.app_scopes } else { known.scopes };
     let pairs = known.authorize_with.iter().filter_map(|with| with.split_once('='));
@@ -208,3 +208,40 @@ const ANY_TENANT: &str = "common";
 
 /// A fleet whose secrets are all slow holds up itself, and no thread that looks names up.
 const AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(auth: &str) -> Application {
+        let text = format!(
+            "[store]\nurl = \"sqlite://b.db\"\n[[mailbox]]\naddress = \"ann@x.example\"\n\
+             provider = \"smtp\"\nsmtp = {{ host = \"mail.x.example\" }}\nauth = {{ {auth} }}\n"
+        );
+        let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
+        let Some(AuthRef::OAuth(oauth)) = &config.mailboxes[0].auth else { panic!("no tokens") };
+        application(oauth)
+    }
+
+    #[test]
+    fn whoever_names_the_directory_at_last_is_the_same_application() {
+        let usual = of("oauth = \"microsoft\", client_id = \"us\"");
+        let named = of("oauth = \"microsoft\", client_id = \"us\", tenant = \"d1\"");
+        assert_ne!(usual.token_url, named.token_url);
+        assert_eq!(usual.issuer(), "login.microsoftonline.com us");
+        assert_eq!(usual.issuer(), named.issuer());
+        assert_ne!(usual.issuer(), of("oauth = \"microsoft\", client_id = \"them\"").issuer());
+    }
+
+    #[test]
+    fn addresses_of_ones_own_name_the_directory_too() {
+        let own = "authorize_url = \"https://id.example:8443/{tenant}/a\", \
+                   token_url = \"https://id.example:8443/{tenant}/t\"";
+        let own = of(&format!(
+            "oauth = \"microsoft\", flow = \"code\", client_id = \"us\", tenant = \"d1\", {own}"
+        ));
+        assert_eq!(own.authorize_url, "https://id.example:8443/d1/a");
+        assert_eq!(own.token_url, "https://id.example:8443/d1/t");
+        assert_eq!(own.issuer(), "id.example:8443 us");
+    }
+}
