@@ -22,7 +22,7 @@ use warmfront_mail::oauth::{self, Grant, IdentityProvider};
 use warmfront_mail::submit::Trouble;
 use warmfront_store::{LoggedIn, SealedTokens, Store, StoreError, Tokens};
 
-pub use self::seal::{KEY_LEN, Key};
+pub use self::seal::{KEY_LEN, Key, fingerprint};
 use self::seal::{Purpose, Seal};
 use self::wanted::Wanted;
 use crate::clock::Clock;
