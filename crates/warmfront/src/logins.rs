@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 use warmfront_core::identity::{Flow, Identity};
 use warmfront_engine::tokens::TokenKeeper;
 use warmfront_mail::bearer::Bearer;
@@ -22,7 +22,7 @@ use crate::secret::{self, Keyring, SecretError};
 pub(crate) struct Logins {
     keeper: TokenKeeper,
     /// One client for all who trust the same certificates.
-    clients: Arc<Mutex<BTreeMap<Option<PathBuf>, Http>>>,
+    clients: Arc<std::sync::Mutex<BTreeMap<Option<PathBuf>, Http>>>,
     keyring: Keyring,
     /// Secrets that may be looked up at once.
     places: Arc<Semaphore>,
@@ -64,20 +64,29 @@ impl Logins {
         })
     }
 
-    /// Tokens by an application whose secret is looked up when the first of them is wanted.
+    /// Tokens by an application whose secret is looked up when the first of them is wanted, and anew
+    /// once the identity provider has refused the application: the secret may be another by now.
     fn bearer(&self, mailbox: Mailbox, oauth: OAuthRef) -> Bearer {
-        let wanted = Arc::new((self.clone(), mailbox, oauth, OnceCell::new()));
+        let wanted = Arc::new((self.clone(), mailbox, oauth, Mutex::new(None::<Bearer>)));
         Bearer::new(move |refused| {
             let wanted = Arc::clone(&wanted);
             Box::pin(async move {
-                let (logins, mailbox, oauth, known) = &*wanted;
-                let find = || async {
-                    let (provider, grant) = logins.provider(mailbox, oauth).await?;
-                    let mailbox = mailbox.address.clone();
-                    Ok::<_, Trouble>(logins.keeper.bearer(mailbox, provider, grant))
+                let (logins, mailbox, oauth, last) = &*wanted;
+                let mut known = last.lock().await;
+                let bearer = match &*known {
+                    Some(bearer) => bearer.clone(),
+                    None => {
+                        let (provider, grant) = logins.provider(mailbox, oauth).await?;
+                        let mailbox = mailbox.address.clone();
+                        known.insert(logins.keeper.bearer(mailbox, provider, grant)).clone()
+                    }
                 };
-                let bearer = known.get_or_try_init(find).await?;
-                bearer.token(refused.as_ref()).await
+                drop(known);
+                let token = bearer.token(refused.as_ref()).await;
+                if matches!(token, Err(Trouble::Unsafe(_))) {
+                    *last.lock().await = None;
+                }
+                token
             })
         })
     }
