@@ -12,9 +12,23 @@ use crate::row::Row as _;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// The fingerprint of the key that the tokens are sealed by. `None`: nobody has logged in yet.
+    /// The fingerprint of the key that the tokens are sealed by. `None`: there was no token yet, or only
+    /// before that was written down.
     pub async fn sealed_by(&self) -> Result<Option<String>, StoreError> {
         sealed_by(&self.db.read).await
+    }
+
+    /// What somebody has consented to, sealed, and for which mailbox: any, to try a key on.
+    pub async fn consented(&self) -> Result<Option<(String, String)>, StoreError> {
+        let Some(row) = self.db.read.query_one_raw(sql(CONSENTED, [])).await? else {
+            return Ok(None);
+        };
+        Ok(Some((row.read("address")?, row.read("refresh")?)))
+    }
+
+    /// Has the books know the key that opens their tokens, where they know none.
+    pub async fn seal_by(&self, fingerprint: &str, now: i64) -> Result<(), StoreError> {
+        seal_by(&self.db.write, fingerprint, now).await
     }
 }
 
@@ -64,6 +78,10 @@ pub(crate) async fn seal_anew_by(
 }
 
 const LOST_KEY: &str = "its tokens were sealed by a key that is lost";
+
+const CONSENTED: &str = "
+    SELECT b.address, t.refresh FROM tokens t JOIN mailboxes b ON b.id = t.mailbox_id
+    WHERE t.refresh IS NOT NULL ORDER BY b.id LIMIT 1";
 
 const OTHERS: &str = "
     SELECT b.id, b.address, b.state = 'active' AS is_active

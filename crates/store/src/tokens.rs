@@ -145,15 +145,23 @@ impl Store {
         Ok(leased.then_some(RefreshLease { mailbox, generation, owner }))
     }
 
+    /// Nobody need log in any more for a mailbox whose application now asks in its own name: that a
+    /// log-in of this generation is lost is forgotten.
+    pub async fn need_no_log_in(&self, mailbox: i64, generation: i64) -> Result<(), StoreError> {
+        self.db.write.execute_raw(sql(NEED_NONE, [mailbox.into(), generation.into()])).await?;
+        Ok(())
+    }
+
     /// Writes down what a refresh brought. `false`: other tokens have come meanwhile, and these do
     /// not count. The generation decides and not the lease: were it over, this token may still be the
-    /// only one that is good.
+    /// only one that is good. Refused, where the books' tokens are sealed by another key; the first that
+    /// are kept say which.
     pub async fn keep_tokens(
         &self,
         lease: &RefreshLease,
         tokens: &SealedTokens,
     ) -> Result<bool, StoreError> {
-        let SealedTokens { refresh, access, issued_at, expires_at, issuer, .. } = tokens;
+        let SealedTokens { refresh, access, issued_at, expires_at, sealed_by, issuer } = tokens;
         let values = [
             lease.mailbox.into(),
             lease.generation.into(),
@@ -163,7 +171,13 @@ impl Store {
             (*expires_at).into(),
             issuer.as_str().into(),
         ];
-        Ok(self.db.write.execute_raw(sql(KEEP, values)).await?.rows_affected() == 1)
+        let transaction = self.db.begin().await?;
+        let kept = transaction.execute_raw(sql(KEEP, values)).await?.rows_affected() == 1;
+        if kept {
+            seal_by(&transaction, sealed_by, *issued_at).await?;
+        }
+        transaction.commit().await?;
+        Ok(kept)
     }
 
     /// A refresh failed in a way that passes: the tokens stay, and nobody asks before `retry_at`.
@@ -277,6 +291,10 @@ const LEASE: &str = "
     WHERE tokens.generation = $4 AND tokens.state = 'ready'
       AND (tokens.refreshing_until IS NULL OR tokens.refreshing_until <= $5)
       AND (tokens.retry_at IS NULL OR tokens.retry_at <= $5)";
+
+const NEED_NONE: &str = "
+    UPDATE tokens SET state = 'ready', trouble = NULL
+    WHERE mailbox_id = $1 AND generation = $2 AND state = 'needs_login'";
 
 const KEEP: &str = "
     UPDATE tokens SET generation = generation + 1, refresh = coalesce($3, refresh), access = $4,

@@ -25,9 +25,8 @@ pub(crate) fn source(config: &Config) -> KeySource {
         let text = text.map_err(|error| match own {
             true => NoKey::NotNow(error.to_string()),
             false => NoKey::Gone(format!(
-                "the key that tokens are sealed by is not to be had: {error}. Bring {shown} back and \
-                 resume the mailbox, or, if it is lost for ever, log in again: `warmfront mailbox \
-                 login ADDRESS --new-key`"
+                "the key that tokens are sealed by is not to be had: {error}. Bring {shown} back, or, if \
+                 it is lost for ever, log in again: `warmfront mailbox login ADDRESS --new-key`"
             )),
         })?;
         read(&text, &shown).map_err(NoKey::Gone)

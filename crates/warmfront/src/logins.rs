@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 use warmfront_core::identity::{Flow, Identity};
 use warmfront_engine::tokens::TokenKeeper;
 use warmfront_mail::bearer::Bearer;
@@ -22,7 +22,7 @@ use crate::secret::{self, Keyring, SecretError};
 pub(crate) struct Logins {
     keeper: TokenKeeper,
     /// One client for all who trust the same certificates.
-    clients: Arc<Mutex<BTreeMap<Option<PathBuf>, Http>>>,
+    clients: Arc<std::sync::Mutex<BTreeMap<Option<PathBuf>, Http>>>,
     keyring: Keyring,
     /// Secrets that may be looked up at once.
     places: Arc<Semaphore>,
@@ -64,20 +64,29 @@ impl Logins {
         })
     }
 
-    /// Tokens by an application whose secret is looked up when the first of them is wanted.
+    /// Tokens by an application whose secret is looked up when the first of them is wanted, and anew
+    /// once the identity provider has refused the application: the secret may be another by now.
     fn bearer(&self, mailbox: Mailbox, oauth: OAuthRef) -> Bearer {
-        let wanted = Arc::new((self.clone(), mailbox, oauth, OnceCell::new()));
+        let wanted = Arc::new((self.clone(), mailbox, oauth, Mutex::new(None::<Bearer>)));
         Bearer::new(move |refused| {
             let wanted = Arc::clone(&wanted);
             Box::pin(async move {
-                let (logins, mailbox, oauth, known) = &*wanted;
-                let find = || async {
-                    let (provider, grant) = logins.provider(mailbox, oauth).await?;
-                    let mailbox = mailbox.address.clone();
-                    Ok::<_, Trouble>(logins.keeper.bearer(mailbox, provider, grant))
+                let (logins, mailbox, oauth, last) = &*wanted;
+                let mut known = last.lock().await;
+                let bearer = match &*known {
+                    Some(bearer) => bearer.clone(),
+                    None => {
+                        let (provider, grant) = logins.provider(mailbox, oauth).await?;
+                        let mailbox = mailbox.address.clone();
+                        known.insert(logins.keeper.bearer(mailbox, provider, grant)).clone()
+                    }
                 };
-                let bearer = known.get_or_try_init(find).await?;
-                bearer.token(refused.as_ref()).await
+                drop(known);
+                let token = bearer.token(refused.as_ref()).await;
+                if matches!(token, Err(Trouble::Unsafe(_))) {
+                    *last.lock().await = None;
+                }
+                token
             })
         })
     }
@@ -190,9 +199,13 @@ fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
 /// Where the key that opens them is away is another matter: it may be back.
 pub(crate) fn waits_for_somebody(mailbox: &Mailbox, tokens: &Tokens) -> bool {
     let Some(AuthRef::OAuth(oauth)) = &mailbox.auth else { return false };
-    let is_anothers =
-        tokens.issuer.as_ref().is_some_and(|issuer| *issuer != application(oauth).issuer());
-    tokens.needs_login || oauth.flow != Flow::App && (tokens.refresh.is_none() || is_anothers)
+    // An application that asks in its own name needs nobody.
+    if oauth.flow == Flow::App {
+        return false;
+    }
+    let ours = application(oauth).issuer();
+    let is_anothers = tokens.issuer.as_ref().is_some_and(|issuer| *issuer != ours);
+    tokens.needs_login || tokens.refresh.is_none() || is_anothers
 }
 
 /// The application as it is written, and where it is not as its provider publishes it.
@@ -200,7 +213,7 @@ fn application(oauth: &OAuthRef) -> Application {
     let known = oauth.provider.endpoints();
     let tenant = oauth.tenant.as_deref().unwrap_or(ANY_TENANT);
     let url = |own: &Option<String>, known: &str| {
-        own.clone().unwrap_or_else(|| known.replace("{tenant}", tenant))
+        own.as_deref().unwrap_or(known).replace("{tenant}", tenant)
     };
     let scopes = if oauth.flow == Flow::App { known.app_scopes } else { known.scopes };
     let pairs = known.authorize_with.iter().filter_map(|with| with.split_once('='));
@@ -221,3 +234,40 @@ const ANY_TENANT: &str = "common";
 
 /// A fleet whose secrets are all slow holds up itself, and no thread that looks names up.
 const AT_ONCE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(auth: &str) -> Application {
+        let text = format!(
+            "[store]\nurl = \"sqlite://b.db\"\n[[mailbox]]\naddress = \"ann@x.example\"\n\
+             provider = \"smtp\"\nsmtp = {{ host = \"mail.x.example\" }}\nauth = {{ {auth} }}\n"
+        );
+        let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
+        let Some(AuthRef::OAuth(oauth)) = &config.mailboxes[0].auth else { panic!("no tokens") };
+        application(oauth)
+    }
+
+    #[test]
+    fn whoever_names_the_directory_at_last_is_the_same_application() {
+        let usual = of("oauth = \"microsoft\", client_id = \"us\"");
+        let named = of("oauth = \"microsoft\", client_id = \"us\", tenant = \"d1\"");
+        assert_ne!(usual.token_url, named.token_url);
+        assert_eq!(usual.issuer(), "login.microsoftonline.com us");
+        assert_eq!(usual.issuer(), named.issuer());
+        assert_ne!(usual.issuer(), of("oauth = \"microsoft\", client_id = \"them\"").issuer());
+    }
+
+    #[test]
+    fn addresses_of_ones_own_name_the_directory_too() {
+        let own = "authorize_url = \"https://id.example:8443/{tenant}/a\", \
+                   token_url = \"https://id.example:8443/{tenant}/t\"";
+        let own = of(&format!(
+            "oauth = \"microsoft\", flow = \"code\", client_id = \"us\", tenant = \"d1\", {own}"
+        ));
+        assert_eq!(own.authorize_url, "https://id.example:8443/d1/a");
+        assert_eq!(own.token_url, "https://id.example:8443/d1/t");
+        assert_eq!(own.issuer(), "id.example:8443 us");
+    }
+}

@@ -9,7 +9,7 @@ use warmfront_core::plan::Pace;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
-use warmfront_engine::tokens::{Duty, TokenKeeper};
+use warmfront_engine::tokens::{Duty, KeyAtHand, LogInError, TokenKeeper};
 use warmfront_engine::{Opens, Ways};
 use warmfront_mail::dns::{self, Dns};
 use warmfront_mail::imap::{self, Imap};
@@ -18,7 +18,7 @@ use warmfront_mail::smtp::{self, ConnectionLimits, Smtp};
 
 use crate::app::App;
 use crate::config::{self, AuthRef, Config};
-use crate::exit::Failure;
+use crate::exit::{Done, Failure};
 use crate::key;
 use crate::logins::Logins;
 use crate::secret::{self, Keyring};
@@ -94,21 +94,50 @@ pub(crate) fn logins(app: &App, owner: &str, duty: Duty) -> Logins {
     Logins::new(TokenKeeper::new(store, clock, owner.to_owned(), keys, duty))
 }
 
-/// Where an application asks in its own name nobody ever logs in, and the key is made before it does;
-/// but no other than the books' one.
-pub(crate) async fn make_key_for_applications(app: &App) -> Result<(), Failure> {
+/// Has the key in hand that the books' tokens are sealed by, before anything begins: a daemon without it
+/// would hold up mailboxes that another machine could work for. Where an application asks in its own
+/// name nobody ever logs in, and the first key is made here.
+pub(crate) async fn take_key(app: &App, logins: &Logins) -> Done {
     let config = &app.config;
-    let asks_itself = |mailbox: &config::Mailbox| match &mailbox.auth {
-        Some(AuthRef::OAuth(oauth)) => oauth.flow == Flow::App,
-        Some(AuthRef::Password(_)) | None => false,
+    let flow = |mailbox: &config::Mailbox| match &mailbox.auth {
+        Some(AuthRef::OAuth(oauth)) => Some(oauth.flow),
+        Some(AuthRef::Password(_)) | None => None,
     };
-    if !config.mailboxes.iter().any(asks_itself) || !key::is_missing(config) {
+    let flows: Vec<Flow> = config.mailboxes.iter().filter_map(flow).collect();
+    if flows.is_empty() {
         return Ok(());
     }
-    if app.store.sealed_by().await?.is_some() {
-        return Err(Failure::Refused(key::not_the_books(config)));
+    let another = || Failure::Refused(key::not_the_books(config));
+    match (key::is_missing(config), books_have_a_key(app).await?) {
+        (true, true) => return Err(another()),
+        (true, false) if flows.contains(&Flow::App) => {
+            key::make(config).map_err(Failure::failed)?;
+        }
+        // The first log-in makes it.
+        (true, false) => return Ok(()),
+        (false, _) => {}
     }
-    key::make(config).map(|_| ()).map_err(Failure::failed)
+    match key_at_hand(logins.keeper()).await? {
+        KeyAtHand::Another => Err(another()),
+        KeyAtHand::First | KeyAtHand::TheBooks => Ok(()),
+    }
+}
+
+/// Whether the books have tokens that some key has sealed for good.
+pub(crate) async fn books_have_a_key(app: &App) -> Result<bool, Failure> {
+    Ok(app.store.sealed_by().await?.is_some() || app.store.consented().await?.is_some())
+}
+
+/// What the key at hand is to the books.
+pub(crate) async fn key_at_hand(keeper: &TokenKeeper) -> Result<KeyAtHand, Failure> {
+    keeper.key_at_hand().await.map_err(not_kept)
+}
+
+pub(crate) fn not_kept(error: LogInError) -> Failure {
+    match error {
+        LogInError::Key(why) => Failure::failed(anyhow::anyhow!(why)),
+        LogInError::Store(error) => error.into(),
+    }
 }
 
 /// The real ways: SMTP out, IMAP in.

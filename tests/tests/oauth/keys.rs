@@ -39,6 +39,31 @@ fn machines_that_share_books_share_one_key_and_none_makes_another() {
 }
 
 #[test]
+fn a_daemon_that_has_not_the_key_of_the_books_is_refused_and_pauses_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let machines =
+        Machines::sharing(format!("sqlite://{}", folder.path().join("books.db").display()), 2);
+    let _ = machines.log_in(0, ANN, &[]).done();
+    let key = machines.key(0).expect("the first log-in makes it");
+    let run = || machines.all[1].run(&["run", "--until-idle"]);
+    let _ = run().said(3, &["refused: ", "sealed by a key that is not here"]);
+    machines.put_key(1, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    let _ = run().said(3, &["refused: ", "sealed by another key", "copy that file"]);
+    let told = machines.all[1].run(&["check"]).done();
+    assert!(told.err.contains("sealed by another key"), "{told}");
+    let verified = machines.all[1].run(&["mailbox", "verify", ANN]);
+    assert!(verified.out.contains("another key"), "{verified}");
+    for mailbox in [ANN, BOB] {
+        assert_eq!(machines.standing(mailbox), ("active".to_owned(), String::new()));
+    }
+    machines.put_key(1, &key);
+    let _ = run().done();
+    assert_eq!(machines.standing(ANN), ("active".to_owned(), String::new()));
+    let told = machines.all[1].run(&["check"]).done();
+    assert!(!told.err.contains("sealed by another key"), "{told}");
+}
+
+#[test]
 fn a_key_that_is_lost_for_ever_is_replaced_and_everybody_else_logs_in_again() {
     let machines = Machines::one();
     for mailbox in [ANN, BOB] {

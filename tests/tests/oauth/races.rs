@@ -92,13 +92,22 @@ impl Desk {
 
     /// Somebody has logged in a while ago: this token has so much time left.
     async fn log_in(&self, keeper: &TokenKeeper, lives: Millis) {
+        self.log_in_for(&self.address, keeper, lives).await;
+    }
+
+    /// The same, sealed for this address.
+    async fn log_in_for(&self, address: &Address, keeper: &TokenKeeper, lives: Millis) {
         let tokens = Tokens {
             access: "first".into(),
             refresh: Some(self.server.consent(ANN).into()),
             lives,
         };
         let (given, by) = ((&tokens, self.provider(CLIENT_ID).issuer()), SealedBy::BooksKey);
-        keeper.log_in(self.id, &self.address, given, by).await.expect("it is kept");
+        keeper.log_in(self.id, address, given, by).await.expect("it is kept");
+    }
+
+    async fn tokens(&self) -> warmfront_store::Tokens {
+        self.store.tokens(ANN).await.expect("books").expect("the mailbox")
     }
 
     fn pass(&self, time: Millis) {
@@ -179,7 +188,7 @@ async fn whoever_is_dropped_half_way_loses_no_token() {
     assert!(hasty.is_err(), "it went away");
     keeper.finish().await;
     assert_eq!(desk.refreshed(), 1);
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    let tokens = desk.tokens().await;
     assert_eq!(tokens.generation, 2, "what was given is in the books");
     let token = desk.bearer(&desk.keeper("two")).token(None).await.expect("a token");
     assert!(token.expose_secret().starts_with("access-"));
@@ -205,7 +214,7 @@ async fn a_token_that_is_still_good_serves_while_nobody_gives_another() {
     desk.pass(200 * SECOND);
     let none = bearer.token(None).await;
     assert!(matches!(none, Err(Trouble::NoToken(_))), "{none:?}");
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    let tokens = desk.tokens().await;
     assert!(tokens.is_active && tokens.refresh.is_some() && tokens.failures == 2, "{tokens:?}");
 
     desk.server.trouble(None);
@@ -236,23 +245,70 @@ async fn a_revoked_log_in_is_asked_about_once_and_never_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_found_of_earlier_tokens_pauses_nobody_who_has_others_by_now() {
     let desk = Arc::new(Desk::new().await);
-    desk.log_in(&desk.keeper("one"), 3_600 * SECOND).await;
+    // By the books' own key, and yet nobody can open what was sealed for somebody else.
+    let other = Address::parse("bob@sender.example").expect("an address");
+    desk.log_in_for(&other, &desk.keeper("one"), 3_600 * SECOND).await;
     let (there, runtime) = (Arc::clone(&desk), tokio::runtime::Handle::current());
-    // Somebody logs in on another machine while this one looks for its key in vain.
+    // Somebody logs in on another machine while this one looks for a key that opens them.
     let keys: KeySource = Arc::new(move || {
         runtime.block_on(there.log_in(&there.keeper("two"), 3_600 * SECOND));
-        Err(NoKey::Gone("the key is not here".to_owned()))
+        Ok(Key::new(Box::new([7; 32])))
     });
     let answer = desk.bearer(&desk.keeper_by("three", keys)).token(None).await;
     assert!(matches!(answer, Err(Trouble::NeedsLogin(_))), "{answer:?}");
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
-    assert_eq!((tokens.generation, tokens.is_active), (2, true));
+    let tokens = desk.tokens().await;
+    assert!(tokens.generation > 1 && tokens.is_active, "{tokens:?}");
 
-    let keys: KeySource = Arc::new(|| Err(NoKey::Gone("the key is not here".to_owned())));
-    let answer = desk.bearer(&desk.keeper_by("three", keys)).token(None).await;
+    desk.log_in_for(&other, &desk.keeper("one"), 3_600 * SECOND).await;
+    let answer = desk.bearer(&desk.keeper("three")).token(None).await;
     assert!(matches!(answer, Err(Trouble::NeedsLogin(_))), "{answer:?}");
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    let tokens = desk.tokens().await;
     assert!(!tokens.is_active && !tokens.needs_login && tokens.refresh.is_some(), "{tokens:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_the_books_is_one_process_trouble_and_pauses_nobody() {
+    let desk = Desk::new().await;
+    desk.log_in(&desk.keeper("one"), 60 * SECOND).await;
+    let away: KeySource = Arc::new(|| Err(NoKey::Gone("the key is not here".to_owned())));
+    let another: KeySource = Arc::new(|| Ok(Key::new(Box::new([8; 32]))));
+    for at in ["while it is good", "when it is over"] {
+        for keys in [&away, &another] {
+            let keeper = desk.keeper_by("two", Arc::clone(keys));
+            for grant in [Grant::Person, Grant::Application] {
+                let provider = desk.provider(CLIENT_ID);
+                let answer = keeper.bearer(desk.address.clone(), provider, grant).token(None).await;
+                assert!(matches!(answer, Err(Trouble::NoToken(_))), "{at}: {answer:?}");
+            }
+        }
+        desk.pass(60 * SECOND);
+    }
+    let tokens = desk.tokens().await;
+    assert!(tokens.is_active && tokens.refresh.is_some() && tokens.generation == 1, "{tokens:?}");
+    assert_eq!(desk.server.asked().grants.len(), 0, "nobody was asked for what could not be kept");
+    let token = desk.bearer(&desk.keeper("one")).token(None).await.expect("a token");
+    assert!(token.expose_secret().starts_with("access-"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_has_the_books_know_its_key_and_needs_no_log_in_that_was_lost() {
+    let desk = Desk::new().await;
+    desk.server.at_browser(ANN);
+    let lost = "invalid_grant";
+    desk.store.lose_log_in(desk.id, 0, lost, NOW).await.expect("books");
+    assert_eq!(desk.store.sealed_by().await.expect("books"), None);
+    let keeper = desk.keeper("one");
+    let ours = || keeper.bearer(desk.address.clone(), desk.provider(CLIENT_ID), Grant::Application);
+    let token = ours().token(None).await.expect("a token");
+    assert!(desk.store.sealed_by().await.expect("books").is_some());
+    let tokens = desk.tokens().await;
+    assert!(!tokens.needs_login && tokens.trouble.is_none(), "{tokens:?}");
+    assert_eq!(ours().token(None).await.expect("the same").expose_secret(), token.expose_secret());
+
+    // What somebody has left is for nobody's own name, and stays.
+    desk.log_in_for(&Address::parse("bob@sender.example").expect("one"), &keeper, SECOND).await;
+    let _ = ours().token(None).await.expect("a token");
+    assert!(desk.tokens().await.refresh.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,14 +322,14 @@ async fn tokens_of_another_application_are_shown_to_nobody() {
     // Whoever worked before that log-in knows another application, and may be the one who is wrong.
     let answer = by_other(&old).token(None).await;
     assert!(matches!(answer, Err(Trouble::NoToken(_))), "{answer:?}");
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    let tokens = desk.tokens().await;
     assert!(tokens.is_active, "{tokens:?}");
 
     desk.pass(60 * SECOND);
     let answer = by_other(&desk.keeper("new")).token(None).await;
     let Err(Trouble::NeedsLogin(why)) = answer else { panic!("{answer:?}") };
     assert_eq!(why, "nobody has logged in with this application yet");
-    let tokens = desk.store.tokens(ANN).await.expect("books").expect("the mailbox");
+    let tokens = desk.tokens().await;
     assert!(!tokens.is_active && tokens.refresh.is_some(), "{tokens:?}");
     assert_eq!(desk.server.asked().grants.len(), 0, "nobody was asked");
 

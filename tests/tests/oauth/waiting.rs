@@ -50,6 +50,26 @@ fn a_mailbox_that_waits_for_its_log_in_goes_on_by_nothing_else() {
 }
 
 #[test]
+fn a_mailbox_whose_application_asks_for_itself_waits_for_nobody() {
+    let machines = Machines::one();
+    worked_until_paused(&machines, ANN);
+    let machine = &machines.all[0];
+    let ours = std::fs::read_to_string(machine.file("warmfront.toml")).expect("a file");
+    machine.write("warmfront.toml", ours.replace("flow = \"device\"", "flow = \"app\""));
+    // Whoever looks makes no key, and says that there is none.
+    let verified = machine.run(&["mailbox", "verify", ANN]);
+    let told = verified.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("warmfront.key cannot be read"), "{verified}");
+    assert!(told.contains("`warmfront run` makes it"), "{verified}");
+    assert_eq!(machines.key(0), None);
+    let _ = machine.run(&["mailbox", "resume", ANN]).done();
+    machines.identity.at_browser(ANN);
+    let _ = machine.run(&["mailbox", "login", ANN]).done();
+    assert!(machines.key(0).is_some());
+    assert_eq!(machines.standing(ANN).0, "active");
+}
+
+#[test]
 fn a_log_in_with_one_application_is_none_with_another_and_comes_back_with_it() {
     let machines = Machines::one();
     let _ = machines.log_in(0, ANN, &[]).done();
@@ -61,6 +81,8 @@ fn a_log_in_with_one_application_is_none_with_another_and_comes_back_with_it() {
     let verified = machines.all[0].run(&["mailbox", "verify", ANN]);
     assert_eq!(verified.code, Some(3), "{verified}");
     assert_eq!(machines.standing(ANN).0, "active");
+    let told = machines.all[0].run(&["check"]).done();
+    assert!(told.err.contains("nobody has logged in with this application yet"), "{told}");
     worked_until_paused(&machines, ANN);
     let (_, why) = machines.standing(ANN);
     assert!(why.contains("nobody has logged in with this application yet"), "{why}");

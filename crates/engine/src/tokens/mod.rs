@@ -22,7 +22,7 @@ use warmfront_mail::oauth::{self, Grant, IdentityProvider};
 use warmfront_mail::submit::Trouble;
 use warmfront_store::{LoggedIn, SealedTokens, Store, StoreError, Tokens};
 
-pub use self::seal::{KEY_LEN, Key};
+pub use self::seal::{KEY_LEN, Key, fingerprint};
 use self::seal::{Purpose, Seal};
 use self::wanted::Wanted;
 use crate::clock::Clock;
@@ -43,21 +43,13 @@ pub enum NoKey {
     NotNow(String),
 }
 
-impl From<NoKey> for Trouble {
-    fn from(why: NoKey) -> Self {
-        match why {
-            NoKey::Gone(why) => Self::NeedsLogin(why),
-            NoKey::NotNow(why) => no_token(why),
-        }
-    }
-}
-
 /// What becomes of a mailbox for which somebody must log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duty {
     /// It is paused until somebody does.
     Works,
-    /// Nothing: whoever looks changes nothing.
+    /// Nothing: whoever looks changes nothing, but for tokens that he has to refresh. That a log-in is
+    /// lost he may be the first to hear, and writes down: nobody needs to ask that again.
     Looks,
 }
 
@@ -113,10 +105,22 @@ impl TokenKeeper {
         })
     }
 
-    /// Has the key in hand, and says its fingerprint: whoever logs in does so before he asks for what
-    /// is given once only.
-    pub async fn fingerprint(&self) -> Result<String, NoKey> {
-        Ok(self.0.seal(None).await?.fingerprint().to_owned())
+    /// What the key at hand is to the books: whoever logs in has it in hand before he asks for what is
+    /// given once only. Books that have tokens and do not know their key, which are from before that was
+    /// written down, learn it from one that opens them.
+    pub async fn key_at_hand(&self) -> Result<KeyAtHand, LogInError> {
+        let Keeping { store, clock, .. } = &*self.0;
+        let seal = self.0.seal(None).await?;
+        if let Some(known) = store.sealed_by().await? {
+            let is_it = known == seal.fingerprint();
+            return Ok(if is_it { KeyAtHand::TheBooks } else { KeyAtHand::Another });
+        }
+        let Some((mailbox, sealed)) = store.consented().await? else { return Ok(KeyAtHand::First) };
+        if seal.open(&mailbox, Purpose::Refresh, &sealed).is_none() {
+            return Ok(KeyAtHand::Another);
+        }
+        store.seal_by(seal.fingerprint(), clock.now()).await?;
+        Ok(KeyAtHand::TheBooks)
     }
 
     /// Keeps what somebody's log-in brought from this issuer.
@@ -154,7 +158,18 @@ pub enum SealedBy {
     NewKey,
 }
 
-/// Why tokens were not kept.
+/// What the key that is there is to the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyAtHand {
+    /// The books have nothing that another key could have sealed.
+    First,
+    /// The one that their tokens are sealed by.
+    TheBooks,
+    /// Their tokens are sealed by another.
+    Another,
+}
+
+/// Why tokens were not kept, or a key could not be tried.
 #[derive(Debug, thiserror::Error)]
 pub enum LogInError {
     /// There is no key to seal them by.
@@ -192,6 +207,19 @@ impl Keeping {
         }
         self.readings.fetch_add(1, Ordering::SeqCst);
         seal
+    }
+
+    /// The same for whoever needs the books' own. That this process has another, or none, is its own
+    /// trouble: another machine that shares the books may have the right one.
+    async fn books_seal(&self) -> Result<Arc<Seal>, Trouble> {
+        let sealed_by = self.store.sealed_by().await.map_err(no_token)?;
+        let is_it = |seal: &Seal| sealed_by.as_ref().is_none_or(|by| by == seal.fingerprint());
+        let first = self.seal(None).await.map_err(no_token)?;
+        if is_it(&first) {
+            return Ok(first);
+        }
+        let second = self.seal(Some(&first)).await.map_err(no_token)?;
+        if is_it(&second) { Ok(second) } else { Err(no_token(ANOTHER_KEY)) }
     }
 
     fn known(&self, useless: Option<&Arc<Seal>>) -> Option<Arc<Seal>> {
@@ -238,8 +266,12 @@ impl fmt::Debug for TokenKeeper {
     }
 }
 
-const WRONG_KEY: &str = "its tokens were sealed by another key than the one at hand; bring that key back \
-     and resume the mailbox, or, if it is lost for ever, log in again with `--new-key`";
+/// Of books that do not know their key, or of tokens that came to harm.
+const WRONG_KEY: &str = "its tokens were sealed by another key than the one at hand, or are broken; bring \
+     that key back and resume the mailbox, or log in again";
+
+const ANOTHER_KEY: &str = "the tokens in the books are sealed by another key than the one at hand; bring \
+     that one here: other machines that share the books have it";
 
 /// Refreshes under way at once in a process: two hundred tokens that expire together are no storm.
 const AT_ONCE: usize = 8;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tracing::{info, warn};
 use warmfront_core::span::{MINUTE, SECOND};
-use warmfront_mail::oauth::{self, OAuthError};
+use warmfront_mail::oauth::{self, Grant, OAuthError};
 use warmfront_mail::submit::Trouble;
 use warmfront_store::{RefreshLease, StoreError, Tokens};
 
 use super::seal::{Purpose, Seal};
-use super::{Keeping, WRONG_KEY, Wanted, no_token, retry_at, sealed};
+use super::{Keeping, Wanted, no_token, retry_at, sealed};
 
 /// A refresh that nobody else does.
 pub(super) struct Renewal {
@@ -36,12 +36,16 @@ impl Renewal {
         let Wanted { keeping, mailbox, provider, grant } = &*self.wanted;
         let Keeping { store, clock, .. } = &**keeping;
         let id = tokens.mailbox;
-        let refresh = match &tokens.refresh {
-            None => None,
-            Some(sealed) => {
+        let refresh = match (&tokens.refresh, grant) {
+            (Some(sealed), Grant::Person) => {
                 let opened = self.seal.open(mailbox.as_str(), Purpose::Refresh, sealed);
-                Some(opened.ok_or_else(|| Trouble::NeedsLogin(WRONG_KEY.to_owned()))?)
+                match opened {
+                    Some(token) => Some(token),
+                    None => return Err(self.wanted.unopened(&self.seal).await),
+                }
             }
+            // What somebody may have left is no application's business.
+            (Some(_) | None, _) => None,
         };
         let asked_at = clock.now();
         match provider.renew(grant, mailbox.as_str(), refresh, asked_at).await {

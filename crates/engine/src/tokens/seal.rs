@@ -81,7 +81,8 @@ impl fmt::Debug for Seal {
 
 /// Tells one key from another, and nothing else of it: of 256 random bits these 64 leave all to be
 /// guessed, and whoever asks for the hash of anything else gets no such text.
-fn fingerprint(key: &Key) -> String {
+#[must_use]
+pub fn fingerprint(key: &Key) -> String {
     let mut hash = Sha256::new_with_prefix("warmfront\0sealing key\0");
     hash.update(key.expose_secret());
     hash.finalize().iter().take(FINGERPRINT_LEN).map(|octet| format!("{octet:02x}")).collect()

@@ -13,7 +13,7 @@ use warmfront_store::Tokens;
 
 use super::renewal::{Renewal, Renewed};
 use super::seal::{Purpose, Seal};
-use super::{Duty, Keeping, WRONG_KEY, no_token};
+use super::{ANOTHER_KEY, Duty, Keeping, NoKey, WRONG_KEY, no_token};
 use crate::judge::jitter;
 
 /// A mailbox and its way to tokens.
@@ -58,15 +58,14 @@ impl Wanted {
         give_up_at: Millis,
     ) -> Result<Option<SecretString>, Trouble> {
         let Keeping { clock, .. } = &*self.keeping;
-        let (seal, standing) = self.opened(tokens, refused, clock.now()).await?;
-        let Standing { usable, is_fresh } = standing;
+        let Standing { usable, is_fresh } = self.opened(tokens, refused, clock.now()).await?;
         let early = tokens.retry_at.is_some_and(|at| at > clock.now());
         match usable {
             Some(token) if is_fresh || early => return Ok(Some(token)),
             None if early => return Err(no_token(put_off(tokens))),
             _ => {}
         }
-        match self.renewed(tokens, seal).await? {
+        match self.renewed(tokens).await? {
             Renewed::Token(token) => Ok(Some(token)),
             // The books say what to make of it.
             Renewed::LookAgain => Ok(None),
@@ -89,7 +88,7 @@ impl Wanted {
         let tokens = store.tokens(self.mailbox.as_str()).await.map_err(no_token)?;
         let tokens = tokens.ok_or_else(|| no_token("the books do not know the mailbox yet"))?;
         let is_persons = matches!(self.grant, Grant::Person);
-        if tokens.needs_login || is_persons && tokens.refresh.is_none() {
+        if is_persons && (tokens.needs_login || tokens.refresh.is_none()) {
             return Err(self.lose(tokens).await);
         }
         let ours = self.provider.issuer();
@@ -137,30 +136,54 @@ impl Wanted {
     }
 
     /// The tokens by the key that opens them. What an application gets in its own name it can get
-    /// again; what somebody has consented to is lost without the key.
+    /// again; what somebody has consented to is lost without the key, if that is nowhere else either.
     async fn opened(
         &self,
         tokens: &Tokens,
         refused: Option<&SecretString>,
         now: Millis,
-    ) -> Result<(Arc<Seal>, Standing), Trouble> {
-        let first = self.keeping.seal(None).await?;
+    ) -> Result<Standing, Trouble> {
+        let first = self.keeping.seal(None).await;
+        let first = match first {
+            Ok(first) => first,
+            Err(why) => return Err(self.no_key(why).await),
+        };
         let Some(sealed) = &tokens.access else {
-            return Ok((first, Standing { usable: None, is_fresh: false }));
+            return Ok(Standing { usable: None, is_fresh: false });
         };
         let open = |seal: &Seal| seal.open(self.mailbox.as_str(), Purpose::Access, sealed);
         let (seal, access) = match open(&first) {
             Some(access) => (first, Some(access)),
             None => {
-                let second = self.keeping.seal(Some(&first)).await?;
+                let second = self.keeping.seal(Some(&first)).await.map_err(no_token)?;
                 let access = open(&second);
                 (second, access)
             }
         };
         if access.is_none() && matches!(self.grant, Grant::Person) {
-            return Err(Trouble::NeedsLogin(WRONG_KEY.to_owned()));
+            return Err(self.unopened(&seal).await);
         }
-        Ok((seal, self.standing(tokens, access, refused, now)))
+        Ok(self.standing(tokens, access, refused, now))
+    }
+
+    /// What it means that there is no key. Where the books know of one another machine may have it.
+    async fn no_key(&self, why: NoKey) -> Trouble {
+        let is_persons = matches!(self.grant, Grant::Person);
+        match (why, self.keeping.store.sealed_by().await) {
+            (NoKey::Gone(why), Ok(None)) if is_persons => Trouble::NeedsLogin(why),
+            (NoKey::Gone(why), Ok(None)) => no_token(format!("{why}. {NEVER_MADE}")),
+            (_, Err(error)) => no_token(error),
+            (why, Ok(_)) => no_token(why),
+        }
+    }
+
+    /// What it means that this key does not open what it should.
+    pub(super) async fn unopened(&self, seal: &Seal) -> Trouble {
+        match self.keeping.store.sealed_by().await {
+            Ok(Some(known)) if known != seal.fingerprint() => no_token(ANOTHER_KEY),
+            Ok(_) => Trouble::NeedsLogin(WRONG_KEY.to_owned()),
+            Err(error) => no_token(error),
+        }
     }
 
     fn standing(
@@ -184,13 +207,16 @@ impl Wanted {
     }
 
     /// Refreshes, if that is nobody else's at the moment.
-    async fn renewed(
-        self: &Arc<Self>,
-        tokens: &Tokens,
-        seal: Arc<Seal>,
-    ) -> Result<Renewed, Trouble> {
+    async fn renewed(self: &Arc<Self>, tokens: &Tokens) -> Result<Renewed, Trouble> {
+        // Before anything is spent that only this key could keep.
+        let seal = self.keeping.books_seal().await?;
         let Keeping { store, clock, owner, places, renewals, .. } = &*self.keeping;
         let place = places.acquire().await.map_err(no_token)?;
+        // Only an application comes so far without anybody's log-in.
+        if tokens.needs_login {
+            let (mailbox, generation) = (tokens.mailbox, tokens.generation);
+            store.need_no_log_in(mailbox, generation).await.map_err(no_token)?;
+        }
         let now = clock.now();
         let lease = store.lease_refresh(tokens, owner, now, now + LEASED_FOR).await;
         let Some(lease) = lease.map_err(no_token)? else { return Ok(Renewed::ByAnother) };
@@ -209,6 +235,9 @@ fn put_off(tokens: &Tokens) -> String {
 }
 
 const NOBODY_CAME: &str = "nobody has logged in for it yet";
+
+const NEVER_MADE: &str =
+    "Where there never was one, `warmfront run` makes it, and `mailbox login` does";
 
 const ANOTHERS: &str = "nobody has logged in with this application yet";
 

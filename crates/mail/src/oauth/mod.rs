@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 use oauth2::basic::{
     BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenResponse,
 };
+use oauth2::url::Url;
 use oauth2::{
     AuthType, AuthUrl, ClientId, ClientSecret, DeviceAuthorizationUrl, EndpointMaybeSet,
     EndpointNotSet, EndpointSet, RefreshToken, Scope, StandardRevocableToken, TokenResponse as _,
@@ -54,11 +55,17 @@ pub struct Application {
 
 impl Application {
     /// By whom its tokens are given, and to which application: what others are given is good for
-    /// nothing here, and none of their business.
+    /// nothing here, and none of their business. By its host: the same provider gives them for any
+    /// directory, whether that is named in the address or not.
     #[must_use]
     pub fn issuer(&self) -> String {
         let Self { token_url, client_id, .. } = self;
-        format!("{token_url} {client_id}").trim_end().to_owned()
+        let host = Url::parse(token_url).ok().and_then(|url| {
+            let host = url.host_str()?;
+            Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+        });
+        let by = host.as_deref().unwrap_or(token_url);
+        format!("{by} {client_id}").trim_end().to_owned()
     }
 }
 

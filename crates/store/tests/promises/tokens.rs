@@ -254,6 +254,39 @@ async fn one_key_seals_all_tokens_and_another_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_an_application_gets_says_by_which_key_too_and_another_keeps_nothing() {
+    for_each_database(async |books| {
+        books.fleet(&[ANN]).await;
+        let lease = books.lease_refresh("one", NOW).await.unwrap();
+        let by_itself = SealedTokens { refresh: None, ..sealed("one", NOW) };
+        assert!(books.store.keep_tokens(&lease, &by_itself).await.unwrap());
+        let known = books.store.sealed_by().await.unwrap();
+        assert_eq!(known.as_deref(), Some("0123456789abcdef"));
+        let lease = books.lease_refresh("one", NOW + HOUR).await.unwrap();
+        let refused = books.store.keep_tokens(&lease, &by_another_key("two")).await;
+        assert!(matches!(refused, Err(StoreError::AnotherKey)), "{refused:?}");
+        let tokens = books.tokens().await;
+        assert_eq!((tokens.generation, tokens.access.as_deref()), (1, Some("access one")));
+        assert_eq!(books.store.consented().await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn books_that_do_not_know_their_key_have_somebodys_token_to_try_one_on() {
+    for_each_database(async |books| {
+        logged_in(&books).await;
+        books.write("DELETE FROM sealing_key").await;
+        let sealed = Some((ANN.to_owned(), "refresh one".to_owned()));
+        assert_eq!(books.store.consented().await.unwrap(), sealed);
+        books.store.seal_by("0123456789abcdef", NOW).await.unwrap();
+        let refused = books.store.seal_by("fedcba9876543210", NOW).await;
+        assert!(matches!(refused, Err(StoreError::AnotherKey)), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_new_key_makes_everybody_else_log_in_again_and_no_application() {
     for_each_database(async |books| {
         let addresses = [ANN, "bob@one.test", "cat@one.test", "dan@one.test"];

@@ -36,8 +36,8 @@ async fn bring_up_to_date(global: &Global) -> Done {
             if !missing.is_empty() {
                 return Err(Failure::Problems(missing));
             }
-            wiring::make_key_for_applications(&app).await?;
             let logins = wiring::logins(&app, &owner, Duty::Works);
+            wiring::take_key(&app, &logins).await?;
             let ways = wiring::ways(&app.config, &logins);
             let read = warmfront_engine::reconcile(&office(&app, owner), &ways).await;
             logins.keeper().finish().await;

@@ -36,8 +36,8 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
-    wiring::make_key_for_applications(&app).await?;
     let logins = wiring::logins(&app, &owner, Duty::Works);
+    wiring::take_key(&app, &logins).await?;
     let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;

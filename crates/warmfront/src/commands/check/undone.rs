@@ -1,5 +1,5 @@
-//! What is written rightly, and would not work or not be right yet: examples left as they were, and
-//! mailboxes for which nobody has logged in.
+//! What is written rightly, and would not work or not be right yet: examples left as they were,
+//! mailboxes for which nobody has logged in, and a key that is not the books' own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,10 +7,12 @@ use std::path::Path;
 use warmfront_campaigns::folder::Campaign;
 use warmfront_core::identity::Flow;
 use warmfront_core::problem::Problem;
+use warmfront_engine::tokens;
 use warmfront_store::Store;
 
 use crate::commands::init;
 use crate::config::{self, AuthRef, Config, Mailbox};
+use crate::{key, logins};
 
 /// What still stands as `init` wrote it.
 pub(super) fn examples(config: &Config) -> Option<Problem> {
@@ -62,21 +64,25 @@ pub(super) fn list_source(dir: &Path, campaign: &Campaign) -> Option<Problem> {
     is_left.then(|| Problem::warning(file, None, what))
 }
 
-/// Mailboxes for which somebody must log in, as far as books are there and can be looked at as they
+/// Mailboxes for which somebody must log in, and a key that opens nothing, as far as books are there and can be looked at as they
 /// are. What keeps others from being looked at is told by whoever opens them in earnest.
 pub(super) async fn log_ins(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if !config.mailboxes.iter().any(needs_a_person) {
+    if !config.mailboxes.iter().any(has_tokens) {
         return problems;
     }
     let Ok(Some(books)) = Store::look(&config.store_url).await else { return problems };
     let file = config.path.display().to_string();
+    problems.extend(key_of(&books, config).await.map(|what| Problem::warning(&file, None, what)));
     for mailbox in config.mailboxes.iter().filter(|mailbox| needs_a_person(mailbox)) {
         let address = mailbox.address.as_str();
-        let Ok(tokens) = books.tokens(address).await else { break };
-        let what = match tokens {
+        let Ok(known) = books.tokens(address).await else { break };
+        let what = match known {
+            Some(tokens) if !logins::waits_for_somebody(mailbox, &tokens) => continue,
             Some(tokens) if tokens.needs_login => "its log-in is lost",
-            Some(tokens) if tokens.generation > 0 => continue,
+            Some(tokens) if tokens.refresh.is_some() => {
+                "nobody has logged in with this application yet"
+            }
             Some(_) | None => "nobody has logged in for it yet",
         };
         let what = format!("{address}: {what}: `warmfront mailbox login {address}`");
@@ -85,6 +91,23 @@ pub(super) async fn log_ins(config: &Config) -> Vec<Problem> {
     // Whatever ends this was looked at, and nothing was written.
     let _ = books.close().await;
     problems
+}
+
+/// What is wrong with the key at hand, where the books know theirs: `run` would refuse it.
+async fn key_of(books: &Store, config: &Config) -> Option<String> {
+    let known = books.sealed_by().await.ok()??;
+    let read = key::source(config);
+    let at_hand = tokio::task::spawn_blocking(move || read()).await.ok()?;
+    match at_hand {
+        Ok(key) => (tokens::fingerprint(&key) != known).then(|| key::not_the_books(config)),
+        Err(_) if key::is_missing(config) => Some(key::not_the_books(config)),
+        // What the operator keeps elsewhere is told with all that is missing.
+        Err(why) => config.key.is_none().then(|| why.to_string()),
+    }
+}
+
+fn has_tokens(mailbox: &Mailbox) -> bool {
+    matches!(&mailbox.auth, Some(AuthRef::OAuth(_)))
 }
 
 /// Whether it works by tokens that somebody must have consented to.

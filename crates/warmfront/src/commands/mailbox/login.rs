@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use warmfront_core::identity::Flow;
 use warmfront_core::problem::Problem;
 use warmfront_core::span::{MINUTE, Millis, SECOND};
-use warmfront_engine::tokens::{Duty, LogInError, SealedBy, TokenKeeper};
+use warmfront_engine::tokens::{Duty, KeyAtHand, SealedBy, TokenKeeper};
 use warmfront_mail::oauth::{BrowserLogin, Grant, IdentityProvider, OAuthError, Tokens};
 use warmfront_store::LoggedIn;
 
@@ -58,19 +58,17 @@ pub(super) async fn login(
     }
     let given = (&tokens, provider.issuer());
     let kept = logins.keeper().log_in(row.id, &mailbox.address, given, by).await;
-    let logged_in = kept.map_err(|error| match error {
-        LogInError::Key(why) => Failure::failed(anyhow!(why)),
-        LogInError::Store(error) => error.into(),
-    })?;
+    let logged_in = kept.map_err(wiring::not_kept)?;
     tell(app, &row.address, oauth.flow, &logged_in).await
 }
 
 /// Has the key in hand by which all tokens in the books are sealed: a new one where nobody has logged in
 /// yet, or where the old one is lost; else the books' own and no other.
 async fn take_key(app: &App, keeper: &TokenKeeper, by: SealedBy) -> Done {
-    let books_key = app.store.sealed_by().await?;
-    if books_key.is_some() && by == SealedBy::BooksKey && key::is_missing(&app.config) {
-        return Err(Failure::Refused(key::not_the_books(&app.config)));
+    let another = || Failure::Refused(key::not_the_books(&app.config));
+    let have_one = wiring::books_have_a_key(app).await?;
+    if have_one && by == SealedBy::BooksKey && key::is_missing(&app.config) {
+        return Err(another());
     }
     if let Some(made) = key::make(&app.config).map_err(Failure::failed)? {
         let made = made.display();
@@ -79,24 +77,21 @@ async fn take_key(app: &App, keeper: &TokenKeeper, by: SealedBy) -> Done {
              the database"
         ));
     }
-    let at_hand = keeper.fingerprint().await.map_err(Failure::failed)?;
-    match (books_key, by) {
-        (Some(books_key), SealedBy::BooksKey) if books_key != at_hand => {
-            Err(Failure::Refused(key::not_the_books(&app.config)))
-        }
-        (Some(books_key), SealedBy::NewKey) if books_key == at_hand => Err(Failure::Usage(
+    match (wiring::key_at_hand(keeper).await?, by) {
+        (KeyAtHand::Another, SealedBy::BooksKey) => Err(another()),
+        (KeyAtHand::TheBooks, SealedBy::NewKey) => Err(Failure::Usage(
             "the key at hand is the one that the tokens in the books are sealed by: nothing is \
              lost; log in without `--new-key`"
                 .to_owned(),
         )),
-        (Some(_), SealedBy::NewKey) => {
+        (KeyAtHand::Another, SealedBy::NewKey) => {
             print::note(
                 "with this log-in all others are void: every other mailbox that somebody has \
                  logged in for has to log in again",
             );
             Ok(())
         }
-        (Some(_) | None, _) => Ok(()),
+        (KeyAtHand::First, _) | (KeyAtHand::TheBooks, SealedBy::BooksKey) => Ok(()),
     }
 }
 

@@ -26,7 +26,6 @@ pub(super) async fn verify(app: &App, asked: &Verify) -> Done {
     let seed = asked.send_to.as_deref().map(seed).transpose()?;
     let chosen = chosen(app, &asked.addresses, seed.as_ref())?;
     let visitor = wiring::owner(app.now());
-    wiring::make_key_for_applications(app).await?;
     let round = Round { app, logins: wiring::logins(app, &visitor, Duty::Looks), visitor };
     let looks = chosen.into_iter().map(|mailbox| round.one(mailbox, seed.as_ref()));
     let mut looks = futures_util::stream::iter(looks).buffered(AT_ONCE);
