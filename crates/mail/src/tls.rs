@@ -63,13 +63,7 @@ pub(crate) async fn handshake(
     host: &str,
     io: Box<dyn Io>,
 ) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
-    match TlsConnector::from(Arc::clone(config)).connect(name(host)?, io).await {
-        Ok(stream) => {
-            let shown = shown(stream.get_ref().1);
-            Ok((Box::new(stream), shown))
-        }
-        Err(error) => Err(trouble(host, &error)),
-    }
+    shake(config, host, io, |error| trouble(host, error)).await
 }
 
 /// The same where TLS comes first. Who speaks plain text there is known by its first byte.
@@ -79,17 +73,26 @@ pub(crate) async fn handshake_first(
     port: u16,
     io: TcpStream,
 ) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
-    match TlsConnector::from(Arc::clone(config)).connect(name(host)?, io).await {
-        Ok(stream) => {
-            let shown = shown(stream.get_ref().1);
-            Ok((Box::new(stream), shown))
-        }
-        Err(error) if is_no_tls(&error) => Err(Trouble::Unsafe(format!(
+    let told = |error: &std::io::Error| match is_no_tls(error) {
+        true => Trouble::Unsafe(format!(
             "{host}:{port} answers in plain text where TLS was to begin: this port seems to speak \
              STARTTLS; write `tls = \"starttls\"`, or the port that is for TLS"
-        ))),
-        Err(error) => Err(trouble(host, &error)),
-    }
+        )),
+        false => trouble(host, error),
+    };
+    shake(config, host, io, told).await
+}
+
+async fn shake(
+    config: &Arc<ClientConfig>,
+    host: &str,
+    io: impl Io + 'static,
+    told: impl FnOnce(&std::io::Error) -> Trouble,
+) -> Result<(Box<dyn Io>, Option<Handshake>), Trouble> {
+    let shaken = TlsConnector::from(Arc::clone(config)).connect(name(host)?, io).await;
+    let stream = shaken.map_err(|error| told(&error))?;
+    let shown = shown(stream.get_ref().1);
+    Ok((Box::new(stream), shown))
 }
 
 /// What is to be said of a port that gave no greeting, if it speaks TLS from the first byte on.
