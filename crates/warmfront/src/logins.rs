@@ -65,7 +65,8 @@ impl Logins {
     }
 
     /// Tokens by an application whose secret is looked up when the first of them is wanted, and anew
-    /// once the identity provider has refused the application: the secret may be another by now.
+    /// once the identity provider has refused the application: the secret may be another by now. Only
+    /// one that was looked up just before is the operator's to mend.
     fn bearer(&self, mailbox: Mailbox, oauth: OAuthRef) -> Bearer {
         let wanted = Arc::new((self.clone(), mailbox, oauth, Mutex::new(None::<Bearer>)));
         Bearer::new(move |refused| {
@@ -73,6 +74,7 @@ impl Logins {
             Box::pin(async move {
                 let (logins, mailbox, oauth, last) = &*wanted;
                 let mut known = last.lock().await;
+                let is_new = known.is_none();
                 let bearer = match &*known {
                     Some(bearer) => bearer.clone(),
                     None => {
@@ -83,10 +85,9 @@ impl Logins {
                 };
                 drop(known);
                 let token = bearer.token(refused.as_ref()).await;
-                if matches!(token, Err(Trouble::Unsafe(_))) {
-                    *last.lock().await = None;
-                }
-                token
+                let Err(Trouble::Unsafe(why)) = token else { return token };
+                *last.lock().await = None;
+                Err(if is_new { Trouble::Unsafe(why) } else { Trouble::NoToken(why) })
             })
         })
     }

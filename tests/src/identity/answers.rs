@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 
 use super::http::{Answer, Question, escaped};
-use super::{CLIENT_ID, CLIENT_SECRET, Code, Shared, State};
+use super::{CLIENT_ID, Code, Shared, State};
 
 pub(super) fn to(question: &Question, shared: &Shared) -> Answer {
     let mut state = shared.lock().expect("no panic in between");
@@ -81,7 +81,7 @@ impl State {
         if grant == "urn:ietf:params:oauth:grant-type:jwt-bearer" {
             return self.for_account(&field("assertion"));
         }
-        if field("client_id") != CLIENT_ID || field("client_secret") != CLIENT_SECRET {
+        if field("client_id") != CLIENT_ID || field("client_secret") != self.secret {
             return refused("invalid_client", "no such application");
         }
         match grant.as_str() {

@@ -65,6 +65,8 @@ pub(crate) type Shared = Arc<Mutex<State>>;
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) lives: Duration,
+    /// The application's.
+    pub(crate) secret: String,
     pub(crate) trouble: Option<Trouble>,
     pub(crate) asked: Asked,
     pub(crate) under_way: usize,
@@ -107,6 +109,7 @@ impl IdentityServer {
         let addr = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Mutex::new(State {
             lives,
+            secret: CLIENT_SECRET.to_owned(),
             trouble: None,
             asked: Asked::default(),
             under_way: 0,
@@ -182,6 +185,11 @@ impl IdentityServer {
     /// Ends every access token before its time, as a change of password does at some.
     pub fn spoil(&self) {
         self.state().access.clear();
+    }
+
+    /// Gives the application another secret.
+    pub fn change_secret(&self, secret: &str) {
+        secret.clone_into(&mut self.state().secret);
     }
 
     /// From now on every request for tokens meets this; or none does.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use warmfront_tests::binary::{Answer, terminate, wait_until, wait_within};
-use warmfront_tests::identity::Trouble;
+use warmfront_tests::identity::{CLIENT_SECRET, Trouble};
 
 use crate::world::{ANN, World};
 
@@ -94,6 +94,33 @@ fn an_inbox_for_which_nobody_waits_is_read_within_a_minute_of_its_log_in() {
     wait_until("it cannot be read", || !trouble().is_null());
     world.log_in(ANN);
     wait_within(Duration::from_secs(90), "it is read", || trouble().is_null());
+    terminate(&daemon);
+    let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
+}
+
+#[test]
+fn an_application_whose_secret_is_changed_goes_on_by_the_new_one() {
+    let world = World::of(SHORT, "microsoft", "app", &[ANN]);
+    let auth = world.identity.auth("microsoft", "app");
+    world.configure(&auth.replace("env = \"CLIENT_SECRET\"", "file = \"kept\""));
+    let keep = |secret: &str| {
+        world.installation.write("kept", secret);
+        world.close_to_others("kept");
+    };
+    keep(CLIENT_SECRET);
+    world.identity.at_browser(ANN);
+    world.begin("spring", 1);
+    let daemon = world.installation.start(&["run"]);
+    wait_until("the first message is sent", || world.count("accepted") == 1);
+    world.identity.change_secret("another");
+    keep("another");
+    std::thread::sleep(SHORT);
+    world.dovecot.kick(ANN);
+    world.begin("summer", 1);
+    // Whoever was refused is not asked again for a minute.
+    let patience = Duration::from_secs(150);
+    wait_within(patience, "the second is sent", || world.count("accepted") == 2);
+    assert_eq!(world.standing(ANN).0, "active");
     terminate(&daemon);
     let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
 }
