@@ -194,20 +194,22 @@ impl<O: Submit> Lane<O> {
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
-            Trouble::SecretAway(_) if self.failures < SECRET_TRIES => {}
-            Trouble::NoSecret(why) | Trouble::SecretAway(why) => {
+            Trouble::NoSecret(why) => {
                 warn!(mailbox, why, "paused: what it logs in with is not to be had");
                 store.stop_mailbox(mailbox, PauseReason::Configuration, why, now).await?;
                 return Ok(Next::Done);
             }
             // Whoever looked for a token has told the books, unless other tokens had come by then.
             Trouble::NeedsLogin(_) => return Ok(Next::Done),
-            Trouble::Lost { .. } | Trouble::NoToken(_) | Trouble::Halted(_) => {}
+            Trouble::Lost { .. }
+            | Trouble::NoToken(_)
+            | Trouble::SecretAway(_)
+            | Trouble::Halted(_) => {}
         }
         self.failures += 1;
         let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);
         let wait = spread(doubled.min(BACKOFF_MAX), jitter(mailbox, self.failures));
-        warn!(mailbox, %trouble, again_in_s = wait / SECOND, "the server cannot be reached");
+        warn!(mailbox, %trouble, again_in_s = wait / SECOND, "it has no connection to its server");
         Ok(Next::NotBefore(now + wait))
     }
 
@@ -305,6 +307,3 @@ const HELD_FOR: Millis = MINUTE;
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;
 const BACKOFF_MAX: Millis = 5 * MINUTE;
-
-/// How often whoever keeps a secret is asked again, some twenty minutes in all, before an operator is.
-const SECRET_TRIES: u32 = 10;

@@ -64,8 +64,9 @@ pub(super) fn list_source(dir: &Path, campaign: &Campaign) -> Option<Problem> {
     is_left.then(|| Problem::warning(file, None, what))
 }
 
-/// Mailboxes for which somebody must log in, and a key that opens nothing, as far as books are there and can be looked at as they
-/// are. What keeps others from being looked at is told by whoever opens them in earnest.
+/// Mailboxes for which somebody must log in, and a key that opens nothing, as far as books are there and
+/// can be looked at as they are. What keeps others from being looked at is told by whoever opens them in
+/// earnest.
 pub(super) async fn log_ins(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !config.mailboxes.iter().any(has_tokens) {
