@@ -53,7 +53,7 @@ pub(super) fn can_pass(facts: &Facts) -> Option<bool> {
 /// Whether the domain signs under no other selectors than were asked for: the DNS does not say which
 /// there are, so elsewhere a missing key proves nothing.
 fn is_certain(facts: &Facts) -> bool {
-    let fixed = facts.host.as_ref().is_some_and(|host| host.dkim == DkimCure::TwoCnames);
+    let fixed = facts.host.as_ref().is_some_and(|host| matches!(host.dkim, DkimCure::Cnames(_)));
     facts.selectors_told || fixed
 }
 
@@ -94,29 +94,28 @@ fn trouble(selector: &Selector) -> String {
 
 fn cure(facts: &Facts) -> Cure {
     let at = |selector: &str| format!("{selector}._domainkey.{}", facts.domain);
-    match facts.host.as_ref().filter(|_| !facts.selectors_told).map(|host| host.dkim) {
-        Some(DkimCure::TwoCnames) => {
-            let record = |selector: &str| Record {
+    let host = facts.host.as_ref().filter(|_| !facts.selectors_told);
+    match host.map(|host| (host, host.dkim)) {
+        Some((host, DkimCure::Cnames(target))) => {
+            let record = |selector: &&str| Record {
                 name: at(selector),
                 kind: "CNAME",
-                value: "as the portal shows it".to_owned(),
+                value: target.replace("SELECTOR", selector).replace("DOMAIN", &facts.domain),
             };
-            Cure {
-                text:
-                    "in the Microsoft Defender portal (Email authentication settings, DKIM) choose \
-                       the domain; it shows two CNAME records; publish them, then switch signing on"
-                        .to_owned(),
-                records: vec![record("selector1"), record("selector2")],
-            }
+            let text = format!(
+                "in {} choose the domain, publish what it shows, then let it sign",
+                host.console
+            );
+            Cure { text, records: host.selectors.iter().map(record).collect() }
         }
-        Some(DkimCure::OneTxt) => Cure::publish(
+        Some((host, DkimCure::OneTxt)) => Cure::publish(
             format!(
-                "where it signs under another selector, {}; else generate a key of 2048 bits in the \
-                 Google Admin console (Apps, Google Workspace, Gmail, Authenticate email), publish \
-                 it, then start authentication",
-                name_selectors(facts)
+                "where it signs under another selector, {}; else generate a key of 2048 bits in {}, \
+                 publish it, then start authentication",
+                name_selectors(facts),
+                host.console
             ),
-            Record::txt(at("google"), "as the console shows it: v=DKIM1; k=rsa; p=…"),
+            Record::txt(at(host.selectors[0]), "as the console shows it: v=DKIM1; k=rsa; p=…"),
         ),
         None => {
             let first = facts.dkim.first().map_or("SELECTOR", |selector| selector.name.as_str());

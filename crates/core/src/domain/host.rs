@@ -16,15 +16,18 @@ pub struct Host {
     pub selectors: &'static [&'static str],
     /// How its DKIM keys come to be.
     pub dkim: DkimCure,
+    /// Where the domain's records are shown and signing is switched on.
+    pub console: &'static str,
     /// What it asks for as MX, where that is the same for everybody.
-    pub mx: Option<&'static str>,
+    pub mx: &'static [&'static str],
 }
 
 /// How a DKIM key is made and published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DkimCure {
-    /// Two CNAMEs under names that are the same for everybody; the provider turns the keys behind them.
-    TwoCnames,
+    /// CNAMEs under selectors that are the same for everybody; the provider turns the keys behind them.
+    /// With what they point to: `SELECTOR` and `DOMAIN` stand for theirs.
+    Cnames(&'static str),
     /// A TXT with the key that the provider's console shows, under a name that the domain chooses.
     OneTxt,
 }
@@ -32,13 +35,13 @@ pub enum DkimCure {
 /// What the provider of that preset asks for, where it is known.
 #[must_use]
 pub fn host(preset: &str) -> Option<Host> {
-    let hosts = [&MICROSOFT_365, &GOOGLE];
-    let mine = match preset {
-        "microsoft365" | "m365-relay-connector" => hosts[0],
-        "google" | "google-trial" | "google-smtp-relay" => hosts[1],
-        _ => return None,
-    };
-    Some(mine.clone())
+    match preset {
+        "microsoft365" | "m365-relay-connector" => Some(MICROSOFT_365),
+        "google" | "google-trial" | "google-smtp-relay" => Some(GOOGLE),
+        "fastmail" => Some(FASTMAIL),
+        "icloud" => Some(ICLOUD),
+        _ => None,
+    }
 }
 
 /// learn.microsoft.com, "Set up SPF to identify valid email sources" and "Set up DKIM to sign mail"
@@ -49,8 +52,9 @@ const MICROSOFT_365: Host = Host {
     spf: "spf.protection.outlook.com",
     spf_end: "-all",
     selectors: &["selector1", "selector2"],
-    dkim: DkimCure::TwoCnames,
-    mx: None,
+    dkim: DkimCure::Cnames("as the portal shows it"),
+    console: "the Microsoft Defender portal (Email authentication settings, DKIM)",
+    mx: &[],
 };
 
 /// support.google.com/a/answer/33786 (SPF), 174124 (DKIM; `google` is the selector unless another was
@@ -61,5 +65,28 @@ const GOOGLE: Host = Host {
     spf_end: "~all",
     selectors: &["google"],
     dkim: DkimCure::OneTxt,
-    mx: Some("1 smtp.google.com"),
+    console: "the Google Admin console (Apps, Google Workspace, Gmail, Authenticate email)",
+    mx: &["1 smtp.google.com"],
+};
+
+/// fastmail.help, "Manual DNS configuration" (360060591153), read 2026.
+const FASTMAIL: Host = Host {
+    name: "Fastmail",
+    spf: "spf.messagingengine.com",
+    spf_end: "?all",
+    selectors: &["fm1", "fm2", "fm3"],
+    dkim: DkimCure::Cnames("SELECTOR.DOMAIN.dkim.fmhosted.com"),
+    console: "Fastmail's settings (Domains)",
+    mx: &["10 in1-smtp.messagingengine.com", "20 in2-smtp.messagingengine.com"],
+};
+
+/// support.apple.com/102374, "Set up an existing domain with iCloud Mail", read 2026.
+const ICLOUD: Host = Host {
+    name: "iCloud Mail",
+    spf: "icloud.com",
+    spf_end: "~all",
+    selectors: &["sig1"],
+    dkim: DkimCure::Cnames("SELECTOR.dkim.DOMAIN.at.icloudmailadmin.com"),
+    console: "iCloud's settings (Custom Email Domain)",
+    mx: &["10 mx01.mail.icloud.com", "10 mx02.mail.icloud.com"],
 };

@@ -64,12 +64,14 @@ fn reachable(exchanges: &[Exchange]) -> (Verdict, String) {
 }
 
 fn cure(facts: &Facts) -> Cure {
-    let text = "publish the MX records that your provider shows for the domain";
-    match facts.host.as_ref().and_then(|host| host.mx) {
-        Some(value) => {
-            let name = facts.domain.clone();
-            Cure::publish("publish", Record { name, kind: "MX", value: value.to_owned() })
-        }
-        None => Cure::told(text),
+    let values = facts.host.as_ref().map_or(&[][..], |host| host.mx);
+    if values.is_empty() {
+        return Cure::told("publish the MX records that your provider shows for the domain");
     }
+    let record = |value: &&str| Record {
+        name: facts.domain.clone(),
+        kind: "MX",
+        value: (*value).to_owned(),
+    };
+    Cure { text: "publish".to_owned(), records: values.iter().map(record).collect() }
 }

@@ -147,15 +147,30 @@ fn so_are_those_of_keys_policies_and_exchanges() {
         Warn,
         &["_dmarc.acme.com TXT v=DMARC1; p=none"],
     );
+    let unsigned = |facts: &mut Facts, preset| {
+        facts.host = host(preset);
+        facts.dkim.iter_mut().for_each(|s| s.key = Found::Absent(Absent::Name));
+    };
     check(
-        |facts| {
-            facts.host = host("google");
-            facts.mx = Found::Absent(Absent::Record);
-        },
-        Mx,
-        Verdict::Fail,
-        &["acme.com MX 1 smtp.google.com"],
+        |facts| unsigned(facts, "fastmail"),
+        Dkim,
+        Warn,
+        &[
+            "fm1._domainkey.acme.com CNAME fm1.acme.com.dkim.fmhosted.com",
+            "fm2._domainkey.acme.com CNAME fm2.acme.com.dkim.fmhosted.com",
+            "fm3._domainkey.acme.com CNAME fm3.acme.com.dkim.fmhosted.com",
+        ],
     );
+    let apple = ["sig1._domainkey.acme.com CNAME sig1.dkim.acme.com.at.icloudmailadmin.com"];
+    check(|facts| unsigned(facts, "icloud"), Dkim, Warn, &apple);
+    let without_mx = |facts: &mut Facts, preset| {
+        facts.host = host(preset);
+        facts.mx = Found::Absent(Absent::Record);
+    };
+    let google = ["acme.com MX 1 smtp.google.com"];
+    check(|facts| without_mx(facts, "google"), Mx, Verdict::Fail, &google);
+    let apple = ["acme.com MX 10 mx01.mail.icloud.com", "acme.com MX 10 mx02.mail.icloud.com"];
+    check(|facts| without_mx(facts, "icloud"), Mx, Verdict::Fail, &apple);
 }
 
 #[test]
@@ -218,6 +233,8 @@ fn a_missing_key_proves_something_only_where_the_selectors_are_certain() {
     }
     unsigned("microsoft365", false, Fail, Warn);
     unsigned("microsoft365", true, Fail, Warn);
+    unsigned("fastmail", false, Fail, Warn);
+    unsigned("icloud", false, Fail, Warn);
     // To be mended, and no silence: what failed under selectors that nobody names any more ends.
     unsigned("google", false, Warn, Unknown);
     unsigned("google-trial", false, Warn, Unknown);
