@@ -50,8 +50,10 @@ pub struct Preset {
     pub app_password: bool,
     /// The most messages it takes from a mailbox in a minute, where published.
     pub limit_per_minute: Option<u32>,
-    /// The most messages it takes from a mailbox in a day, where published; the strictest figure.
+    /// The most messages it takes in a day, where published; the strictest figure.
     pub limit_per_day: Option<u32>,
+    /// Of whom it takes so many.
+    pub limit_of: LimitOf,
     /// The most sessions a mailbox may hold at once, where published.
     pub connections: Option<u32>,
     /// The most messages it takes in one session, where published.
@@ -84,6 +86,16 @@ pub enum Kind {
     Generic,
     /// A server on this very machine.
     Local,
+}
+
+/// Whom a provider's limit of a day counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitOf {
+    /// Each mailbox by itself.
+    Mailbox,
+    /// All that send by one account, together.
+    Account,
 }
 
 /// How a connection is encrypted.

@@ -161,11 +161,11 @@ impl Logins {
     }
 }
 
-/// What the log-ins of mailboxes cannot do without and is not there. Commands may take their time, so
-/// some are asked side by side.
-pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<String> {
+/// What the log-ins of mailboxes cannot do without and is not there, for now or at all. Commands may take
+/// their time, so some are asked side by side.
+pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Trouble> {
     let share = mailboxes.len().div_ceil(AT_ONCE).max(1);
-    let look = |some: &[Mailbox]| -> Vec<String> {
+    let look = |some: &[Mailbox]| -> Vec<Trouble> {
         some.iter().filter_map(|mailbox| missing(mailbox, keyring)).collect()
     };
     std::thread::scope(|scope| {
@@ -180,20 +180,18 @@ pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Strin
 
 /// What a mailbox's log-in cannot do without and is not there. Whether anybody has logged in is
 /// another matter: that is in the books.
-fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<String> {
+fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<Trouble> {
     let whose = mailbox.address.as_str();
-    match mailbox.auth.as_ref()? {
-        AuthRef::Password(secret) => {
-            secret::password(secret, mailbox, keyring).err().map(|error| error.to_string())
-        }
+    let error = match mailbox.auth.as_ref()? {
+        AuthRef::Password(secret) => secret::password(secret, mailbox, keyring).err(),
         AuthRef::OAuth(oauth) => {
-            let problem = oauth.problem().map(|problem| format!("{whose}: {problem}"));
-            problem.or_else(|| {
-                let found = secret::document(oauth.secret.as_ref()?, whose, keyring);
-                found.err().map(|error| error.to_string())
-            })
+            if let Some(problem) = oauth.problem() {
+                return Some(Trouble::NoSecret(format!("{whose}: {problem}")));
+            }
+            secret::document(oauth.secret.as_ref()?, whose, keyring).err()
         }
-    }
+    };
+    error.map(SecretError::into_trouble)
 }
 
 /// Whether these tokens are of no use to the mailbox, so that resuming it would last for a moment only.

@@ -6,7 +6,7 @@
 
 mod keyring;
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ pub(crate) enum SecretError {
     Unset { whose: String, name: String },
     /// The file is not there or not ours to read.
     #[error("{whose}: the secret file {} cannot be read: {why}", file.display())]
-    Unreadable { whose: String, file: PathBuf, why: std::io::Error },
+    Unreadable { whose: String, file: PathBuf, why: io::Error },
     /// Others may read the file.
     #[error(
         "{whose}: others may read the secret file {0}; run `chmod 600 {0}`",
@@ -87,6 +87,10 @@ impl SecretError {
     pub(crate) fn into_trouble(self) -> Trouble {
         match self {
             Self::Failed { .. } | Self::NoKeyring { .. } | Self::Silent { .. } => {
+                Trouble::SecretAway(self.to_string())
+            }
+            // A disk of another machine that does not answer.
+            Self::Unreadable { ref why, .. } if !is_said_for_good(why) => {
                 Trouble::SecretAway(self.to_string())
             }
             Self::Unset { .. }
@@ -160,7 +164,7 @@ fn octets(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<Vec<u8>,
         SecretRef::Env(name) => std::env::var_os(name)
             .map(std::ffi::OsString::into_encoded_bytes)
             .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() }),
-        SecretRef::File(file) => contents(file, whose),
+        SecretRef::File(file) => contents(file, whose, PATIENCE),
         SecretRef::Command(command) => printed(command, whose),
         SecretRef::Keyring { service, user } => kept(keyring, service, user, whose),
     }
@@ -180,18 +184,32 @@ fn place(secret: &SecretRef) -> String {
     }
 }
 
-fn contents(file: &Path, whose: &str) -> Result<Vec<u8>, SecretError> {
-    let unreadable =
-        |why| SecretError::Unreadable { whose: whose.to_owned(), file: file.to_owned(), why };
-    let opened = std::fs::File::open(file).map_err(unreadable)?;
-    // Of the open file, not of the name: nobody can swap it in between.
-    let mode = opened.metadata().map_err(unreadable)?.permissions().mode();
-    if mode & OTHERS != 0 {
-        return Err(SecretError::Open { whose: whose.to_owned(), file: file.to_owned() });
+fn contents(file: &Path, whose: &str, within: Duration) -> Result<Vec<u8>, SecretError> {
+    let path = file.to_owned();
+    let read = beside(move || {
+        let opened = std::fs::File::open(path)?;
+        // Of the open file, not of the name: nobody can swap it in between.
+        let mode = opened.metadata()?.permissions().mode();
+        if mode & OTHERS != 0 {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        opened.take(SECRET_MAX).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    });
+    let silent = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "its disk does not answer"));
+    let (whose, file) = (whose.to_owned(), file.to_owned());
+    match read.recv_timeout(within).unwrap_or_else(silent) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(SecretError::Open { whose, file }),
+        Err(why) => Err(SecretError::Unreadable { whose, file, why }),
     }
-    let mut bytes = Vec::new();
-    opened.take(SECRET_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
+}
+
+/// Whether looking again changes nothing: it is not there, or not ours to read.
+fn is_said_for_good(why: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    matches!(why.kind(), NotFound | PermissionDenied | IsADirectory | NotADirectory)
 }
 
 fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
@@ -200,7 +218,7 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
         command: command.to_owned(),
         why,
     };
-    let unstartable = |error: std::io::Error| failed(format!("cannot be run: {error}"));
+    let unstartable = |error: io::Error| failed(format!("cannot be run: {error}"));
     let mut child = Command::new("sh")
         .args(["-c", command])
         .stdin(Stdio::null())
@@ -231,14 +249,21 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
     Err(failed("did not end within 30 seconds".to_owned()))
 }
 
-/// All that comes out of a pipe, read on a thread of its own: nothing else ends a read.
-fn heard(pipe: ChildStdout) -> Receiver<std::io::Result<Vec<u8>>> {
+/// All that comes out of a pipe.
+fn heard(pipe: ChildStdout) -> Receiver<io::Result<Vec<u8>>> {
+    beside(move || {
+        let mut bytes = Vec::new();
+        pipe.take(SECRET_MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+/// What is read on a thread of its own: nothing else ends a read.
+fn beside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
     let (tell, told) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = pipe.take(SECRET_MAX).read_to_end(&mut bytes);
-        // Nobody waits for it where the command was given up.
-        let _ = tell.send(read.map(|_| bytes));
+        // Nobody waits for it where it was given up.
+        let _ = tell.send(read());
     });
     told
 }
@@ -272,105 +297,8 @@ const SECRET_MAX: u64 = 16 << 10;
 const COMMAND_POLLS: u32 = 1_500;
 const COMMAND_POLL: Duration = Duration::from_millis(20);
 
+/// As long as a command has: a file may lie on another machine's disk.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use secrecy::ExposeSecret as _;
-
-    fn found(secret: &SecretRef) -> Result<String, String> {
-        text(secret, "ann@x.example", &Keyring::new())
-            .map(|secret| secret.expose_secret().to_owned())
-            .map_err(|error| error.to_string())
-    }
-
-    fn file(dir: &Path, text: &[u8], mode: u32) -> SecretRef {
-        let path = dir.join("secret");
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        SecretRef::File(path)
-    }
-
-    #[test]
-    fn a_variable_is_read_or_named() {
-        // Cargo sets it for every test it runs.
-        assert_eq!(found(&SecretRef::Env("CARGO_PKG_NAME".into())).unwrap(), "warmfront");
-        assert_eq!(
-            found(&SecretRef::Env("WARMFRONT_UNSET".into())).unwrap_err(),
-            "ann@x.example: the environment variable `WARMFRONT_UNSET` is not set; set it where \
-             Warmfront is started, and start it again: it keeps the environment it began with"
-        );
-    }
-
-    #[test]
-    fn a_file_is_read_only_where_nobody_else_can() {
-        let dir = tempfile::tempdir().unwrap();
-        let shown = dir.path().join("secret").display().to_string();
-        assert_eq!(found(&file(dir.path(), b"s3cret\r\n", 0o600)).unwrap(), "s3cret");
-        assert_eq!(found(&file(dir.path(), b" inner blank ", 0o400)).unwrap(), " inner blank ");
-        for mode in [0o640, 0o604, 0o660] {
-            assert_eq!(
-                found(&file(dir.path(), b"s3cret", mode)).unwrap_err(),
-                format!(
-                    "ann@x.example: others may read the secret file {shown}; run `chmod 600 {shown}`"
-                )
-            );
-        }
-        assert_eq!(
-            found(&file(dir.path(), b"\n", 0o600)).unwrap_err(),
-            format!("ann@x.example: what stands in the secret file {shown} is empty")
-        );
-        assert_eq!(
-            found(&file(dir.path(), b"one\ntwo\n", 0o600)).unwrap_err(),
-            format!(
-                "ann@x.example: what stands in the secret file {shown} is more than one line of \
-                 text; a secret is exactly one"
-            )
-        );
-        assert!(found(&file(dir.path(), b"\xff", 0o600)).unwrap_err().contains("UTF-8"));
-        let gone = SecretRef::File(dir.path().join("gone"));
-        assert!(found(&gone).unwrap_err().contains("gone cannot be read: No such file"));
-    }
-
-    #[test]
-    fn a_command_is_run_by_the_shell() {
-        assert_eq!(found(&SecretRef::Command("echo s3cret | tr s S".into())).unwrap(), "S3cret");
-        assert_eq!(
-            found(&SecretRef::Command("echo s3cret; echo why >&2; exit 3".into())).unwrap_err(),
-            "ann@x.example: the command `echo s3cret; echo why >&2; exit 3` failed (exit status: 3); \
-             run it by hand to see what it says"
-        );
-        assert!(found(&SecretRef::Command("true".into())).unwrap_err().ends_with("is empty"));
-        // Whoever leaves a helper running lets go of the pipe, as helpers do.
-        let helped = "echo s3cret; sleep 60 >/dev/null &";
-        assert_eq!(found(&SecretRef::Command(helped.into())).unwrap(), "s3cret");
-    }
-
-    #[test]
-    fn a_secret_prints_as_nothing() {
-        let secret =
-            text(&SecretRef::Env("CARGO_PKG_NAME".into()), "ann", &Keyring::new()).unwrap();
-        assert!(!format!("{secret:?}").contains("warmfront"));
-    }
-
-    #[test]
-    fn an_app_password_loses_the_blanks_it_is_shown_with() {
-        #[track_caller]
-        fn check(provider: &str, printed: &str, want: &str) {
-            let text = format!(
-                "[[mailbox]]\naddress = \"ann@x.example\"\nprovider = \"{provider}\"\n\
-                 smtp = {{ host = \"127.0.0.1\" }}\n\
-                 auth = {{ password = {{ command = \"echo '{printed}'\" }} }}\n"
-            );
-            let config = crate::config::parse(Path::new("w.toml"), &text).unwrap();
-            let mailbox = &config.mailboxes[0];
-            let Some(AuthRef::Password(secret)) = &mailbox.auth else { panic!("{provider}") };
-            let password = password(secret, mailbox, &Keyring::new()).unwrap();
-            assert_eq!(password.expose_secret(), want, "{provider}");
-        }
-        check("google", "abcd efgh ijkl mnop", "abcdefghijklmnop");
-        check("icloud", "abcd-efgh-ijkl-mnop", "abcd-efgh-ijkl-mnop");
-        check("yahoo", "abcd efgh ijkl mnop", "abcdefghijklmnop");
-        check("smtp", "correct horse", "correct horse");
-        check("microsoft365", "correct horse", "correct horse");
-    }
-}
+mod tests;

@@ -6,6 +6,7 @@ use tracing::warn;
 use warmfront_core::calendar;
 use warmfront_core::identity::Flow;
 use warmfront_core::plan::Pace;
+use warmfront_core::problem::Severity;
 use warmfront_core::provider;
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
@@ -21,6 +22,7 @@ use crate::config::{self, AuthRef, Config};
 use crate::exit::{Done, Failure};
 use crate::key;
 use crate::logins::Logins;
+use crate::print;
 use crate::secret::{self, Keyring};
 
 /// Who reads the inboxes of a fleet.
@@ -86,6 +88,17 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
         inbox_is_read,
         warm_days: config.warm_days,
     }
+}
+
+/// Refuses to begin while something is missing: found later, it would only pause a mailbox. What may be
+/// there the next time is told, and nobody waits for it but its own mailbox.
+pub(crate) fn refuse_what_is_missing(config: &Config) -> Result<(), Failure> {
+    let missing = config.missing();
+    if missing.iter().any(|problem| problem.severity != Severity::Warning) {
+        return Err(Failure::Problems(missing));
+    }
+    missing.iter().for_each(print::note);
+    Ok(())
 }
 
 /// Who keeps the tokens of a configuration's mailboxes, and how all of them log in.

@@ -51,3 +51,27 @@ fn a_secret_that_is_away_for_a_moment_is_asked_for_again_and_nobody_has_to_come(
     terminate(&daemon);
     let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
 }
+
+#[test]
+fn a_daemon_begins_while_a_secret_is_away_and_says_so() {
+    let scene = Scene::of(2);
+    let away = format!("{{ command = \"test -e unlocked && echo '{PASSWORD}'\" }}");
+    edit(&scene, "warmfront.toml", "{ env = \"MAILBOX_PASSWORD\" }", &away);
+    scene.begin("spring", 2);
+    let daemon = scene.installation.start(&["run"]);
+    wait_until("the other mailbox sends", || scene.sink.accepted_count() == 1);
+    let trouble = || {
+        let status = run(&scene, "status --json").done().json();
+        let mailboxes = status["mailboxes"].as_array().expect("mailboxes").clone();
+        mailboxes.into_iter().map(|one| one["trouble"].clone()).collect::<Vec<_>>()
+    };
+    wait_until("what it waits for is shown", || !trouble()[0].is_null());
+    let shown = trouble();
+    assert!(shown[0].as_str().is_some_and(|why| why.contains("the command `")), "{shown:?}");
+    assert!(shown[1].is_null(), "{shown:?}");
+    scene.installation.write("unlocked", "");
+    wait_until("it sends too", || scene.sink.accepted_count() == 2);
+    terminate(&daemon);
+    let ended = Answer::from(daemon.wait_with_output().expect("it ends")).done();
+    assert!(ended.err.contains(": warning: "), "{}", ended.err);
+}

@@ -6,7 +6,7 @@ use warmfront_core::health::{
     Blow, Earned, PauseReason, Record, Thresholds, eased, list_is_dead, pause_for, paused_until,
     recovered,
 };
-use warmfront_core::provider::Presets;
+use warmfront_core::provider::{LimitOf, Presets};
 use warmfront_core::span::{DAY, HOUR};
 use warmfront_core::warmup::{Curve, DayRecord, Warmth};
 
@@ -190,7 +190,10 @@ fn the_table_of_providers_is_that_of_the_presets() {
     assert_eq!(rows.len(), presets.iter().count());
     for (row, preset) in rows.iter().zip(presets.iter()) {
         let host = preset.smtp_host.as_deref().unwrap_or("yours");
-        let limit = preset.limit_per_day.map_or("500*".to_owned(), |n| n.to_string());
+        let mut limit = preset.limit_per_day.map_or("500*".to_owned(), |n| n.to_string());
+        if preset.limit_of == LimitOf::Account {
+            limit += "†";
+        }
         let want = [
             preset.name.clone(),
             format!("{host}:{}", preset.smtp_port),

@@ -264,7 +264,9 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
             "add mailboxes that match the campaign's `mailboxes` to warmfront.toml".to_owned()
         }
         Limit::DomainDay => "another sending domain, or more days".to_owned(),
-        Limit::TenantDay => "more licences, another tenant, or more days".to_owned(),
+        Limit::TenantDay => {
+            "more licences or a larger account, another tenant, or more days".to_owned()
+        }
         Limit::CompanyDay => {
             format!("more days: each company gets {} a day", snapshot.company_per_day)
         }

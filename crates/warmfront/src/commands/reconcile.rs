@@ -32,10 +32,7 @@ async fn bring_up_to_date(global: &Global) -> Done {
     app.store.end_all_leases(&lock).await?;
     let mailboxes = match is_older {
         true => {
-            let missing = app.config.missing();
-            if !missing.is_empty() {
-                return Err(Failure::Problems(missing));
-            }
+            wiring::refuse_what_is_missing(&app.config)?;
             let logins = wiring::logins(&app, &owner, Duty::Works);
             wiring::take_key(&app, &logins).await?;
             let ways = wiring::ways(&app.config, &logins);

@@ -22,11 +22,7 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let failpoint = std::env::var("WARMFRONT_FAILPOINT").ok();
     let failpoint = Failpoint::parse(failpoint.as_deref()).map_err(Failure::Usage)?;
     let app = App::open_to_run(global).await?;
-    // What is missing is told before anything begins: found later, it would only pause a mailbox.
-    let missing = app.config.missing();
-    if !missing.is_empty() {
-        return Err(Failure::Problems(missing));
-    }
+    wiring::refuse_what_is_missing(&app.config)?;
     for (because, unread) in app.config.unread() {
         let mailboxes = unread.len();
         warn!(mailboxes, because, "inboxes go unread; `warmfront check` names them");

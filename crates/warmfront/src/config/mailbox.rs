@@ -2,14 +2,14 @@
 
 use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::address::Address;
-use warmfront_core::problem::{Problem, Severity, nearest};
+use warmfront_core::problem::{Problem, Severity};
 use warmfront_core::provider::{ColdMail, Kind, LogIn, Preset};
 use warmfront_core::text::is_out_of_line;
 
 use super::auth::{self, AuthRef};
 use super::server::{self, Server, Service, Written, is_loopback};
 use super::settings::Settings;
-use super::{Mailbox, Surroundings};
+use super::{Mailbox, Surroundings, tenant};
 
 /// Reads one mailbox; `None` where something it cannot do without is missing or wrong.
 pub(super) fn read(
@@ -27,7 +27,7 @@ pub(super) fn read(
     let smtp = server::read(&mut section, Service::Smtp, around.dir, problems);
     let imap = server::read(&mut section, Service::Imap, around.dir, problems);
     let warm_days = section.integer("warm_days", 0..=WARM_DAYS_MAX, problems);
-    let tenant = tenant(&mut section, around, problems);
+    let named = tenant::named(&mut section, around.tenants, problems);
     let tags = section.texts("tags", problems);
     let own = Settings::read(&mut section, &around.file, problems);
     let mailbox = preset.and_then(|preset| {
@@ -51,7 +51,7 @@ pub(super) fn read(
             gap: settled.gap,
             window: settled.window,
             timezone,
-            tenant,
+            tenant: named.or_else(|| tenant::unsaid(preset)),
             tags: tags.into_iter().flat_map(|tags| tags.value).map(|tag| tag.value).collect(),
             pace: settled.pace,
             warm_days: warm_days.map_or(0, |days| days.value),
@@ -93,24 +93,6 @@ fn provider<'a>(
         problems.push(Problem { severity: Severity::Refusal, ..problem });
     }
     Some(preset)
-}
-
-fn tenant(
-    section: &mut Section<'_>,
-    around: &Surroundings<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let name = section.text("tenant", problems)?;
-    if around.tenants.contains_key(&name.value) {
-        return Some(name.value);
-    }
-    let hint = match nearest(&name.value, around.tenants.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("declare it as [tenant.{}]", name.value),
-    };
-    let what = format!("`{}`{} is no tenant; {hint}", name.value, section.place());
-    problems.push(section.problem(name.line, what));
-    None
 }
 
 /// How a mailbox gets to its servers: what was written, against what its provider allows.

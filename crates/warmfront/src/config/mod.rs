@@ -11,6 +11,7 @@ mod mailbox;
 mod placeholder;
 mod server;
 mod settings;
+mod tenant;
 mod top;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,9 +25,10 @@ use warmfront_core::calendar::Window;
 use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::problem::{self, Problem};
-use warmfront_core::provider::{Preset, Presets, tenant_budget};
+use warmfront_core::provider::{Preset, Presets};
 use warmfront_core::span::Millis;
 use warmfront_core::warmup::Curve;
+use warmfront_mail::submit::Trouble;
 
 use crate::key;
 use crate::logins;
@@ -36,6 +38,7 @@ pub(crate) use self::auth::{AuthRef, OAuthRef};
 pub(crate) use self::doctor::{Doctor, Domain};
 pub(crate) use self::mailbox::NO_PASSWORD_READS;
 pub(crate) use self::server::{Server, is_full_name};
+pub(crate) use self::tenant::Tenant;
 pub(crate) use self::top::store_url;
 
 /// A commented configuration to begin with: one mailbox at any host.
@@ -53,7 +56,7 @@ pub(crate) struct Config {
     pub(crate) key: Option<SecretRef>,
     /// Who writes. A campaign does not load without it.
     pub(crate) sender: Option<Sender>,
-    /// The console and the opt-out page, where they are wanted.
+    /// The console, where it is wanted.
     pub(crate) web: Option<Web>,
     /// In which days are counted.
     pub(crate) timezone: TimeZone,
@@ -84,7 +87,7 @@ pub(crate) struct Sender {
     pub(crate) postal_address: String,
 }
 
-/// Where the console listens and where opt-out links point.
+/// Where the console listens, and by what name it may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Web {
     pub(crate) listen: std::net::SocketAddr,
@@ -101,22 +104,6 @@ pub(crate) struct Limits {
     pub(crate) person_gap: Millis,
     /// Messages of one sending domain in a day.
     pub(crate) domain_per_day: u32,
-}
-
-/// A provider account that mailboxes share.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tenant {
-    /// Which rule its limit follows.
-    pub(crate) kind: TenantKind,
-    /// Paid licences; none is a trial.
-    pub(crate) licences: u32,
-}
-
-/// Which rule a tenant's limit follows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TenantKind {
-    /// Microsoft's external recipients by count of licences.
-    Microsoft365,
 }
 
 /// One sending account.
@@ -152,15 +139,6 @@ pub(crate) struct Mailbox {
     pub(crate) over_limits: bool,
 }
 
-impl Tenant {
-    /// External recipients a day, all its mailboxes together: half of what the provider allows.
-    pub(crate) fn per_day(&self) -> u32 {
-        match self.kind {
-            TenantKind::Microsoft365 => tenant_budget(self.licences),
-        }
-    }
-}
-
 impl Config {
     /// The mailboxes of which nobody reads the inbox, by the reason.
     pub(crate) fn unread(&self) -> BTreeMap<&'static str, Vec<&Address>> {
@@ -174,12 +152,16 @@ impl Config {
     }
 
     /// What a mailbox cannot be opened without and is not there: its secret, its certificates. All
-    /// mailboxes' at once, each thing once.
+    /// mailboxes' at once, each thing once. Only a warning where it may be there the next time, but for
+    /// the key that tokens are sealed by.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
         let keyring = Keyring::new();
-        let logins = logins::all_missing(&self.mailboxes, &keyring).into_iter();
-        let logins = logins.map(|what| Problem::error(&file, None, what));
+        let told = |trouble: Trouble| match trouble {
+            Trouble::SecretAway(why) => Problem::warning(&file, None, why),
+            trouble => Problem::error(&file, None, trouble.to_string()),
+        };
+        let logins = logins::all_missing(&self.mailboxes, &keyring).into_iter().map(told);
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
         let servers = servers.flatten().filter_map(|server| server.ca.as_ref());
@@ -190,7 +172,7 @@ impl Config {
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
         let lists = self.doctor.key().filter(|_| self.doctor.enabled);
         let lists = lists.and_then(|key| secret::text(key, DQS_KEY, &keyring).err());
-        let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
+        let lists = lists.map(|error| told(error.into_trouble()));
         let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
         let mut missing: Vec<Problem> =
             logins.chain(certificates).chain(lists).chain(seal).collect();

@@ -7,15 +7,14 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use warmfront_campaigns::document::{Document, Located, Section};
 use warmfront_core::problem::{Problem, Severity};
-use warmfront_core::provider::{Presets, tenant_budget};
+use warmfront_core::provider::Presets;
 use warmfront_core::span::{Millis, length_text, parse_length};
 use warmfront_core::text::is_out_of_line;
 
 use super::auth::secret;
 use super::settings::Settings;
 use super::{
-    Config, Limits, Mailbox, Sender, Surroundings, Tenant, TenantKind, Web, doctor, health,
-    mailbox, rows,
+    Config, Limits, Mailbox, Sender, Surroundings, Web, doctor, health, mailbox, rows, tenant,
 };
 use crate::secret::SecretRef;
 
@@ -43,8 +42,8 @@ pub(super) fn read(
     let domains = root.section("domain", problems);
     let domains = domains.map(|section| doctor::domains(section, problems));
     let tenants = root.section("tenant", problems);
-    let tenants = tenants.map(|section| self::tenants(section, &presets, problems));
-    let tenants = tenants.unwrap_or_default();
+    let tenants = tenants.map(|section| tenant::read(section, &presets, problems));
+    let mut tenants = tenants.unwrap_or_default();
     let timezone = defaults.timezone.clone().unwrap_or(TimeZone::UTC);
     let around = Surroundings {
         file,
@@ -55,7 +54,8 @@ pub(super) fn read(
         timezone: &timezone,
     };
     let mailboxes = mailboxes(&mut root, around, problems);
-    if let Some(what) = nobody_s_tenant(&mailboxes) {
+    tenant::add_unsaid(&mailboxes, &mut tenants);
+    if let Some(what) = tenant::nobody_s(&mailboxes) {
         problems.push(warning(&root, root.line(), &what));
     }
     root.finish(problems);
@@ -113,21 +113,6 @@ fn mailboxes(
         problems.push(warning(root, root.line(), "no mailbox is declared, so nothing can be sent"));
     }
     fleet.mailboxes
-}
-
-/// What is said of Microsoft mailboxes that name no tenant, where all of them together could pass what
-/// the smallest tenant is given: nobody counts them together.
-fn nobody_s_tenant(mailboxes: &[Mailbox]) -> Option<String> {
-    let is_one = |one: &&Mailbox| one.provider.name == "microsoft365" && one.tenant.is_none();
-    let caps: u64 = mailboxes.iter().filter(is_one).map(|one| u64::from(one.cap)).sum();
-    let least = tenant_budget(1);
-    (caps > u64::from(least)).then(|| {
-        format!(
-            "mailboxes of microsoft365 that name no `tenant` may send {caps} messages a day \
-             together, and a tenant of one licence is given {least}; write [tenant.NAME] with \
-             `kind` and `licences`, and `tenant = \"NAME\"` on each"
-        )
-    })
 }
 
 /// The mailboxes read so far, and where each stands.
@@ -244,9 +229,8 @@ fn web(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Web> {
         !host.is_empty() && !super::server::is_loopback(host)
     });
     if let Some(url) = plain {
-        // RFC 8058, section 3.1.
-        let what = "`public_url` in [web] is not https, and mail programs offer one-click opt-out \
-                    only over https";
+        let what = "`public_url` in [web] is not https: whoever is between you and the console \
+                    reads what you see and may press what you press";
         problems.push(warning(&section, url.line, what));
     }
     let open = listen.as_ref().filter(|listen| !listen.value.ip().is_loopback());
@@ -311,39 +295,6 @@ fn limits(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Limits {
         company_per_day: company.map_or(safe.company_per_day, |is| is.value),
         person_gap: person.map_or(safe.person_gap, |is| is.value),
         domain_per_day: domain.map_or(safe.domain_per_day, |is| is.value),
-    }
-}
-
-fn tenants(
-    mut section: Section<'_>,
-    presets: &Presets,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, Tenant> {
-    let names: Vec<&str> = section.keys().map(|key| key.value).collect();
-    let mut tenants = BTreeMap::new();
-    for name in names {
-        let Some(mut tenant) = section.section(name, problems) else { continue };
-        let kind = tenant.parsed("kind", |kind| tenant_kind(kind, presets), problems);
-        let kind = tenant.required("kind", kind, problems);
-        let licences = tenant.integer("licences", 0..=i64::from(u32::MAX), problems);
-        let licences = tenant.required("licences", licences, problems);
-        tenant.finish(problems);
-        if let (Some(kind), Some(licences)) = (kind, licences) {
-            let tenant = Tenant { kind: kind.value, licences: licences.value };
-            tenants.insert(name.to_owned(), tenant);
-        }
-    }
-    tenants
-}
-
-fn tenant_kind(text: &str, presets: &Presets) -> Result<TenantKind, String> {
-    match presets.find(text).map(|preset| preset.name.as_str()) {
-        Some("microsoft365") => Ok(TenantKind::Microsoft365),
-        Some(other) => Err(format!(
-            "`{other}` publishes no limit for a whole tenant; leave the tenant out (only \
-             \"microsoft365\" has one)"
-        )),
-        None => Err(format!("`{text}` is no kind of tenant; write \"microsoft365\"")),
     }
 }
 

@@ -151,7 +151,7 @@ fn a_mailbox_that_cannot_be_read_says_so() {
 }
 
 #[test]
-fn addresses_names_tenants_and_keys() {
+fn addresses_names_and_keys() {
     check(
         "[[mailbox]]\naddress = \"ann\"\nprovider = \"local-mta\"\n",
         &["w.toml:2: `address` in mailbox[1]: `ann` is no e-mail address"],
@@ -189,6 +189,10 @@ fn addresses_names_tenants_and_keys() {
         "warmpu = \"off\"",
         &["w.toml:5: unknown key `warmpu` in mailbox[1]; did you mean `warmup`?"],
     );
+}
+
+#[test]
+fn tenants() {
     check_ann(
         "tenant = \"acme\"",
         &["w.toml:5: `acme` in mailbox[1] is no tenant; declare it as [tenant.acme]"],
@@ -200,20 +204,28 @@ fn addresses_names_tenants_and_keys() {
     check(
         "[tenant.acme]\nkind = \"google\"\nlicences = 5\n",
         &[
-            "w.toml:2: `kind` in [tenant.acme]: `google` publishes no limit for a whole tenant; leave the tenant out (only \"microsoft365\" has one)",
+            "w.toml:2: `kind` in [tenant.acme]: `google` publishes no limit for a whole tenant; leave the tenant out (only \"microsoft365\", \"amazon-ses\", \"resend\" have one)",
         ],
     );
     check(
         "[tenant.acme]\nkind = \"acme\"\nlicences = -1\nseats = 2\n",
         &[
-            "w.toml:2: `kind` in [tenant.acme]: `acme` is no kind of tenant; write \"microsoft365\"",
+            "w.toml:2: `kind` in [tenant.acme]: `acme` is no kind of tenant; write one of \"microsoft365\", \"amazon-ses\", \"resend\"",
             "w.toml:3: `licences` in [tenant.acme] must be a whole number from 0 to 4294967295, not the number -1",
-            "w.toml:4: unknown key `seats` in [tenant.acme]; known are kind, licences",
+            "w.toml:4: unknown key `seats` in [tenant.acme]; known are kind, licences, per_day",
         ],
     );
     check(
         "[tenant.acme]\nkind = \"m365-smtp-auth\"\n",
         &["w.toml:1: `licences` is missing in [tenant.acme]"],
+    );
+    check(
+        "[tenant.acme]\nkind = \"microsoft365\"\nlicences = 2\nper_day = 9\n",
+        &["w.toml:4: `per_day` in [tenant.acme]: its `kind` is counted by `licences`"],
+    );
+    check(
+        "[tenant.acme]\nkind = \"amazon-ses\"\nlicences = 2\n",
+        &["w.toml:3: `licences` in [tenant.acme]: its `kind` is counted by `per_day`"],
     );
 }
 

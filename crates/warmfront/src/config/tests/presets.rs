@@ -124,3 +124,27 @@ fn a_tenant_is_held_to_half_of_what_the_formula_prints() {
         assert_eq!(fleet.specs()[0].tenant.as_deref(), Some("acme"));
     }
 }
+
+#[test]
+fn what_an_account_is_given_is_given_to_all_its_mailboxes_together() {
+    for (name, limit) in [("amazon-ses", 200), ("resend", 100)] {
+        let fleet_of = |tenant: &str, of_mailbox: &str| {
+            let mailbox = |who: &str| {
+                format!(
+                    "[[mailbox]]\naddress = \"{who}@x.example\"\nprovider = \"{name}\"\n\
+                     smtp = {{ host = \"127.0.0.1\" }}\n{of_mailbox}\n"
+                )
+            };
+            let text = format!("{tenant}\n{}{}", mailbox("ann"), mailbox("bob"));
+            let fleet = wiring::fleet(&loaded(&text), wiring::Readers::Imap);
+            let of: Vec<_> = fleet.specs().iter().map(|spec| spec.tenant.clone()).collect();
+            assert_eq!(of[0], of[1], "{name}");
+            fleet.tenants[of[0].as_ref().unwrap()]
+        };
+        // Where nobody names it they are all taken for one account's.
+        assert_eq!(fleet_of("", ""), limit);
+        let own = format!("[tenant.acme]\nkind = \"{name}\"\n");
+        assert_eq!(fleet_of(&own, "tenant = \"acme\""), limit);
+        assert_eq!(fleet_of(&format!("{own}per_day = 5000"), "tenant = \"acme\""), 5_000);
+    }
+}

@@ -64,7 +64,7 @@ fn the_other_tables() {
     check_warns(
         &format!("{local}[web]\npublic_url = \"http://mail.example.com\"\n"),
         &[
-            "w.toml:8: warning: `public_url` in [web] is not https, and mail programs offer one-click opt-out only over https",
+            "w.toml:8: warning: `public_url` in [web] is not https: whoever is between you and the console reads what you see and may press what you press",
         ],
     );
     check_warns(&format!("{local}[web]\npublic_url = \"http://127.0.0.1:8025/\"\n"), &[]);

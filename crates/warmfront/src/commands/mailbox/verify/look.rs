@@ -244,9 +244,10 @@ pub(super) fn trouble_of_sending(
             let standing = if passes { Standing::Unseen } else { Standing::Mend };
             refused(check, standing, answer, &answer.to_string(), mailbox, found);
         }
-        Trouble::Unsafe(why) | Trouble::NoSecret(why) | Trouble::SecretAway(why) => {
+        Trouble::Unsafe(why) | Trouble::NoSecret(why) => {
             found.add(check, Standing::Mend, capital(why), None);
         }
+        Trouble::SecretAway(why) => found.add(check, Standing::Unseen, capital(why), None),
         Trouble::NeedsLogin(why) => needs_login(check, why, mailbox, found),
         Trouble::NoToken(why) => {
             let says = format!("No token to log in with is to be had at the moment: {why}");

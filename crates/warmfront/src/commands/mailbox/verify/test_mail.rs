@@ -61,11 +61,13 @@ pub(super) async fn send(
             return Ok(());
         }
     }
-    let (copied, arrived) = tokio::join!(
-        wait(app, copy, &mark, COPY_WITHIN),
-        wait(app, arrival, &mark, ARRIVES_WITHIN),
-    );
-    counted(app, mailbox, seed, copied.is_ok_and(|copy| copy.is_some()), found).await?;
+    // Counted as soon as it can be: its arrival may be long in coming, and nobody has to wait for it.
+    let counting = async {
+        let copied = wait(app, copy, &mark, COPY_WITHIN).await;
+        counted(app, mailbox, seed, copied.is_ok_and(|copy| copy.is_some()), found).await
+    };
+    let (is_counted, arrived) = tokio::join!(counting, wait(app, arrival, &mark, ARRIVES_WITHIN));
+    is_counted?;
     match (other, arrived) {
         (None, _) => {
             let says = "what became of it there: that is no mailbox of this configuration, so \
