@@ -26,7 +26,8 @@ use secrecy::SecretString;
 use warmfront_core::domain::blocklist::List;
 use warmfront_core::domain::{Absent, Facts, Found, Host, Listing};
 
-/// A way to ask. Cheap to clone; answers are kept for as long as they say, an hour or a day at most.
+/// A way to ask. Cheap to clone; answers are kept for as long as they say, a day at most, and that
+/// something is not there for half an hour.
 #[derive(Clone)]
 pub struct Dns {
     resolver: TokioResolver,

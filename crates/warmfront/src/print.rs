@@ -108,7 +108,8 @@ pub(crate) fn note(line: impl std::fmt::Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// A table of at most the terminal's width; in a file or a pipe as wide as it comes, a row a line. Columns named in `numbers` are set to the right.
+/// A table of at most the terminal's width; in a file or a pipe as wide as it comes, a row a line.
+/// Columns named in `numbers` are set to the right.
 pub(crate) fn table(header: &[&str], numbers: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(header);

@@ -21,6 +21,8 @@ pub(crate) struct World<I = IdentityServer> {
     pub(crate) postfix: Postfix,
     pub(crate) installation: Installation,
     mailboxes: Vec<String>,
+    /// Where the books are, if not beside the configuration.
+    books: Option<String>,
 }
 
 /// Who has a mailbox, unless a test needs more.
@@ -61,9 +63,22 @@ impl<I: AsRef<dyn Identity>> World<I> {
         installation.write("imap.pem", dovecot.ca_pem());
         installation.secret("CLIENT_SECRET", CLIENT_SECRET);
         let mailboxes = mailboxes.iter().map(|&address| address.to_owned()).collect();
-        let world = Self { identity, dovecot, postfix, installation, mailboxes };
+        let world = Self { identity, dovecot, postfix, installation, mailboxes, books: None };
         world.configure(auth);
         world
+    }
+
+    /// The same with its books elsewhere.
+    pub(crate) fn with_books(self, url: String, auth: &str) -> Self {
+        let world = Self { books: Some(url), ..self };
+        world.configure(auth);
+        world
+    }
+
+    /// Where the books are.
+    pub(crate) fn books(&self) -> String {
+        let file = || format!("sqlite://{}", self.installation.file("warmfront.db").display());
+        self.books.clone().unwrap_or_else(file)
     }
 
     /// Writes the configuration, with this `auth` for all mailboxes.
@@ -71,8 +86,9 @@ impl<I: AsRef<dyn Identity>> World<I> {
         let zone = self.installation.zone_by_day();
         let (smtp, imap) = (self.postfix.port(Door::Starttls), self.dovecot.port(Tls::Implicit));
         let mut config = format!(
-            "{SENDER}\n[defaults]\ntimezone = \"{zone}\"\n\
-             [limits]\ncompany_per_day = 10\nperson_gap = \"0s\"\noverride = true\n"
+            "{SENDER}\n[store]\nurl = \"{}\"\n[defaults]\ntimezone = \"{zone}\"\n\
+             [limits]\ncompany_per_day = 10\nperson_gap = \"0s\"\noverride = true\n",
+            self.books()
         );
         for address in &self.mailboxes {
             writeln!(

@@ -232,8 +232,8 @@ fn quotas(snapshot: &Snapshot, campaign: usize, grant: u32, rooms: &Rooms) -> Ve
 }
 
 /// Deals work to mailboxes in turn, so that none gets only the first or the last of the list. What
-/// falls to a paused mailbox, or to one of a failing domain, is not done today. Work that no mailbox with quota left is open for
-/// stays where it is.
+/// falls to a paused mailbox, or to one of a failing domain, is not done today. Work that no mailbox
+/// with quota left is open for stays where it is.
 fn deal(
     snapshot: &Snapshot,
     hours: &Hours,

@@ -287,10 +287,10 @@ fn window(mut section: Section<'_>, problems: &mut Vec<Problem>) -> Option<Windo
     window
 }
 
-/// The default of `gap`, and the least that needs no override.
 /// More on the first day than most published curves reach in a week.
 const STEEP_START: u32 = 20;
 
+/// The default of `gap`, and the least that needs no override.
 const GAP_MIN: Millis = 4 * MINUTE;
 
 /// No provider takes more from one mailbox in a day; larger figures are slips of the pen.
