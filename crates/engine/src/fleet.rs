@@ -45,6 +45,8 @@ pub struct Mailbox {
     pub inbox_is_read: bool,
     /// Where it stands on its curve when first seen.
     pub warm_days: u32,
+    /// The mailboxes that share its provider's rate, with it: one where that counts each by itself.
+    pub sharers: u32,
 }
 
 impl Mailbox {
@@ -52,8 +54,9 @@ impl Mailbox {
     #[must_use]
     pub fn spacing(&self) -> Millis {
         let rate = self.provider.limit_per_minute.filter(|&rate| rate > 0);
+        let all = MINUTE as u64 * u64::from(self.sharers);
         // Rounded up, so that no minute holds one too many.
-        let by_rate = rate.map_or(0, |rate| (MINUTE as u64).div_ceil(u64::from(rate)));
+        let by_rate = rate.map_or(0, |rate| all.div_ceil(u64::from(rate)));
         self.gap.max(Millis::try_from(by_rate).unwrap_or(Millis::MAX))
     }
 }

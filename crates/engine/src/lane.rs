@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use tracing::warn;
 use warmfront_core::calendar;
-use warmfront_core::health::{self, PauseReason, Record, Thresholds};
+use warmfront_core::health::{self, Blow, PauseReason, Record, Thresholds};
+use warmfront_core::provider::Preset;
 use warmfront_core::reason::{self, Hold};
-use warmfront_core::span::{self, MINUTE, Millis, SECOND, Span};
+use warmfront_core::span::{self, HOUR, MINUTE, Millis, SECOND, Span};
 use warmfront_mail::submit::{Submit, Trouble};
 use warmfront_store::{DueMessage, Lease};
 
@@ -207,8 +208,13 @@ impl<O: Submit> Lane<O> {
             | Trouble::Halted(_) => {}
         }
         self.failures += 1;
-        let doubled = SECOND << self.failures.min(BACKOFF_DOUBLINGS);
-        let wait = spread(doubled.min(BACKOFF_MAX), jitter(mailbox, self.failures));
+        let (first, most) = if is_too_often(trouble, &self.mailbox.provider) {
+            (BACKOFF_MAX / 2, TOO_OFTEN_MAX)
+        } else {
+            (SECOND, BACKOFF_MAX)
+        };
+        let doubled = first << self.failures.min(BACKOFF_DOUBLINGS);
+        let wait = spread(doubled.min(most), jitter(mailbox, self.failures));
         warn!(mailbox, %trouble, again_in_s = wait / SECOND, "it has no connection to its server");
         Ok(Next::NotBefore(now + wait))
     }
@@ -298,6 +304,12 @@ impl<O: Submit> Lane<O> {
     }
 }
 
+/// Whether a server lets nobody in for a while, because somebody came too often.
+fn is_too_often(trouble: &Trouble, provider: &Preset) -> bool {
+    let Trouble::Refused(answer) = trouble else { return false };
+    follows_from(answer, provider).blow == Some(Blow::TooFast)
+}
+
 /// Due messages read at once: enough to keep the database quiet, few enough to be fresh.
 const AHEAD: u32 = 50;
 
@@ -307,3 +319,25 @@ const HELD_FOR: Millis = MINUTE;
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
 const BACKOFF_DOUBLINGS: u32 = 12;
 const BACKOFF_MAX: Millis = 5 * MINUTE;
+
+/// Of a server that finds us too hasty: 5, 10, 20 … minutes, up to an hour.
+const TOO_OFTEN_MAX: Millis = HOUR;
+
+#[cfg(test)]
+mod tests {
+    use warmfront_core::answer::{Answer, Phase};
+    use warmfront_core::provider::Presets;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_counts_log_ins_is_left_alone_for_longer() {
+        let presets = Presets::load();
+        let said = |text: &str| {
+            let answer = Answer::parse(Phase::Auth, text);
+            is_too_often(&Trouble::Refused(answer), presets.find("google").expect("a preset"))
+        };
+        assert!(said("454 4.7.0 Too many login attempts, please try again later."));
+        assert!(!said("454 4.7.0 Cannot authenticate due to a temporary system problem."));
+    }
+}

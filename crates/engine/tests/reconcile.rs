@@ -68,6 +68,7 @@ fn fleet() -> Fleet {
         pace: Pace::Even,
         inbox_is_read: true,
         warm_days: 0,
+        sharers: 1,
     };
     Fleet {
         mailboxes: BTreeMap::from([(address, mailbox)]),

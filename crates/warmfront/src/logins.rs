@@ -15,7 +15,7 @@ use warmfront_mail::submit::Trouble;
 use warmfront_store::Tokens;
 
 use crate::config::{AuthRef, Mailbox, OAuthRef};
-use crate::secret::{self, Keyring, SecretError};
+use crate::secret::{self, Keyring, SecretError, SecretRef};
 
 /// How all mailboxes log in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -166,7 +166,17 @@ impl Logins {
 pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Trouble> {
     let share = mailboxes.len().div_ceil(AT_ONCE).max(1);
     let look = |some: &[Mailbox]| -> Vec<Trouble> {
-        some.iter().filter_map(|mailbox| missing(mailbox, keyring)).collect()
+        // Each may take half a minute: after one that is away the others are left to their log-ins.
+        let mut is_away = false;
+        let missing = |mailbox: &Mailbox| {
+            if is_away && may_be_away(mailbox) {
+                return None;
+            }
+            let missing = missing(mailbox, keyring);
+            is_away |= matches!(missing, Some(Trouble::SecretAway(_)));
+            missing
+        };
+        some.iter().filter_map(missing).collect()
     };
     std::thread::scope(|scope| {
         let look = &look;
@@ -176,6 +186,16 @@ pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Troub
         seen.flat_map(|seen| seen.unwrap_or_else(|broken| std::panic::resume_unwind(broken)))
             .collect()
     })
+}
+
+/// Whether its secret is kept by somebody who may be away.
+fn may_be_away(mailbox: &Mailbox) -> bool {
+    let secret = match &mailbox.auth {
+        Some(AuthRef::Password(secret)) => Some(secret),
+        Some(AuthRef::OAuth(oauth)) => oauth.secret.as_ref(),
+        None => None,
+    };
+    secret.is_some_and(|secret| !matches!(secret, SecretRef::Env(_)))
 }
 
 /// What a mailbox's log-in cannot do without and is not there. Whether anybody has logged in is

@@ -1,5 +1,6 @@
 //! From what the operator declared to what the engine works with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tracing::warn;
@@ -7,7 +8,7 @@ use warmfront_core::calendar;
 use warmfront_core::identity::Flow;
 use warmfront_core::plan::Pace;
 use warmfront_core::problem::Severity;
-use warmfront_core::provider;
+use warmfront_core::provider::{self, LimitOf};
 use warmfront_core::span::Millis;
 use warmfront_engine::fleet::{Domains, Fleet, Mailbox};
 use warmfront_engine::tokens::{Duty, KeyAtHand, LogInError, TokenKeeper};
@@ -36,7 +37,17 @@ pub(crate) enum Readers {
 
 /// The fleet as the engine sees it.
 pub(crate) fn fleet(config: &Config, readers: Readers) -> Fleet {
-    let mailbox = |m: &config::Mailbox| mailbox(m, readers == Readers::World || m.imap.is_some());
+    let mut of_tenant: BTreeMap<Option<&str>, u32> = BTreeMap::new();
+    for mailbox in &config.mailboxes {
+        *of_tenant.entry(mailbox.tenant.as_deref()).or_default() += 1;
+    }
+    let mailbox = |m: &config::Mailbox| Mailbox {
+        sharers: match m.provider.limit_of {
+            LimitOf::Mailbox => 1,
+            LimitOf::Account => of_tenant[&m.tenant.as_deref()],
+        },
+        ..mailbox(m, readers == Readers::World || m.imap.is_some())
+    };
     Fleet {
         mailboxes: config.mailboxes.iter().map(|m| (m.address.clone(), mailbox(m))).collect(),
         timezone: config.timezone.clone(),
@@ -87,6 +98,7 @@ fn mailbox(config: &config::Mailbox, inbox_is_read: bool) -> Mailbox {
         pace,
         inbox_is_read,
         warm_days: config.warm_days,
+        sharers: 1,
     }
 }
 

@@ -228,6 +228,7 @@ impl Mailbox {
             pace: self.pace,
             inbox_is_read: true,
             warm_days: self.warm_days,
+            sharers: 1,
         }
     }
 

@@ -44,6 +44,7 @@ fn mailbox(address: &str) -> (Address, Mailbox) {
         pace: Pace::Even,
         inbox_is_read: true,
         warm_days: 0,
+        sharers: 1,
     };
     (address, mailbox)
 }

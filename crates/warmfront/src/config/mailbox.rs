@@ -27,7 +27,7 @@ pub(super) fn read(
     let smtp = server::read(&mut section, Service::Smtp, around.dir, problems);
     let imap = server::read(&mut section, Service::Imap, around.dir, problems);
     let warm_days = section.integer("warm_days", 0..=WARM_DAYS_MAX, problems);
-    let named = tenant::named(&mut section, around.tenants, problems);
+    let named = tenant::named(&mut section, preset, around.tenants, problems);
     let tags = section.texts("tags", problems);
     let own = Settings::read(&mut section, &around.file, problems);
     let mailbox = preset.and_then(|preset| {
@@ -111,7 +111,8 @@ impl Way<'_> {
         imap: Written,
         problems: &mut Vec<Problem>,
     ) -> (Option<Server>, Option<Server>, Option<&'static str>) {
-        let (own_smtp, own_imap) = (smtp.names_host(), imap.names_host());
+        let own_smtp = smtp.names_another_host(Service::Smtp, self.preset);
+        let own_imap = imap.names_another_host(Service::Imap, self.preset);
         let smtp = smtp.settle(Service::Smtp, self.preset, self.section, problems);
         let imap = imap.settle(Service::Imap, self.preset, self.section, problems);
         let Some(submission) = &smtp else {

@@ -153,7 +153,7 @@ impl Config {
 
     /// What a mailbox cannot be opened without and is not there: its secret, its certificates. All
     /// mailboxes' at once, each thing once. Only a warning where it may be there the next time, but for
-    /// the key that tokens are sealed by.
+    /// what all mailboxes go by: the keys of the seals and of a list of bad domains.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
         let keyring = Keyring::new();
@@ -172,7 +172,7 @@ impl Config {
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
         let lists = self.doctor.key().filter(|_| self.doctor.enabled);
         let lists = lists.and_then(|key| secret::text(key, DQS_KEY, &keyring).err());
-        let lists = lists.map(|error| told(error.into_trouble()));
+        let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
         let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
         let mut missing: Vec<Problem> =
             logins.chain(certificates).chain(lists).chain(seal).collect();

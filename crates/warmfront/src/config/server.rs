@@ -140,9 +140,11 @@ pub(super) fn ca(section: &mut Section<'_>, dir: &Path, problems: &mut Vec<Probl
 }
 
 impl Written {
-    /// Whether the operator named the host.
-    pub(super) fn names_host(&self) -> bool {
-        self.host.is_some()
+    /// Whether the operator named another host than the preset's.
+    pub(super) fn names_another_host(&self, service: Service, preset: &Preset) -> bool {
+        let (known, ..) = service.of(preset);
+        let is_known = |host: &str| known.is_some_and(|known| known.eq_ignore_ascii_case(host));
+        self.host.as_ref().is_some_and(|host| !is_known(&host.value))
     }
 
     /// The server, where the operator or the preset names a host.

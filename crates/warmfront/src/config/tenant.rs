@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use warmfront_campaigns::document::Section;
+use warmfront_campaigns::document::{Located, Section};
 use warmfront_core::problem::{Problem, nearest};
 use warmfront_core::provider::{LimitOf, Preset, Presets, tenant_budget};
 
@@ -18,13 +18,18 @@ pub(crate) enum Tenant {
 }
 
 impl Tenant {
-    /// Recipients a day, all its mailboxes together. Of Microsoft's limit, which counts what people
-    /// write by hand too, the half.
+    /// Recipients of a civil day, all its mailboxes together: the half of what is given for any 24 hours,
+    /// which two days side by side cannot pass.
     pub(crate) fn per_day(self) -> u32 {
         match self {
             Self::Microsoft365 { licences } => tenant_budget(licences),
-            Self::Account { per_day } => per_day,
+            Self::Account { per_day } => per_day / 2,
         }
+    }
+
+    /// Whether mailboxes of that provider may share it.
+    fn takes(self, preset: &Preset) -> bool {
+        matches!(self, Self::Account { .. }) == of_account(preset).is_some()
     }
 }
 
@@ -98,22 +103,29 @@ fn kind(text: &str, presets: &Presets) -> Result<Kind, String> {
     }
 }
 
-/// The tenant that a mailbox names.
+/// The tenant that a mailbox names, where its provider counts by such.
 pub(super) fn named(
     section: &mut Section<'_>,
+    preset: Option<&Preset>,
     tenants: &BTreeMap<String, Tenant>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
-    let name = section.text("tenant", problems)?;
-    if tenants.contains_key(&name.value) {
-        return Some(name.value);
-    }
-    let hint = match nearest(&name.value, tenants.keys().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("declare it as [tenant.{}]", name.value),
+    let Located { value: name, line } = section.text("tenant", problems)?;
+    let place = section.place();
+    let what = match (tenants.get(&name), preset) {
+        (Some(tenant), Some(preset)) if !tenant.takes(preset) => {
+            format!("`tenant`{place}: `{}` has no part in [tenant.{name}]", preset.name)
+        }
+        (Some(_), _) => return Some(name),
+        (None, _) => {
+            let hint = match nearest(&name, tenants.keys().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("declare it as [tenant.{name}]"),
+            };
+            format!("`{name}`{place} is no tenant; {hint}")
+        }
     };
-    let what = format!("`{}`{} is no tenant; {hint}", name.value, section.place());
-    problems.push(section.problem(name.line, what));
+    problems.push(section.problem(line, what));
     None
 }
 

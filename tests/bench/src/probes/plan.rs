@@ -189,6 +189,7 @@ fn fleet(mailboxes: usize, zone: &str) -> Result<Fleet, Failure> {
             pace: Pace::Even,
             inbox_is_read: true,
             warm_days: 0,
+            sharers: 1,
         };
         Ok((address, mailbox))
     };

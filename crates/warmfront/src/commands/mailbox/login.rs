@@ -27,6 +27,7 @@ pub(super) async fn login(
     refresh_token: Option<&Path>,
     by: SealedBy,
 ) -> Done {
+    app.store.refuse_a_wrong_clock(app.now()).await?;
     let row = app.mailbox(address).await?;
     let (mailbox, oauth) = configured(app, &row.address)?;
     let logins = wiring::logins(app, &wiring::owner(app.now()), Duty::Works);

@@ -134,6 +134,9 @@ fn a_mailbox_that_cannot_be_read_says_so() {
     let microsoft = ann("").replace("gmail", "microsoft365");
     warns(microsoft.clone(), "its IMAP server takes no passwords, only OAuth");
     assert_eq!(loaded(&microsoft).mailboxes[0].imap, None);
+    // Whoever writes its host down has told nothing else.
+    let written = "imap = { host = \"Outlook.office365.com\" }";
+    warns(ann(written).replace("gmail", "microsoft365"), super::super::NO_PASSWORD_READS);
     warns(ann("smtp = { host = \"h\" }").replace("gmail", "smtp"), "there is no `imap.host`");
     // A password for one server is not shown to another.
     let own = ann("smtp = { host = \"127.0.0.1\" }");
@@ -218,6 +221,11 @@ fn tenants() {
     check(
         "[tenant.acme]\nkind = \"m365-smtp-auth\"\n",
         &["w.toml:1: `licences` is missing in [tenant.acme]"],
+    );
+    let of_another = "tenant = \"acme\"\n[tenant.acme]\nkind = \"resend\"";
+    check_ann(
+        of_another,
+        &["w.toml:5: `tenant` in mailbox[1]: `gmail` has no part in [tenant.acme]"],
     );
     check(
         "[tenant.acme]\nkind = \"microsoft365\"\nlicences = 2\nper_day = 9\n",

@@ -132,19 +132,23 @@ fn what_an_account_is_given_is_given_to_all_its_mailboxes_together() {
             let mailbox = |who: &str| {
                 format!(
                     "[[mailbox]]\naddress = \"{who}@x.example\"\nprovider = \"{name}\"\n\
-                     smtp = {{ host = \"127.0.0.1\" }}\n{of_mailbox}\n"
+                     smtp = {{ host = \"127.0.0.1\" }}\ngap = \"0s\"\noverride = true\n\
+                     {of_mailbox}\n"
                 )
             };
             let text = format!("{tenant}\n{}{}", mailbox("ann"), mailbox("bob"));
             let fleet = wiring::fleet(&loaded(&text), wiring::Readers::Imap);
             let of: Vec<_> = fleet.specs().iter().map(|spec| spec.tenant.clone()).collect();
             assert_eq!(of[0], of[1], "{name}");
+            // Nor does the account's minute hold one too many.
+            let rate = if name == "resend" { 120 } else { 60 };
+            assert!(fleet.mailboxes.values().all(|one| one.spacing() == 2 * 60_000 / rate));
             fleet.tenants[of[0].as_ref().unwrap()]
         };
         // Where nobody names it they are all taken for one account's.
-        assert_eq!(fleet_of("", ""), limit);
+        assert_eq!(fleet_of("", ""), limit / 2);
         let own = format!("[tenant.acme]\nkind = \"{name}\"\n");
-        assert_eq!(fleet_of(&own, "tenant = \"acme\""), limit);
-        assert_eq!(fleet_of(&format!("{own}per_day = 5000"), "tenant = \"acme\""), 5_000);
+        assert_eq!(fleet_of(&own, "tenant = \"acme\""), limit / 2);
+        assert_eq!(fleet_of(&format!("{own}per_day = 5000"), "tenant = \"acme\""), 2_500);
     }
 }

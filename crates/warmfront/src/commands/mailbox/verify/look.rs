@@ -50,7 +50,17 @@ pub(super) async fn sending(round: &Round<'_>, mailbox: &Mailbox, found: &mut Fi
             };
             let host = &mailbox.smtp.host;
             found.well("smtp_log_in", format!("It can send: {host} {as_whom}."));
-            found.well("sender", format!("{host} takes mail from {}.", mailbox.address));
+            if mailbox.provider.kind == Kind::Relay {
+                // A tenant's own mail it takes from anybody.
+                let says = format!(
+                    "whether {host} carries mail of {} to others: a test to somebody outside shows it \
+                     (--send-to).",
+                    mailbox.address
+                );
+                found.unknown("sender", says);
+            } else {
+                found.well("sender", format!("{host} takes mail from {}.", mailbox.address));
+            }
             size(look.size, found);
             true
         }
