@@ -18,7 +18,7 @@ mod standing;
 pub use self::check::{
     Check, Cure, Finding, GRACE, GRACE_MIN, Known, Record, Verdict, grace_refusal,
 };
-pub use self::dmarc::{DmarcRecord, Policy, QUERIES_MAX, names_to_ask};
+pub use self::dmarc::{DmarcRecord, DmarcTags, Policy, QUERIES_MAX, names_to_ask};
 pub use self::facts::{
     Absent, Cover, DkimKey, Exchange, Facts, Found, Listing, Selector, SpfAll, SpfRecord, SpfWalk,
 };

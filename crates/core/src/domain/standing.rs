@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::check::{Check, Cure, Finding, Verdict};
 use super::facts::{Absent, Facts, Found};
-use super::{dkim, spf};
+use super::{dkim, dmarc, spf};
 
 /// From so many a day on Google (to Gmail addresses) and Outlook.com ask for SPF, DKIM and DMARC
 /// together: support.google.com/a/answer/81126 (2026-03-21); Microsoft Defender for Office 365 Blog,
@@ -77,7 +77,10 @@ pub(super) fn bulk(facts: &Facts, findings: &[Finding]) -> Finding {
     }
     let asked = [Check::Spf, Check::Dkim, Check::Dmarc];
     let of = |wanted: Verdict| -> Vec<&str> {
+        // A policy that holds is there, even where its record has a slip.
+        let is_enough = |check| check == Check::Dmarc && dmarc::holds(facts);
         let mine = findings.iter().filter(|f| asked.contains(&f.check) && f.verdict == wanted);
+        let mine = mine.filter(|f| !is_enough(f.check));
         mine.map(|f| f.check.as_str()).collect()
     };
     let (ill, unknown) = (of(Verdict::Warn), of(Verdict::Unknown));

@@ -15,15 +15,7 @@ fn sound() -> Facts {
         broken: None,
         cover: Found::Is(Cover::Included),
     };
-    let dmarc = DmarcRecord {
-        policy: Some(Policy::Reject),
-        below: None,
-        testing: false,
-        psd: None,
-        strict_spf: false,
-        strict_dkim: false,
-        reports: true,
-    };
+    let dmarc = DmarcTags { policy: Some(Policy::Reject), reports: true, ..DmarcTags::default() };
     let exchange = "acme-com.mail.protection.outlook.com".to_owned();
     Facts {
         domain: "acme.com".to_owned(),
@@ -35,7 +27,7 @@ fn sound() -> Facts {
             Selector { name: "selector2".to_owned(), key: Found::Absent(Absent::Name) },
         ],
         selectors_told: false,
-        dmarc: vec![("acme.com".to_owned(), Found::Is(dmarc))],
+        dmarc: vec![("acme.com".to_owned(), Found::Is(DmarcRecord::One(dmarc)))],
         mx: Found::Is(vec![Exchange { preference: 0, name: exchange, address: Found::Is(()) }]),
         address: Found::Absent(Absent::Record),
         listings: Vec::new(),
@@ -331,14 +323,8 @@ fn a_policy_is_looked_for_at_no_more_than_eight_names() {
 
 #[test]
 fn a_policy_is_the_domains_own_or_its_organisations() {
-    let record = |policy, psd| DmarcRecord {
-        policy: Some(policy),
-        below: None,
-        testing: false,
-        psd,
-        strict_spf: false,
-        strict_dkim: false,
-        reports: false,
+    let record = |policy, psd| {
+        DmarcRecord::One(DmarcTags { policy: Some(policy), psd, ..DmarcTags::default() })
     };
     #[track_caller]
     fn says(walked: Vec<(&str, Found<DmarcRecord>)>, verdict: Verdict, words: &str) {
@@ -364,6 +350,41 @@ fn a_policy_is_the_domains_own_or_its_organisations() {
     says(vec![(own, none()), (org, silent())], Verdict::Unknown, "SERVFAIL");
     says(vec![(own, silent()), (org, is(reject()))], Verdict::Unknown, "SERVFAIL");
     says(vec![(own, is(reject())), (org, silent())], Verdict::Pass, "p=reject");
+    let two = || is(DmarcRecord::Several(owned(&["v=DMARC1; p=none", "v=DMARC1; p=reject"])));
+    let both = "none (RFC 9989, section 4.10); p=reject, as acme.com has it";
+    says(vec![(own, two()), (org, is(reject()))], Verdict::Warn, both);
+    says(vec![(own, two()), (org, silent())], Verdict::Warn, "2 DMARC records at _dmarc.mail.acme");
+    says(vec![(own, none()), (org, two())], Verdict::Warn, "2 DMARC records at _dmarc.acme.com");
+    says(vec![(own, is(reject())), (org, two())], Verdict::Pass, "p=reject");
+}
+
+#[test]
+fn beside_a_record_with_a_slip_no_other_is_published() {
+    use Check::{Bulk, Dmarc};
+    use Verdict::{Pass, Warn};
+    fn published(facts: &mut Facts, record: DmarcRecord) {
+        facts.most_a_day = 5_000;
+        facts.dmarc[0].1 = Found::Is(record);
+    }
+    let tags = |policy, kept: &[&str], slips: &[&str]| DmarcTags {
+        policy,
+        kept: owned(kept),
+        slips: owned(slips),
+        ..DmarcTags::default()
+    };
+    let ill = |record: DmarcRecord, bulk, cure: &[&str]| {
+        check(|facts| published(facts, record.clone()), Dmarc, Warn, cure);
+        check(|facts| published(facts, record.clone()), Bulk, bulk, &[]);
+    };
+    let reject = tags(Some(Policy::Reject), &["p=reject", "fo=1"], &["adkim=relaxed"]);
+    let mended = ["_dmarc.acme.com TXT v=DMARC1; p=reject; fo=1"];
+    ill(DmarcRecord::One(reject.clone()), Pass, &mended);
+    ill(DmarcRecord::Broken(reject), Warn, &mended);
+    let without = tags(None, &["fo=1"], &["p=rejekt"]);
+    let mended = ["_dmarc.acme.com TXT v=DMARC1; p=none; fo=1"];
+    ill(DmarcRecord::One(DmarcTags { reports: true, ..without.clone() }), Pass, &mended);
+    ill(DmarcRecord::One(without), Warn, &mended);
+    ill(DmarcRecord::Several(owned(&["v=DMARC1; p=none", "v=DMARC1; p=reject"])), Warn, &[]);
 }
 
 #[test]
