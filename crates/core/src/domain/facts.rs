@@ -145,7 +145,7 @@ pub enum DkimKey {
     Bits(u32),
     /// `p=` is empty: revoked (RFC 6376, section 3.6.1).
     Revoked,
-    /// No key can be made of it.
+    /// No key can be made of it, or one that receivers must not take.
     Broken(String),
 }
 
