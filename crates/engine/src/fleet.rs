@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use warmfront_campaigns::manifest::MailboxPattern;
 use warmfront_core::address::Address;
 use warmfront_core::calendar::Window;
-use warmfront_core::domain::host;
+use warmfront_core::domain::{Host, host};
 use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::{ColdMail, Preset};
@@ -188,16 +188,21 @@ impl Fleet {
         self.mailboxes.keys().map(Address::domain).collect()
     }
 
-    /// What is to be asked about a domain: its provider is that of the first of its mailboxes whose
-    /// provider's records are known.
+    /// What is to be asked about a domain, for each provider of its mailboxes whose records are known.
     #[must_use]
     pub fn question(&self, domain: &str, today: Date) -> Question {
         let mailboxes = || self.mailboxes.values().filter(|m| m.address.domain() == domain);
         let told = self.domains.as_ref().and_then(|domains| domains.told.get(domain)).cloned();
         let (registered, selectors) = told.unwrap_or_default();
+        let mut hosts: Vec<Host> = Vec::new();
+        for known in mailboxes().filter_map(|mailbox| host(&mailbox.provider.name)) {
+            if !hosts.contains(&known) {
+                hosts.push(known);
+            }
+        }
         Question {
             domain: domain.to_owned(),
-            host: mailboxes().find_map(|mailbox| host(&mailbox.provider.name)),
+            hosts,
             selectors,
             registered,
             today,

@@ -52,6 +52,8 @@ pub struct Facts {
     pub domain: String,
     /// The provider its mailboxes send through, where it is one whose records are known.
     pub host: Option<Host>,
+    /// Other such providers that its mailboxes send through, each with facts of its own.
+    pub beside: Vec<Host>,
     /// Whether the DNS knows the name.
     pub exists: Found<()>,
     /// Its SPF.
