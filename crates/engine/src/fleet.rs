@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use warmfront_campaigns::manifest::MailboxPattern;
-use warmfront_core::address::Address;
+use warmfront_core::address::{Address, organization};
 use warmfront_core::calendar::Window;
 use warmfront_core::domain::{Host, host};
 use warmfront_core::health::Thresholds;
@@ -206,11 +206,23 @@ impl Fleet {
             selectors,
             registered,
             today,
-            most_a_day: mailboxes()
-                .map(|mailbox| mailbox.cap)
-                .fold(0, u32::saturating_add)
-                .min(self.domain_per_day),
+            most_a_day: self.most_a_day(domain),
         }
+    }
+
+    /// The most that the mailboxes of a domain's organisation may send in a day, all together.
+    fn most_a_day(&self, domain: &str) -> u32 {
+        let whole = |domain| organization(domain).unwrap_or(domain);
+        let mut caps: BTreeMap<&str, u32> = BTreeMap::new();
+        for mailbox in self.mailboxes.values() {
+            let own = mailbox.address.domain();
+            if whole(own) == whole(domain) {
+                let cap = caps.entry(own).or_default();
+                *cap = cap.saturating_add(mailbox.cap);
+            }
+        }
+        let most = caps.into_values().map(|cap| cap.min(self.domain_per_day));
+        most.fold(0, u32::saturating_add)
     }
 }
 

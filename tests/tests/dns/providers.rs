@@ -1,6 +1,9 @@
-//! A domain whose mailboxes are at several providers: each of them is asked for.
+//! What is asked about a domain whose mailboxes are not all alike: at several providers, or with
+//! others of the same organisation.
 
 use warmfront_core::domain::{Check, GRACE, Verdict};
+use warmfront_engine::fleet::Fleet;
+use warmfront_mail::dns::Question;
 use warmfront_tests::dns::NameServer;
 
 use crate::examiner::{NOW, failing, look, looks, office_of};
@@ -58,4 +61,25 @@ async fn what_does_not_depend_on_the_provider_is_asked_once() {
     for once in ["acme.com MX", "_dmarc.acme.com TXT", "mail.acme.com A"] {
         assert_eq!(asked.iter().filter(|asked| *asked == once).count(), 1, "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn who_sends_much_is_known_by_all_of_the_organisation() {
+    let mailboxes =
+        ["ann@mail1.acme.com", "bob@mail1.acme.com", "cy@mail2.acme.com", "di@acme.net"];
+    let office = office_of(&mailboxes.map(|address| (address, "google")), looks()).await;
+    let most = |fleet: &Fleet, domain| fleet.question(domain, office.day(NOW)).most_a_day;
+    let fleet = |domain_per_day| Fleet { domain_per_day, ..(*office.fleet).clone() };
+    // Fifty of each mailbox.
+    let all = fleet(100);
+    for (domain, want) in [("mail1.acme.com", 150), ("mail2.acme.com", 150), ("acme.net", 50)] {
+        assert_eq!(most(&all, domain), want, "{domain}");
+    }
+    // No domain sends more than its own limit.
+    assert_eq!(most(&fleet(70), "mail2.acme.com"), 120);
+    let many = Question { most_a_day: 5_000, ..question("mail1.acme.com", "google") };
+    let zone = "mail1.acme.com MX 10 mail.acme.com\nmail.acme.com A 192.0.2.1";
+    let (verdict, what) = of(&examined(zone, &many).await, Check::Bulk);
+    assert_eq!(verdict, Verdict::Warn);
+    assert!(what.starts_with("up to 5000 a day from all of acme.com: "), "{what}");
 }

@@ -75,7 +75,7 @@ pub struct Facts {
     pub registered: Option<Date>,
     /// The day of the judgement.
     pub today: Date,
-    /// The most its mailboxes may send in a day, all together.
+    /// The most that all mailboxes of its organisation may send in a day.
     pub most_a_day: u32,
 }
 
