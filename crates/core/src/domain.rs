@@ -12,22 +12,24 @@ mod dmarc;
 mod facts;
 mod host;
 mod mx;
+mod providers;
 mod spf;
 mod standing;
 
 pub use self::check::{
     Check, Cure, Finding, GRACE, GRACE_MIN, Known, Record, Verdict, grace_refusal,
 };
-pub use self::dmarc::{DmarcRecord, Policy, QUERIES_MAX, names_to_ask};
+pub use self::dmarc::{DmarcRecord, DmarcTags, Policy, QUERIES_MAX, names_to_ask};
 pub use self::facts::{
     Absent, Cover, DkimKey, Exchange, Facts, Found, Listing, Selector, SpfAll, SpfRecord, SpfWalk,
 };
 pub use self::host::{DkimCure, Host, host};
+pub use self::providers::{examine_all, worst};
 pub use self::spf::{LOOKUPS_MAX, VOIDS_MAX};
 
 use crate::address::is_free_mail;
 
-/// Judges a domain: a finding for each check, in their order.
+/// Judges a domain for one provider: a finding for each check, in their order.
 #[must_use]
 pub fn examine(facts: &Facts) -> Vec<Finding> {
     let spf = spf::judge(facts);

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use tracing::{debug, info, warn};
-use warmfront_core::domain::{examine, not_asked};
+use warmfront_core::domain::{examine_all, not_asked};
 use warmfront_core::span::{DAY, HOUR, Millis};
 use warmfront_mail::dns::Dns;
 use warmfront_store::{DomainCheck, Turn};
@@ -41,7 +41,7 @@ impl Examiner {
                 continue;
             }
             let question = self.office.fleet.question(domain, self.office.day(now));
-            let findings = examine(&self.dns.facts(&question).await);
+            let findings = examine_all(&self.dns.facts(&question).await);
             debug!(domain, findings = findings.len(), "a sending domain was looked at");
             match store.record_domain(domain, &findings, now).await? {
                 Turn::None => {}

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use warmfront_campaigns::manifest::MailboxPattern;
-use warmfront_core::address::Address;
+use warmfront_core::address::{Address, organization};
 use warmfront_core::calendar::Window;
-use warmfront_core::domain::host;
+use warmfront_core::domain::{Host, host};
 use warmfront_core::health::Thresholds;
 use warmfront_core::plan::Pace;
 use warmfront_core::provider::{ColdMail, Preset};
@@ -191,24 +191,41 @@ impl Fleet {
         self.mailboxes.keys().map(Address::domain).collect()
     }
 
-    /// What is to be asked about a domain: its provider is that of the first of its mailboxes whose
-    /// provider's records are known.
+    /// What is to be asked about a domain, for each provider of its mailboxes whose records are known.
     #[must_use]
     pub fn question(&self, domain: &str, today: Date) -> Question {
         let mailboxes = || self.mailboxes.values().filter(|m| m.address.domain() == domain);
         let told = self.domains.as_ref().and_then(|domains| domains.told.get(domain)).cloned();
         let (registered, selectors) = told.unwrap_or_default();
+        let mut hosts: Vec<Host> = Vec::new();
+        for known in mailboxes().filter_map(|mailbox| host(&mailbox.provider.name)) {
+            if !hosts.contains(&known) {
+                hosts.push(known);
+            }
+        }
         Question {
             domain: domain.to_owned(),
-            host: mailboxes().find_map(|mailbox| host(&mailbox.provider.name)),
+            hosts,
             selectors,
             registered,
             today,
-            most_a_day: mailboxes()
-                .map(|mailbox| mailbox.cap)
-                .fold(0, u32::saturating_add)
-                .min(self.domain_per_day),
+            most_a_day: self.most_a_day(domain),
         }
+    }
+
+    /// The most that the mailboxes of a domain's organisation may send in a day, all together.
+    fn most_a_day(&self, domain: &str) -> u32 {
+        let whole = |domain| organization(domain).unwrap_or(domain);
+        let mut caps: BTreeMap<&str, u32> = BTreeMap::new();
+        for mailbox in self.mailboxes.values() {
+            let own = mailbox.address.domain();
+            if whole(own) == whole(domain) {
+                let cap = caps.entry(own).or_default();
+                *cap = cap.saturating_add(mailbox.cap);
+            }
+        }
+        let most = caps.into_values().map(|cap| cap.min(self.domain_per_day));
+        most.fold(0, u32::saturating_add)
     }
 }
 

@@ -66,15 +66,15 @@ impl Default for Settings {
 pub struct Question {
     /// The domain.
     pub domain: String,
-    /// The provider its mailboxes send through, where its records are known.
-    pub host: Option<Host>,
+    /// The providers its mailboxes send through, as far as their records are known.
+    pub hosts: Vec<Host>,
     /// The DKIM selectors that the operator names; none: those of the provider.
     pub selectors: Vec<String>,
     /// When it was registered, where the operator says.
     pub registered: Option<Date>,
     /// The day of the judgement.
     pub today: Date,
-    /// The most its mailboxes may send in a day.
+    /// The most that all mailboxes of its organisation may send in a day.
     pub most_a_day: u32,
 }
 
@@ -93,13 +93,12 @@ impl Dns {
         Ok(Self { resolver, control, blocklists, dqs_key })
     }
 
-    /// All that is to be known of a domain. Where the DNS does not answer at all, one question is
+    /// All that is to be known of a domain, for each of its providers; once where none is known. Where the DNS does not answer at all, one question is
     /// enough to learn that; where the resolver does not see the world, one more.
-    pub async fn facts(&self, question: &Question) -> Facts {
+    pub async fn facts(&self, question: &Question) -> Vec<Facts> {
         let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
         let exchanges = self.mx(&domain).await;
-        let mut facts = self.unknown(question, domain.clone(), "the domain could not be asked");
-        facts.exists = match exchanges {
+        let mut exists = match exchanges {
             Found::Is(_) | Found::Absent(Absent::Record) => Found::Is(()),
             Found::Absent(Absent::Name) => Found::Absent(Absent::Name),
             // Some servers fail for one type alone.
@@ -109,25 +108,43 @@ impl Dns {
                 Found::Unknown(why) => Found::Unknown(why),
             },
         };
-        if !matches!(facts.exists, Found::Unknown(_))
+        if !matches!(exists, Found::Unknown(_))
             && let Some(why) = self.blindness(&domain).await
         {
-            facts.exists = Found::Unknown(why);
+            exists = Found::Unknown(why);
         }
-        if facts.exists != Found::Is(()) {
-            return facts;
+        let mut of_each: Vec<Facts> = match question.hosts.is_empty() {
+            true => vec![self.unknown(question, None, &exists)],
+            false => {
+                let of = |host| self.unknown(question, Some(host), &exists);
+                question.hosts.iter().map(of).collect()
+            }
+        };
+        if exists != Found::Is(()) {
+            return of_each;
         }
-        let selectors = facts.dkim.iter().map(|selector| selector.name.clone()).collect();
-        let host = question.host.as_ref().map(|host| host.spf);
-        (facts.spf, facts.dkim, facts.dmarc, facts.address, facts.listings, facts.mx) = tokio::join!(
-            spf::ask(self, &domain, host),
-            dkim::ask(self, &domain, selectors),
+        let by_host = async {
+            for facts in &mut of_each {
+                let selectors = facts.dkim.iter().map(|selector| selector.name.clone()).collect();
+                let host = facts.host.as_ref().map(|host| host.spf);
+                (facts.spf, facts.dkim) = tokio::join!(
+                    spf::ask(self, &domain, host),
+                    dkim::ask(self, &domain, selectors),
+                );
+            }
+        };
+        let (dmarc, address, listings, mx, ()) = tokio::join!(
             dmarc::ask(self, &domain),
             self.address(&domain),
             blocklist::ask(self, &domain),
             mx::ask(self, exchanges),
+            by_host,
         );
-        facts
+        for facts in &mut of_each {
+            (facts.dmarc, facts.address) = (dmarc.clone(), address.clone());
+            (facts.listings, facts.mx) = (listings.clone(), mx.clone());
+        }
+        of_each
     }
 
     /// Why nothing counts that the resolver says of a domain, if so. One that stands in a network of
@@ -146,18 +163,21 @@ impl Dns {
         }
     }
 
-    /// The facts before anybody answered.
-    fn unknown(&self, question: &Question, domain: String, why: &str) -> Facts {
+    /// The facts for a provider before anybody answered more than whether the domain is there.
+    fn unknown(&self, question: &Question, host: Option<&Host>, exists: &Found<()>) -> Facts {
+        let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
+        let why = "the domain could not be asked";
         let told: Vec<String> = question.selectors.clone();
-        let usual =
-            question.host.iter().flat_map(|host| host.selectors.iter().map(|s| (*s).to_owned()));
+        let usual = host.iter().flat_map(|host| host.selectors.iter().map(|s| (*s).to_owned()));
         let selectors: Vec<String> = if told.is_empty() { usual.collect() } else { told };
         let silent = |&list: &List| Listing { list, codes: Found::Unknown(why.to_owned()) };
+        let beside = question.hosts.iter().filter(|other| Some(*other) != host);
         Facts {
             dmarc: vec![(domain.clone(), Found::Unknown(why.to_owned()))],
             domain,
-            host: question.host.clone(),
-            exists: Found::Unknown(why.to_owned()),
+            host: host.cloned(),
+            beside: beside.cloned().collect(),
+            exists: exists.clone(),
             spf: Found::Unknown(why.to_owned()),
             dkim: selectors.into_iter().map(|name| dkim::unknown(name, why)).collect(),
             selectors_told: !question.selectors.is_empty(),

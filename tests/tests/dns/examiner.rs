@@ -20,7 +20,7 @@ use warmfront_tests::dns::NameServer;
 
 use crate::way;
 
-const NOW: Millis = 1_800_000_000_000;
+pub(crate) const NOW: Millis = 1_800_000_000_000;
 
 const WELL: &str = "
     acme.com MX 10 mail.acme.com
@@ -28,12 +28,13 @@ const WELL: &str = "
     mail.acme.com A 192.0.2.1
     _spf.google.com TXT v=spf1 ip4:192.0.2.0/24 -all";
 
-fn mailbox(address: &str) -> (Address, Mailbox) {
+/// A mailbox at that provider.
+pub(crate) fn mailbox((address, preset): (&str, &str)) -> (Address, Mailbox) {
     let address = Address::parse(address).expect("an address");
     let mailbox = Mailbox {
         address: address.clone(),
         name: None,
-        provider: Presets::load().find("google").expect("a preset").clone(),
+        provider: Presets::load().find(preset).expect("a preset").clone(),
         cap: 50,
         curve: Curve::Off,
         gap: 0,
@@ -51,9 +52,14 @@ fn mailbox(address: &str) -> (Address, Mailbox) {
 
 /// Books with a mailbox at acme.com and one at a reserved name.
 async fn office(domains: Option<Domains>) -> Office {
+    office_of(&[("ann@acme.com", "google"), ("bea@acme.test", "google")], domains).await
+}
+
+/// Books with those mailboxes.
+pub(crate) async fn office_of(mailboxes: &[(&str, &str)], domains: Option<Domains>) -> Office {
     let store = Store::open("sqlite::memory:", Durability::None).await.expect("books");
     let fleet = Fleet {
-        mailboxes: BTreeMap::from(["ann@acme.com", "bea@acme.test"].map(mailbox)),
+        mailboxes: mailboxes.iter().copied().map(mailbox).collect(),
         timezone: calendar::zone("UTC").expect("a zone"),
         timezone_name: "UTC".to_owned(),
         company_per_day: 2,
@@ -68,12 +74,12 @@ async fn office(domains: Option<Domains>) -> Office {
     Office::new(store, Arc::new(fleet), Clock::simulated(NOW), "here".to_owned())
 }
 
-fn looks() -> Option<Domains> {
+pub(crate) fn looks() -> Option<Domains> {
     Some(Domains { grace: GRACE, told: BTreeMap::new() })
 }
 
 /// One look of an examiner that has nothing in its cache; says how long until the next.
-async fn look(office: &Office, server: &NameServer, now: Millis) -> Millis {
+pub(crate) async fn look(office: &Office, server: &NameServer, now: Millis) -> Millis {
     look_by(office, server, Settings::default(), now).await
 }
 
@@ -82,7 +88,7 @@ async fn look_by(office: &Office, server: &NameServer, settings: Settings, now: 
     examiner.tick(now).await.expect("it is written down") - now
 }
 
-async fn failing(office: &Office) -> Vec<String> {
+pub(crate) async fn failing(office: &Office) -> Vec<String> {
     let failing = office.store.failing_domains().await.expect("it is known");
     failing.into_iter().map(|(domain, _)| domain).collect()
 }

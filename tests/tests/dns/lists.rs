@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use warmfront_core::domain::Check::Blocklist;
 use warmfront_core::domain::Verdict::{self, Fail, Pass, Unknown, Warn};
 use warmfront_core::domain::blocklist::List;
-use warmfront_core::domain::examine;
+use warmfront_core::domain::examine_all;
 use warmfront_mail::dns::Settings;
 use warmfront_tests::dns::NameServer;
 
@@ -21,7 +21,7 @@ const ZONE: &str = "
 async fn check(lists: &[List], lines: &str, verdict: Verdict, words: &str) {
     let server = NameServer::start(&format!("{lines}\n{ZONE}"));
     let dns = way(&server, Settings { blocklists: lists.to_vec(), ..Settings::default() });
-    let findings = examine(&dns.facts(&question("acme.com", "google")).await);
+    let findings = examine_all(&dns.facts(&question("acme.com", "google")).await);
     let (found, what) = of(&findings, Blocklist);
     assert!(found == verdict && what.contains(words), "{lines}: {found:?}, {what}");
 }
@@ -61,7 +61,7 @@ async fn a_resolver_that_the_list_does_not_serve_is_found_out_first() {
         "acme.com MX 10 mail.acme.com\nmail.acme.com A 192.0.2.1\n{listed}\n{refused}"
     ));
     let dns = way(&server, Settings { blocklists: dbl.to_vec(), ..Settings::default() });
-    let findings = examine(&dns.facts(&question("acme.com", "google")).await);
+    let findings = examine_all(&dns.facts(&question("acme.com", "google")).await);
     let (found, what) = of(&findings, Blocklist);
     assert_eq!(
         (found, what.as_str()),
@@ -87,7 +87,7 @@ async fn a_key_stands_in_the_names_and_nowhere_else() {
         ..Settings::default()
     };
     let dns = way(&server, settings);
-    let findings = examine(&dns.facts(&question("acme.com", "google")).await);
+    let findings = examine_all(&dns.facts(&question("acme.com", "google")).await);
     let asked = server.asked();
     assert!(asked.contains(&"acme.com.s3cretkey.dbl.dq.spamhaus.net A".to_owned()), "{asked:?}");
     assert_eq!(of(&findings, Blocklist).0, Unknown);
@@ -98,6 +98,6 @@ async fn a_key_stands_in_the_names_and_nowhere_else() {
 async fn no_list_is_asked_unless_one_is_wanted() {
     let server = NameServer::start(ZONE);
     let dns = way(&server, Settings::default());
-    let findings = examine(&dns.facts(&question("acme.com", "google")).await);
+    let findings = examine_all(&dns.facts(&question("acme.com", "google")).await);
     assert!(findings.iter().all(|finding| finding.check != Blocklist), "{findings:#?}");
 }

@@ -4,6 +4,7 @@
 mod examiner;
 mod lists;
 mod outages;
+mod providers;
 mod records;
 
 use std::time::Duration;
@@ -19,11 +20,11 @@ fn way(server: &NameServer, settings: Settings) -> Dns {
     Dns::open(Settings { server: Some(server.address()), timeout, ..settings }).expect("a resolver")
 }
 
-/// What is asked about a domain of mailboxes at that provider.
+/// What is asked about a domain of mailboxes at that provider, or at several: `google+fastmail`.
 fn question(domain: &str, preset: &str) -> Question {
     Question {
         domain: domain.to_owned(),
-        host: host(preset),
+        hosts: preset.split('+').filter_map(host).collect(),
         selectors: Vec::new(),
         registered: None,
         today: date(2026, 11, 22),
@@ -34,7 +35,7 @@ fn question(domain: &str, preset: &str) -> Question {
 /// The findings about a domain by that zone.
 async fn examined(zone: &str, question: &Question) -> Vec<Finding> {
     let server = NameServer::start(zone);
-    domain::examine(&way(&server, Settings::default()).facts(question).await)
+    domain::examine_all(&way(&server, Settings::default()).facts(question).await)
 }
 
 /// One finding of them.

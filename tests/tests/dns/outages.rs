@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use warmfront_core::domain::Check::{self, Authentication, Dkim, Exists, Mx, Spf};
 use warmfront_core::domain::Verdict::{self, Pass, Unknown};
-use warmfront_core::domain::{self, examine};
+use warmfront_core::domain::{self, examine_all};
 use warmfront_mail::dns::{Dns, Settings};
 use warmfront_tests::dns::NameServer;
 
@@ -65,7 +65,7 @@ async fn where_nobody_answers_that_is_learnt_soon_and_nothing_fails() {
     let (dns, question) = (way(&server, Settings::default()), question("acme.com", "microsoft365"));
     let facts = tokio::time::timeout(Duration::from_secs(5), dns.facts(&question)).await;
     let facts = facts.expect("it takes two questions");
-    let findings = examine(&facts);
+    let findings = examine_all(&facts);
     let told: Vec<_> = findings.iter().filter(|f| f.verdict == Verdict::Fail).collect();
     assert!(told.is_empty(), "{told:#?}");
     assert!(
@@ -83,7 +83,7 @@ async fn a_port_without_a_server_is_an_outage_too() {
         ..Settings::default()
     };
     let dns = Dns::open(settings).unwrap();
-    let findings = domain::examine(&dns.facts(&question("acme.com", "google")).await);
+    let findings = domain::examine_all(&dns.facts(&question("acme.com", "google")).await);
     assert_eq!(of(&findings, Exists).0, Unknown);
     assert!(findings.iter().all(|f| f.verdict != Verdict::Fail), "{findings:#?}");
 }

@@ -86,7 +86,7 @@ fn trouble(selector: &Selector) -> String {
         Found::Absent(_) => "nothing there".to_owned(),
         Found::Unknown(why) => format!("could not be asked: {why}"),
         Found::Is(DkimKey::Revoked) => "revoked (`p=` is empty)".to_owned(),
-        Found::Is(DkimKey::Broken(why)) => format!("no key can be read: {why}"),
+        Found::Is(DkimKey::Broken(why)) => format!("no key that serves: {why}"),
         Found::Is(DkimKey::Bits(bits)) => format!("a key of {bits} bits, too short for receivers"),
     };
     format!("`{}`: {what}", selector.name)

@@ -37,10 +37,22 @@ impl Policy {
     }
 }
 
-/// A DMARC record, as far as it matters here. Tags that nobody knows are none of it.
+/// What is published for DMARC at a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DmarcRecord {
-    /// `p`.
+pub enum DmarcRecord {
+    /// One record.
+    One(DmarcTags),
+    /// More records than one, of which receivers use none: RFC 9989, section 4.10.
+    Several(Vec<String>),
+    /// One with something else than a semicolon behind `v=DMARC1`, which receivers pass over; and what
+    /// it would say.
+    Broken(DmarcTags),
+}
+
+/// A DMARC record, as far as it matters here. Tags that nobody knows are none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DmarcTags {
+    /// `p`; nothing where what it, `sp` or `np` says cannot be read.
     pub policy: Option<Policy>,
     /// `sp`, for names below the one it stands at; `p` where it says nothing.
     pub below: Option<Policy>,
@@ -54,6 +66,10 @@ pub struct DmarcRecord {
     pub strict_dkim: bool,
     /// Whether somebody gets reports.
     pub reports: bool,
+    /// The tags as they are published, those that nobody knows too, without those that cannot be read.
+    pub kept: Vec<String>,
+    /// Tags that cannot be read: receivers take them as if they were not there.
+    pub slips: Vec<String>,
 }
 
 /// The names to ask for a record, the domain first: RFC 9989, section 4.10. Of more than eight labels
@@ -69,69 +85,142 @@ pub fn names_to_ask(domain: &str) -> Vec<String> {
 pub(super) fn judge(facts: &Facts) -> Finding {
     let finding =
         |verdict, what: String, cure| Finding { check: Check::Dmarc, verdict, what, cure };
-    let publish = |text: &str| {
-        let record = Record::txt(format!("_dmarc.{}", facts.domain), "v=DMARC1; p=none");
-        Some(Cure::publish(text, record))
-    };
-    let Some((name, record)) = chosen(facts) else {
-        let unknown = facts.dmarc.iter().find_map(|(_, found)| match found {
-            Found::Unknown(why) => Some(why),
-            Found::Is(_) | Found::Absent(_) => None,
-        });
-        return match unknown {
-            Some(why) => finding(Verdict::Unknown, format!("could not be asked: {why}"), None),
-            None => {
-                let what =
-                    "no DMARC record: Gmail, Yahoo and Outlook.com ask whoever sends much for one";
-                finding(Verdict::Warn, what.to_owned(), publish("publish; `p=none` is enough"))
+    let policy = holding(facts).map(|(name, tags, stated)| told(facts, name, tags, stated));
+    match (trouble(facts), policy) {
+        (Some((what, cure)), Some(policy)) => {
+            finding(Verdict::Warn, format!("{what}; {policy}"), Some(cure))
+        }
+        (Some((what, cure)), None) => finding(Verdict::Warn, what, Some(cure)),
+        (None, Some(policy)) => finding(Verdict::Pass, policy, None),
+        (None, None) => {
+            let unknown = facts.dmarc.iter().find_map(|(_, found)| match found {
+                Found::Unknown(why) => Some(why),
+                Found::Is(_) | Found::Absent(_) => None,
+            });
+            if let Some(why) = unknown {
+                return finding(Verdict::Unknown, format!("could not be asked: {why}"), None);
             }
-        };
-    };
-    let is_own = name == facts.domain;
-    let stated = if is_own { record.policy } else { record.below.or(record.policy) };
-    let Some(stated) = stated.or(record.reports.then_some(Policy::None)) else {
-        let what = format!("the record at _dmarc.{name} has no policy (`p=`), so it is none");
-        return finding(Verdict::Warn, what, publish("publish instead"));
-    };
-    let policy = if record.testing { stated.eased() } else { stated };
+            let what =
+                "no DMARC record: Gmail, Yahoo and Outlook.com ask whoever sends much for one";
+            let record = Record::txt(format!("_dmarc.{}", facts.domain), "v=DMARC1; p=none");
+            let cure = Cure::publish("publish; `p=none` is enough", record);
+            finding(Verdict::Warn, what.to_owned(), Some(cure))
+        }
+    }
+}
+
+/// Whether a policy holds for the domain, whatever there is to mend in its records.
+pub(super) fn holds(facts: &Facts) -> bool {
+    holding(facts).is_some()
+}
+
+/// The record that holds, where it stands and what it states. One without a policy is none, unless it
+/// asks for reports.
+fn holding(facts: &Facts) -> Option<(&str, &DmarcTags, Policy)> {
+    let (name, tags) = chosen(facts)?;
+    let stated = if name == facts.domain { tags.policy } else { tags.below.or(tags.policy) };
+    let stated = stated.or(tags.reports.then_some(Policy::None))?;
+    Some((name, tags, stated))
+}
+
+/// What the record that holds says.
+fn told(facts: &Facts, name: &str, tags: &DmarcTags, stated: Policy) -> String {
+    let policy = if tags.testing { stated.eased() } else { stated };
     let mut what = format!("p={}", policy.as_str());
-    if record.testing && policy != stated {
+    if tags.testing && policy != stated {
         what = format!("{what} (`t=y` tests p={})", stated.as_str());
     }
-    if !is_own {
+    if name != facts.domain {
         what = format!("{what}, as {name} has it");
     }
     if policy == Policy::None {
         what = format!("{what}: enough for large receivers, and it keeps no forger away");
     }
-    let strict: Vec<&str> = [(record.strict_spf, "SPF"), (record.strict_dkim, "DKIM")]
+    let strict: Vec<&str> = [(tags.strict_spf, "SPF"), (tags.strict_dkim, "DKIM")]
         .into_iter()
         .filter_map(|(is_strict, what)| is_strict.then_some(what))
         .collect();
     if !strict.is_empty() {
         what = format!("{what}; {} must be of {} itself", strict.join(" and "), facts.domain);
     }
-    finding(Verdict::Pass, what, None)
+    what
 }
 
-/// The record that holds for the domain: its own, else that of its organisation, the highest name with
+/// What is wrong with the records, up to the one that is chosen. Never is another one published beside
+/// them: of several receivers use none.
+fn trouble(facts: &Facts) -> Option<(String, Cure)> {
+    let chosen = chosen(facts).map(|(name, _)| name);
+    for (name, found) in &facts.dmarc {
+        let is_chosen = chosen == Some(name.as_str());
+        let place = format!("_dmarc.{name}");
+        let publish = |text: &str, tags| Cure::publish(text, Record::txt(&place, mended(tags)));
+        match found {
+            Found::Unknown(_) => return None,
+            Found::Is(DmarcRecord::Several(texts)) => {
+                let what = format!(
+                    "{} DMARC records at {place}: receivers use none (RFC 9989, section 4.10)",
+                    texts.len()
+                );
+                let cure = format!("keep one and take the others away: {}", quoted(texts));
+                return Some((what, Cure::told(cure)));
+            }
+            Found::Is(DmarcRecord::Broken(tags)) => {
+                let what = format!(
+                    "the record at {place} has a slip: no semicolon behind `v=DMARC1`, so receivers \
+                     pass over it"
+                );
+                return Some((what, publish("publish instead", tags)));
+            }
+            Found::Is(DmarcRecord::One(tags)) if is_chosen => {
+                let none = if holds(facts) { "" } else { ", so it is none" };
+                let what = match tags.slips.is_empty() {
+                    true if none.is_empty() => return None,
+                    true => format!("the record at {place} has no policy (`p=`){none}"),
+                    false => {
+                        let slips = quoted(&tags.slips);
+                        format!("the record at {place} has a slip: nobody can read {slips}{none}")
+                    }
+                };
+                return Some((what, publish("publish instead", tags)));
+            }
+            Found::Absent(_) | Found::Is(DmarcRecord::One(_)) => {}
+        }
+    }
+    None
+}
+
+/// The record with what can be read of it, and with a policy.
+fn mended(tags: &DmarcTags) -> String {
+    let is_policy = |tag: &String| {
+        tag.split_once('=').is_some_and(|(key, _)| key.trim().eq_ignore_ascii_case("p"))
+    };
+    let policy = if tags.kept.iter().any(is_policy) { None } else { Some("p=none") };
+    let kept = tags.kept.iter().map(String::as_str);
+    ["v=DMARC1"].into_iter().chain(policy).chain(kept).collect::<Vec<_>>().join("; ")
+}
+
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The record that is taken for the domain: its own, else that of its organisation, the highest name with
 /// one below a public suffix (RFC 9989, section 4.10.1).
-fn chosen(facts: &Facts) -> Option<(&str, &DmarcRecord)> {
-    let mut records: Vec<(&str, &DmarcRecord)> = Vec::new();
+fn chosen(facts: &Facts) -> Option<(&str, &DmarcTags)> {
+    let mut records: Vec<(&str, &DmarcTags)> = Vec::new();
     for (name, found) in &facts.dmarc {
         match found {
             // What is not known may be the record that holds.
             Found::Unknown(_) => break,
-            Found::Absent(_) => {}
-            Found::Is(record) => {
-                records.push((name, record));
-                if record.psd.is_some() {
+            Found::Is(DmarcRecord::One(tags)) => {
+                records.push((name, tags));
+                if tags.psd.is_some() {
                     break;
                 }
             }
+            Found::Absent(_) | Found::Is(DmarcRecord::Several(_) | DmarcRecord::Broken(_)) => {}
         }
     }
     let own = records.iter().find(|(name, _)| *name == facts.domain);
-    let organisation = records.iter().rev().find(|(_, record)| record.psd != Some(true));
+    let organisation = records.iter().rev().find(|(_, tags)| tags.psd != Some(true));
     own.or(organisation).or(records.last()).copied()
 }

@@ -52,6 +52,8 @@ pub struct Facts {
     pub domain: String,
     /// The provider its mailboxes send through, where it is one whose records are known.
     pub host: Option<Host>,
+    /// Other such providers that its mailboxes send through, each with facts of its own.
+    pub beside: Vec<Host>,
     /// Whether the DNS knows the name.
     pub exists: Found<()>,
     /// Its SPF.
@@ -73,7 +75,7 @@ pub struct Facts {
     pub registered: Option<Date>,
     /// The day of the judgement.
     pub today: Date,
-    /// The most its mailboxes may send in a day, all together.
+    /// The most that all mailboxes of its organisation may send in a day.
     pub most_a_day: u32,
 }
 
@@ -145,7 +147,7 @@ pub enum DkimKey {
     Bits(u32),
     /// `p=` is empty: revoked (RFC 6376, section 3.6.1).
     Revoked,
-    /// No key can be made of it.
+    /// No key can be made of it, or one that receivers must not take.
     Broken(String),
 }
 

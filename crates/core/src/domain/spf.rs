@@ -106,7 +106,11 @@ fn cure(facts: &Facts, walk: Option<&SpfWalk>) -> Option<Cure> {
     };
     let Some(walk) = walk else {
         return match &include {
-            Some(include) => publish("publish", format!("v=spf1 {include} {end}")),
+            // All of them: a record that names one alone forbids the mail of the others.
+            Some(include) => {
+                let beside = facts.beside.iter().map(|host| format!(" include:{}", host.spf));
+                publish("publish", format!("v=spf1 {include}{} {end}", beside.collect::<String>()))
+            }
             None => Some(Cure::told(
                 "your provider's page on SPF shows the record: one TXT that begins `v=spf1`",
             )),

@@ -5,6 +5,8 @@ use jiff::civil::date;
 use super::*;
 use crate::span::{DAY, HOUR};
 
+mod policies;
+
 /// A domain at Microsoft 365 with which all is well.
 fn sound() -> Facts {
     let walk = SpfWalk {
@@ -15,19 +17,12 @@ fn sound() -> Facts {
         broken: None,
         cover: Found::Is(Cover::Included),
     };
-    let dmarc = DmarcRecord {
-        policy: Some(Policy::Reject),
-        below: None,
-        testing: false,
-        psd: None,
-        strict_spf: false,
-        strict_dkim: false,
-        reports: true,
-    };
+    let dmarc = DmarcTags { policy: Some(Policy::Reject), reports: true, ..DmarcTags::default() };
     let exchange = "acme-com.mail.protection.outlook.com".to_owned();
     Facts {
         domain: "acme.com".to_owned(),
         host: host("microsoft365"),
+        beside: Vec::new(),
         exists: Found::Is(()),
         spf: Found::Is(SpfRecord::One(walk)),
         dkim: vec![
@@ -35,7 +30,7 @@ fn sound() -> Facts {
             Selector { name: "selector2".to_owned(), key: Found::Absent(Absent::Name) },
         ],
         selectors_told: false,
-        dmarc: vec![("acme.com".to_owned(), Found::Is(dmarc))],
+        dmarc: vec![("acme.com".to_owned(), Found::Is(DmarcRecord::One(dmarc)))],
         mx: Found::Is(vec![Exchange { preference: 0, name: exchange, address: Found::Is(()) }]),
         address: Found::Absent(Absent::Record),
         listings: Vec::new(),
@@ -320,50 +315,45 @@ fn names_that_are_nobodys_are_not_asked() {
 }
 
 #[test]
-fn a_policy_is_looked_for_at_no_more_than_eight_names() {
-    assert_eq!(names_to_ask("acme.com"), ["acme.com", "com"]);
-    assert_eq!(names_to_ask("a.b.acme.com"), ["a.b.acme.com", "b.acme.com", "acme.com", "com"]);
-    for labels in 1..20 {
-        let domain = vec!["x"; labels].join(".");
-        assert_eq!(names_to_ask(&domain).len(), labels.min(QUERIES_MAX));
-    }
+fn of_two_providers_the_worst_finding_of_each_check_is_kept() {
+    let google = || Facts { host: host("google"), ..sound() };
+    let two = |first: Facts, second: Facts, verdict: Verdict, words: &str| {
+        for facts in [[first.clone(), second.clone()], [second.clone(), first.clone()]] {
+            let findings = examine_all(&facts);
+            let checks: Vec<Check> = findings.iter().map(|finding| finding.check).collect();
+            assert_eq!(checks, Check::ALL[..8]);
+            assert_eq!(findings[1].verdict, verdict);
+            assert!(findings[1].what.starts_with(words), "{}", findings[1].what);
+        }
+    };
+    let with = |cover, key| {
+        let mut facts = google();
+        walk(&mut facts).cover = cover;
+        facts.dkim[0].key = key;
+        facts
+    };
+    let (missing, revoked) = (|| Found::Is(Cover::Missing), || Found::Is(DkimKey::Revoked));
+    let fails = || Facts { selectors_told: true, ..with(missing(), revoked()) };
+    two(sound(), google(), Verdict::Pass, "SPF and DKIM can pass");
+    two(sound(), fails(), Verdict::Fail, "Google Workspace: neither");
+    two(sound(), with(missing(), revoked()), Verdict::Warn, "Google Workspace: SPF cannot");
+    let silent = || with(Found::Unknown("SERVFAIL".to_owned()), outage_key());
+    two(sound(), silent(), Verdict::Unknown, "Google Workspace: whether");
+    two(silent(), fails(), Verdict::Fail, "Google Workspace: neither");
+    assert_eq!(examine_all(&[fails()]), examine(&fails()));
 }
 
 #[test]
-fn a_policy_is_the_domains_own_or_its_organisations() {
-    let record = |policy, psd| DmarcRecord {
-        policy: Some(policy),
-        below: None,
-        testing: false,
-        psd,
-        strict_spf: false,
-        strict_dkim: false,
-        reports: false,
-    };
-    #[track_caller]
-    fn says(walked: Vec<(&str, Found<DmarcRecord>)>, verdict: Verdict, words: &str) {
-        let mut facts = sound();
-        facts.domain = "mail.acme.com".to_owned();
-        facts.dmarc = walked.into_iter().map(|(name, found)| (name.to_owned(), found)).collect();
-        let findings = examine(&facts);
-        let dmarc = findings.iter().find(|finding| finding.check == Check::Dmarc).unwrap();
-        assert_eq!(dmarc.verdict, verdict);
-        assert!(dmarc.what.contains(words), "{}", dmarc.what);
-    }
-    let none = || Found::Absent(Absent::Record);
-    let silent = || Found::Unknown("SERVFAIL".to_owned());
-    let (own, org, psd) = ("mail.acme.com", "acme.com", "com");
-    let is = Found::Is;
-    let reject = || record(Policy::Reject, None);
-    let quarantine = || record(Policy::Quarantine, None);
-    says(vec![(own, is(reject())), (org, is(quarantine()))], Verdict::Pass, "p=reject");
-    says(vec![(own, none()), (org, is(quarantine()))], Verdict::Pass, "as acme.com has it");
-    let of_all = || is(record(Policy::Reject, Some(true)));
-    says(vec![(own, none()), (org, is(quarantine())), (psd, of_all())], Verdict::Pass, "acme.com");
-    says(vec![(own, none()), (org, none()), (psd, of_all())], Verdict::Pass, "as com has it");
-    says(vec![(own, none()), (org, silent())], Verdict::Unknown, "SERVFAIL");
-    says(vec![(own, silent()), (org, is(reject()))], Verdict::Unknown, "SERVFAIL");
-    says(vec![(own, is(reject())), (org, silent())], Verdict::Pass, "p=reject");
+fn a_first_record_lets_every_provider_send() {
+    check(
+        |facts| {
+            facts.spf = Found::Absent(Absent::Record);
+            facts.beside = host("google").into_iter().collect();
+        },
+        Check::Spf,
+        Verdict::Warn,
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com include:_spf.google.com -all"],
+    );
 }
 
 #[test]

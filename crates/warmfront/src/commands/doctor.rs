@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use warmfront_core::address::Address;
 use warmfront_core::calendar;
-use warmfront_core::domain::{Finding, Verdict, examine, not_asked};
+use warmfront_core::domain::{Finding, Verdict, examine_all, not_asked};
 use warmfront_core::span::{Millis, length_text};
 use warmfront_engine::clock::Clock;
 use warmfront_engine::fleet::Fleet;
@@ -97,7 +97,7 @@ async fn books(config: &Config) -> Result<Option<Store>, Failure> {
 async fn look(dns: Option<&Dns>, question: Question) -> Examined {
     let not_asked = not_asked(&question.domain);
     let findings = match dns.filter(|_| not_asked.is_none()) {
-        Some(dns) => examine(&dns.facts(&question).await),
+        Some(dns) => examine_all(&dns.facts(&question).await),
         None => Vec::new(),
     };
     Examined { question, not_asked, findings, known: Vec::new(), turn: Turn::None }
@@ -149,13 +149,14 @@ fn say_json(examined: &Examined) {
 }
 
 fn say_letter(fleet: &Fleet, examined: &Examined, is_sending: bool) {
-    let Question { domain, host, .. } = &examined.question;
-    let host = match host {
-        Some(host) => format!(", mail by {}", host.name),
-        None if is_sending && examined.not_asked.is_none() => {
+    let Question { domain, hosts, .. } = &examined.question;
+    let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
+    let host = match names.join(" and ") {
+        names if !names.is_empty() => format!(", mail by {names}"),
+        _ if is_sending && examined.not_asked.is_none() => {
             ", mail by a provider whose records are not known here".to_owned()
         }
-        None => String::new(),
+        _ => String::new(),
     };
     print::paragraph("", &format!("{domain}{host}"));
     if let Some(why) = examined.not_asked {
