@@ -215,11 +215,14 @@ impl Fleet {
 
     /// The most that the mailboxes of a domain's organisation may send in a day, all together.
     fn most_a_day(&self, domain: &str) -> u32 {
-        let whole = |domain| organization(domain).unwrap_or(domain);
+        let whole = organization(domain).unwrap_or(domain);
+        let is_of = |own: &str| {
+            own.strip_suffix(whole).is_some_and(|left| left.is_empty() || left.ends_with('.'))
+        };
         let mut caps: BTreeMap<&str, u32> = BTreeMap::new();
         for mailbox in self.mailboxes.values() {
             let own = mailbox.address.domain();
-            if whole(own) == whole(domain) {
+            if is_of(own) {
                 let cap = caps.entry(own).or_default();
                 *cap = cap.saturating_add(mailbox.cap);
             }

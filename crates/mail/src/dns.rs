@@ -93,8 +93,9 @@ impl Dns {
         Ok(Self { resolver, control, blocklists, dqs_key })
     }
 
-    /// All that is to be known of a domain, for each of its providers; once where none is known. Where the DNS does not answer at all, one question is
-    /// enough to learn that; where the resolver does not see the world, one more.
+    /// All that is to be known of a domain, for each of its providers; once where none is known. Where
+    /// the DNS does not answer at all, one question is enough to learn that; where the resolver does not
+    /// see the world, one more.
     pub async fn facts(&self, question: &Question) -> Vec<Facts> {
         let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
         let exchanges = self.mx(&domain).await;

@@ -126,7 +126,9 @@ mod tests {
         for Known { provider, phase, answer } in known.unwrap() {
             let answer = Answer::parse(Phase::from_word(&phase).unwrap(), &answer);
             let asks = classify(&answer, Some(&provider)).action;
-            let is_before_mail = !matches!(answer.phase, Phase::Data | Phase::Eod | Phase::Ndr);
+            // Nobody submits mail to the servers that take it for others.
+            let is_before_mail = !provider.ends_with("-mx")
+                && !matches!(answer.phase, Phase::Data | Phase::Eod | Phase::Ndr);
             if is_before_mail
                 && matches!(asks, Action::FixCredentials | Action::FixConfig | Action::PauseMailbox)
             {
@@ -134,7 +136,7 @@ mod tests {
                 assert!(cure(&answer, Some(&provider)).is_some(), "{provider}: {answer}");
             }
         }
-        assert!(tried > 30, "{tried}");
+        assert!(tried > 20, "{tried}");
     }
 
     #[test]

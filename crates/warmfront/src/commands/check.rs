@@ -27,7 +27,12 @@ pub(crate) async fn check(global: &Global, dirs: &[PathBuf], encoding: Option<&s
     let (config, problems) = config::load_all(&global.config);
     let broken = problems.iter().any(|problem| problem.severity != Severity::Warning);
     let mut findings = Findings { problems, ..Findings::default() };
-    findings.problems.extend(config.iter().flat_map(config::Config::missing));
+    // Whoever asks is there to mend it: what may be there the next time is not there now.
+    let missing = config.iter().flat_map(config::Config::missing);
+    findings.problems.extend(missing.map(|one| match one.severity {
+        Severity::Warning => Problem { severity: Severity::Error, ..one },
+        Severity::Error | Severity::Refusal => one,
+    }));
     findings.problems.extend(config.iter().filter_map(undone::examples));
     if let Some(config) = config.as_ref().filter(|_| !broken) {
         findings.problems.extend(undone::log_ins(config).await);
