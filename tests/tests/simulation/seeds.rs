@@ -94,9 +94,7 @@ fn say(what: &str) {
 fn seeds_keep_every_promise() {
     let seeds: Vec<u64> = match number("WARMFRONT_SEED") {
         Some(seed) => vec![seed],
-        None => {
-            REGRESSIONS.into_iter().chain(0..number("WARMFRONT_SEEDS").unwrap_or(100)).collect()
-        }
+        None => REGRESSIONS.into_iter().chain(0..number("WARMFRONT_SEEDS").unwrap_or(60)).collect(),
     };
     let counts = play_all(&seeds, Sizes::SMALL, ["", "seeds_keep"]);
     if seeds.len() >= 100 {
