@@ -1,7 +1,6 @@
 //! What the mail servers of the tests' own have in common: a folder, ports, whose the mail is, and an
 //! end that comes with the end of the process.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -33,13 +32,6 @@ fn watchdog(folder: &Path, stop: &str) -> Child {
         .process_group(0)
         .spawn()
         .expect("a watchdog")
-}
-
-/// Held together until all are found, so that they differ.
-pub(crate) fn free_ports(count: usize) -> Vec<u16> {
-    let free: Vec<TcpListener> =
-        (0..count).map(|_| TcpListener::bind(("127.0.0.1", 0)).expect("a free port")).collect();
-    free.iter().map(|free| free.local_addr().expect("it is bound").port()).collect()
 }
 
 /// Mail servers begin as root, and give their processes to others themselves.

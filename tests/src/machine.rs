@@ -5,8 +5,10 @@
 
 use std::fs::File;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Something the tests need of the machine.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +103,32 @@ pub fn is_root() -> bool {
         id.is_ok_and(|id| id.stdout == b"0\n")
     })
 }
+
+/// A port of this machine for a server that binds it later. It is below those that the system deals out
+/// by itself (`net.ipv4.ip_local_port_range`), so that no connection gets it in between, and nobody here
+/// gets it twice.
+///
+/// # Panics
+///
+/// If none is free.
+#[must_use]
+pub fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..PORTS {
+        // Processes that test side by side begin at different ones.
+        let nth = TRIED
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(std::process::id().wrapping_mul(101));
+        let port = u16::try_from(LOWEST_PORT + nth % PORTS).expect("below 32,768");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
+}
+
+const LOWEST_PORT: u32 = 12_000;
+const PORTS: u32 = 20_000;
 
 /// Runs a program.
 ///

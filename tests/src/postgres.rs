@@ -3,14 +3,13 @@
 //! Installs the server where it is missing and it may; names the line to type where it may not.
 //! Includable by itself, with `machine.rs` beside it: the store's tests cannot depend on this package.
 
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use super::machine::{Software, install, is_root, provide, run};
+use super::machine::{Software, free_port, install, is_root, provide, run};
 
 /// A running server with its files. Its commits wait for the disk, as the product asks.
 #[derive(Debug)]
@@ -60,8 +59,7 @@ impl Cluster {
         let initdb =
             ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
         run(as_server(&programs.join("initdb")).args(initdb).arg("-D").arg(&data));
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
-        let port = port.expect("a free port").port();
+        let port = free_port();
         let watchdog = watchdog(&programs, &folder);
         let cluster = Self { folder, programs, port, watchdog, spent: Mutex::default() };
         cluster.begin();

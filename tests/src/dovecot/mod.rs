@@ -17,8 +17,8 @@ use warmfront_mail::server::{Credentials, Tls};
 
 use crate::binary::wait_until;
 use crate::identity::Introspection;
-use crate::instance::{self, as_root, free_ports};
-use crate::machine::{Software, install, provide, run};
+use crate::instance::{self, as_root};
+use crate::machine::{Software, free_port, install, provide, run};
 use crate::server::certificate;
 
 /// A running Dovecot with its files.
@@ -66,7 +66,7 @@ impl Dovecot {
         provide(&DOVECOT, find, install).unwrap_or_else(|why| panic!("{why}"));
         let (folder, watchdog) =
             instance::begin("imap", "doveadm -c \"$1/dovecot.conf\" stop; sleep 0.2");
-        let ports = free_ports(3);
+        let ports: Vec<u16> = (0..3).map(|_| free_port()).collect();
         let papers = certificate::papers();
         let write =
             |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("a file");

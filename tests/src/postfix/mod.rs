@@ -27,8 +27,8 @@ pub use received::{Delivered, LogEntry, Received};
 
 use crate::binary::wait_until;
 use crate::dovecot::Dovecot;
-use crate::instance::{self, as_root, free_ports};
-use crate::machine::{Software, install, provide, run};
+use crate::instance::{self, as_root};
+use crate::machine::{Software, free_port, install, provide, run};
 use crate::server::certificate;
 
 /// A running Postfix with its files.
@@ -69,7 +69,7 @@ impl Postfix {
         provide(&POSTFIX, find, install).unwrap_or_else(|why| panic!("{why}"));
         // It waits for the disk with every message.
         let (folder, watchdog) = instance::begin("mta", "postfix -c \"$1/etc\" abort");
-        let mut ports = free_ports(Door::ALL.len());
+        let mut ports: Vec<u16> = Door::ALL.iter().map(|_| free_port()).collect();
         if let Some(dovecot) = onward {
             ports[Door::Exchange as usize] = dovecot.outgoing_port();
         }
