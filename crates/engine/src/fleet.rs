@@ -198,14 +198,18 @@ impl Fleet {
         let told = self.domains.as_ref().and_then(|domains| domains.told.get(domain)).cloned();
         let (registered, selectors) = told.unwrap_or_default();
         let mut hosts: Vec<Host> = Vec::new();
-        for known in mailboxes().filter_map(|mailbox| host(&mailbox.provider.name)) {
-            if !hosts.contains(&known) {
-                hosts.push(known);
+        let mut is_elsewhere = false;
+        for mailbox in mailboxes() {
+            match host(&mailbox.provider.name) {
+                Some(known) if !hosts.contains(&known) => hosts.push(known),
+                Some(_) => {}
+                None => is_elsewhere = true,
             }
         }
         Question {
             domain: domain.to_owned(),
             hosts,
+            is_elsewhere,
             selectors,
             registered,
             today,

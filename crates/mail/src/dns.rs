@@ -68,6 +68,8 @@ pub struct Question {
     pub domain: String,
     /// The providers its mailboxes send through, as far as their records are known.
     pub hosts: Vec<Host>,
+    /// Whether others of them are at providers of whom nothing is known.
+    pub is_elsewhere: bool,
     /// The DKIM selectors that the operator names; none: those of the provider.
     pub selectors: Vec<String>,
     /// When it was registered, where the operator says.
@@ -168,7 +170,10 @@ impl Dns {
     fn unknown(&self, question: &Question, host: Option<&Host>, exists: &Found<()>) -> Facts {
         let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
         let why = "the domain could not be asked";
-        let told: Vec<String> = question.selectors.clone();
+        // Beside another provider those that the operator names are that one's.
+        let is_fixed = question.hosts.len() > 1 && host.is_some_and(Host::has_fixed_selectors);
+        let told = if is_fixed { Vec::new() } else { question.selectors.clone() };
+        let selectors_told = !told.is_empty();
         let usual = host.iter().flat_map(|host| host.selectors.iter().map(|s| (*s).to_owned()));
         let selectors: Vec<String> = if told.is_empty() { usual.collect() } else { told };
         let silent = |&list: &List| Listing { list, codes: Found::Unknown(why.to_owned()) };
@@ -178,10 +183,11 @@ impl Dns {
             domain,
             host: host.cloned(),
             beside: beside.cloned().collect(),
+            is_elsewhere: question.is_elsewhere,
             exists: exists.clone(),
             spf: Found::Unknown(why.to_owned()),
             dkim: selectors.into_iter().map(|name| dkim::unknown(name, why)).collect(),
-            selectors_told: !question.selectors.is_empty(),
+            selectors_told,
             mx: Found::Unknown(why.to_owned()),
             address: Found::Unknown(why.to_owned()),
             listings: self.blocklists.iter().map(silent).collect(),

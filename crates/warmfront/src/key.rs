@@ -14,14 +14,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use warmfront_engine::tokens::{KEY_LEN, Key, KeySource, NoKey};
 
 use crate::config::{AuthRef, Config, Mailbox};
-use crate::secret::{self, Keyring, SecretRef};
+use crate::secret::{self, Keepers, SecretRef};
 
 /// Where the key of a configuration comes from.
 pub(crate) fn source(config: &Config) -> KeySource {
     let (place, own) = (place(config), config.key.is_some());
-    let (shown, keyring) = (shown(config), Keyring::new());
+    let (shown, keepers) = (shown(config), Keepers::new());
     Arc::new(move || {
-        let text = secret::text(&place, OWN, &keyring);
+        let text = secret::text(&place, OWN, &keepers);
         let text = text.map_err(|error| match own {
             true => NoKey::NotNow(error.to_string()),
             false => NoKey::Gone(format!(

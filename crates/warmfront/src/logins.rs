@@ -15,7 +15,7 @@ use warmfront_mail::submit::Trouble;
 use warmfront_store::Tokens;
 
 use crate::config::{AuthRef, Mailbox, OAuthRef};
-use crate::secret::{self, Keyring, SecretError, SecretRef};
+use crate::secret::{self, Keepers, SecretError, SecretRef};
 
 /// How all mailboxes log in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -23,15 +23,15 @@ pub(crate) struct Logins {
     keeper: TokenKeeper,
     /// One client for all who trust the same certificates.
     clients: Arc<std::sync::Mutex<BTreeMap<Option<PathBuf>, Http>>>,
-    keyring: Keyring,
+    keepers: Keepers,
     /// Secrets that may be looked up at once.
     places: Arc<Semaphore>,
 }
 
 impl Logins {
     pub(crate) fn new(keeper: TokenKeeper) -> Self {
-        let (clients, keyring) = (Arc::default(), Keyring::new());
-        Self { keeper, clients, keyring, places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let (clients, keepers) = (Arc::default(), Keepers::new());
+        Self { keeper, clients, keepers, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Who keeps the tokens.
@@ -49,9 +49,9 @@ impl Logins {
                     let asking = Arc::clone(&asking);
                     Box::pin(async move {
                         let (logins, mailbox, secret) = (*asking).clone();
-                        let keyring = logins.keyring.clone();
+                        let keepers = logins.keepers.clone();
                         let found = move || {
-                            let found = secret::password(&secret, &mailbox, &keyring);
+                            let found = secret::password(&secret, &mailbox, &keepers);
                             found.map_err(SecretError::into_trouble)
                         };
                         logins.look_up(found).await
@@ -121,7 +121,7 @@ impl Logins {
         mailbox: &Mailbox,
         oauth: &OAuthRef,
     ) -> Result<(IdentityProvider, Grant), Trouble> {
-        let (whose, keyring) = (mailbox.address.as_str(), &self.keyring);
+        let (whose, keepers) = (mailbox.address.as_str(), &self.keepers);
         let of = |why: &dyn fmt::Display| Trouble::NoSecret(format!("{whose}: {why}"));
         if let Some(problem) = oauth.problem() {
             return Err(of(&problem));
@@ -129,13 +129,13 @@ impl Logins {
         let is_account = (oauth.provider, oauth.flow) == (Identity::Google, Flow::App);
         let (client_secret, grant) = match (&oauth.secret, oauth.flow) {
             (Some(secret), Flow::App) if is_account => {
-                let file = secret::document(secret, whose, keyring);
+                let file = secret::document(secret, whose, keepers);
                 let file = file.map_err(SecretError::into_trouble)?;
                 let account = ServiceAccount::read(&file).map_err(|error| of(&error))?;
                 (None, Grant::Account(account))
             }
             (secret, flow) => {
-                let found = |secret| secret::text(secret, whose, keyring);
+                let found = |secret| secret::text(secret, whose, keepers);
                 let secret = secret.as_ref().map(found).transpose();
                 let grant = if flow == Flow::App { Grant::Application } else { Grant::Person };
                 (secret.map_err(SecretError::into_trouble)?, grant)
@@ -163,17 +163,17 @@ impl Logins {
 
 /// What the log-ins of mailboxes cannot do without and is not there, for now or at all. Commands may take
 /// their time, so some are asked side by side.
-pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Trouble> {
+pub(crate) fn all_missing(mailboxes: &[Mailbox], keepers: &Keepers) -> Vec<Trouble> {
     let share = mailboxes.len().div_ceil(AT_ONCE).max(1);
     let look = |some: &[Mailbox]| -> Vec<Trouble> {
-        // Each may take half a minute: after one that is away the others are left to their log-ins.
-        let mut is_away = false;
+        // Each may take half a minute: after one that is away its like are left to their log-ins.
+        let mut away = Vec::new();
         let missing = |mailbox: &Mailbox| {
-            if is_away && may_be_away(mailbox) {
-                return None;
+            let kind = secret_of(mailbox).map(std::mem::discriminant);
+            let missing = missing(mailbox, keepers, kind.is_none_or(|kind| !away.contains(&kind)));
+            if let Some(Trouble::SecretAway(_)) = missing {
+                away.extend(kind);
             }
-            let missing = missing(mailbox, keyring);
-            is_away |= matches!(missing, Some(Trouble::SecretAway(_)));
             missing
         };
         some.iter().filter_map(missing).collect()
@@ -188,28 +188,26 @@ pub(crate) fn all_missing(mailboxes: &[Mailbox], keyring: &Keyring) -> Vec<Troub
     })
 }
 
-/// Whether its secret is kept by somebody who may be away.
-fn may_be_away(mailbox: &Mailbox) -> bool {
-    let secret = match &mailbox.auth {
-        Some(AuthRef::Password(secret)) => Some(secret),
-        Some(AuthRef::OAuth(oauth)) => oauth.secret.as_ref(),
-        None => None,
-    };
-    secret.is_some_and(|secret| !matches!(secret, SecretRef::Env(_)))
+fn secret_of(mailbox: &Mailbox) -> Option<&SecretRef> {
+    match mailbox.auth.as_ref()? {
+        AuthRef::Password(secret) => Some(secret),
+        AuthRef::OAuth(oauth) => oauth.secret.as_ref(),
+    }
 }
 
-/// What a mailbox's log-in cannot do without and is not there. Whether anybody has logged in is
-/// another matter: that is in the books.
-fn missing(mailbox: &Mailbox, keyring: &Keyring) -> Option<Trouble> {
+/// What a mailbox's log-in cannot do without and is not there, as far as its secret is asked for.
+/// Whether anybody has logged in is another matter: that is in the books.
+fn missing(mailbox: &Mailbox, keepers: &Keepers, is_asked: bool) -> Option<Trouble> {
     let whose = mailbox.address.as_str();
-    let error = match mailbox.auth.as_ref()? {
-        AuthRef::Password(secret) => secret::password(secret, mailbox, keyring).err(),
-        AuthRef::OAuth(oauth) => {
-            if let Some(problem) = oauth.problem() {
-                return Some(Trouble::NoSecret(format!("{whose}: {problem}")));
-            }
-            secret::document(oauth.secret.as_ref()?, whose, keyring).err()
-        }
+    if let Some(AuthRef::OAuth(oauth)) = &mailbox.auth
+        && let Some(problem) = oauth.problem()
+    {
+        return Some(Trouble::NoSecret(format!("{whose}: {problem}")));
+    }
+    let secret = secret_of(mailbox).filter(|_| is_asked)?;
+    let error = match &mailbox.auth {
+        Some(AuthRef::OAuth(_)) => secret::document(secret, whose, keepers).err(),
+        Some(AuthRef::Password(_)) | None => secret::password(secret, mailbox, keepers).err(),
     };
     error.map(SecretError::into_trouble)
 }

@@ -4,10 +4,10 @@
 //! in no message. Does not keep them: that is the environment's, the file's or the command's work.
 //! Whoever is asked has half a minute, and whoever asks waits for it on a thread of its own.
 
+mod disks;
 mod keyring;
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -18,7 +18,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use secrecy::SecretString;
 use warmfront_mail::submit::Trouble;
 
-pub(crate) use self::keyring::Keyring;
+use self::disks::Disks;
+use self::keyring::Keyring;
 use self::keyring::NotGiven;
 use crate::config::{AuthRef, Mailbox};
 
@@ -38,6 +39,20 @@ pub(crate) enum SecretRef {
         /// The user's name there.
         user: String,
     },
+}
+
+/// Who keeps secrets, and may be away. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Keepers {
+    keyring: Keyring,
+    disks: Disks,
+}
+
+impl Keepers {
+    /// The session's keyring, and this machine's disks.
+    pub(crate) fn new() -> Self {
+        Self { keyring: Keyring::new(), disks: Disks::new() }
+    }
 }
 
 /// Why a secret could not be had. Says whose it is, never what it is.
@@ -106,9 +121,9 @@ impl SecretError {
 pub(crate) fn password(
     secret: &SecretRef,
     mailbox: &Mailbox,
-    keyring: &Keyring,
+    keepers: &Keepers,
 ) -> Result<SecretString, SecretError> {
-    let mut password = line(secret, mailbox.address.as_str(), keyring)?;
+    let mut password = line(secret, mailbox.address.as_str(), keepers)?;
     if mailbox.provider.app_password {
         // Shown as `abcd efgh ijkl mnop`, to be given without the blanks.
         password.retain(|c| c != ' ');
@@ -128,26 +143,26 @@ pub(crate) fn restart(mailbox: &Mailbox) -> Option<String> {
 pub(crate) fn text(
     secret: &SecretRef,
     whose: &str,
-    keyring: &Keyring,
+    keepers: &Keepers,
 ) -> Result<SecretString, SecretError> {
-    line(secret, whose, keyring).map(SecretString::from)
+    line(secret, whose, keepers).map(SecretString::from)
 }
 
 /// A secret that may be many lines, such as a key file.
 pub(crate) fn document(
     secret: &SecretRef,
     whose: &str,
-    keyring: &Keyring,
+    keepers: &Keepers,
 ) -> Result<SecretString, SecretError> {
-    let bytes = octets(secret, whose, keyring)?;
+    let bytes = octets(secret, whose, keepers)?;
     String::from_utf8(bytes).map(SecretString::from).map_err(|_| not_text(secret, whose))
 }
 
 /// One line of text, without the line break most editors and commands leave at its end.
-fn line(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<String, SecretError> {
+fn line(secret: &SecretRef, whose: &str, keepers: &Keepers) -> Result<String, SecretError> {
     let unusable =
         |why| SecretError::Unusable { whose: whose.to_owned(), place: place(secret), why };
-    let bytes = octets(secret, whose, keyring)?;
+    let bytes = octets(secret, whose, keepers)?;
     let text = String::from_utf8(bytes).map_err(|_| not_text(secret, whose))?;
     let text = text.trim_end_matches(['\n', '\r']);
     if text.is_empty() {
@@ -159,14 +174,14 @@ fn line(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<String, Se
     Ok(text.to_owned())
 }
 
-fn octets(secret: &SecretRef, whose: &str, keyring: &Keyring) -> Result<Vec<u8>, SecretError> {
+fn octets(secret: &SecretRef, whose: &str, keepers: &Keepers) -> Result<Vec<u8>, SecretError> {
     match secret {
         SecretRef::Env(name) => std::env::var_os(name)
             .map(std::ffi::OsString::into_encoded_bytes)
             .ok_or_else(|| SecretError::Unset { whose: whose.to_owned(), name: name.clone() }),
-        SecretRef::File(file) => contents(file, whose, PATIENCE),
+        SecretRef::File(file) => contents(&keepers.disks, file, whose),
         SecretRef::Command(command) => printed(command, whose),
-        SecretRef::Keyring { service, user } => kept(keyring, service, user, whose),
+        SecretRef::Keyring { service, user } => kept(&keepers.keyring, service, user, whose),
     }
 }
 
@@ -184,22 +199,9 @@ fn place(secret: &SecretRef) -> String {
     }
 }
 
-fn contents(file: &Path, whose: &str, within: Duration) -> Result<Vec<u8>, SecretError> {
-    let path = file.to_owned();
-    let read = beside(move || {
-        let opened = std::fs::File::open(path)?;
-        // Of the open file, not of the name: nobody can swap it in between.
-        let mode = opened.metadata()?.permissions().mode();
-        if mode & OTHERS != 0 {
-            return Ok(None);
-        }
-        let mut bytes = Vec::new();
-        opened.take(SECRET_MAX).read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
-    });
-    let silent = |_| Err(io::Error::new(io::ErrorKind::TimedOut, "its disk does not answer"));
+fn contents(disks: &Disks, file: &Path, whose: &str) -> Result<Vec<u8>, SecretError> {
     let (whose, file) = (whose.to_owned(), file.to_owned());
-    match read.recv_timeout(within).unwrap_or_else(silent) {
+    match disks.read(&file, SECRET_MAX) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(SecretError::Open { whose, file }),
         Err(why) => Err(SecretError::Unreadable { whose, file, why }),
@@ -228,7 +230,7 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
         .process_group(0)
         .spawn()
         .map_err(unstartable)?;
-    let said = child.stdout.take().map(heard);
+    let said = child.stdout.take().map(heard).transpose().map_err(unstartable)?;
     for left in (0..COMMAND_POLLS).rev() {
         if let Some(status) = child.try_wait().map_err(unstartable)? {
             if !status.success() {
@@ -249,23 +251,16 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
     Err(failed("did not end within 30 seconds".to_owned()))
 }
 
-/// All that comes out of a pipe.
-fn heard(pipe: ChildStdout) -> Receiver<io::Result<Vec<u8>>> {
-    beside(move || {
-        let mut bytes = Vec::new();
-        pipe.take(SECRET_MAX).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    })
-}
-
-/// What is read on a thread of its own: nothing else ends a read.
-fn beside<T: Send + 'static>(read: impl FnOnce() -> T + Send + 'static) -> Receiver<T> {
+/// All that comes out of a pipe, read on a thread of its own: nothing else ends a read.
+fn heard(pipe: ChildStdout) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
     let (tell, told) = mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        // Nobody waits for it where it was given up.
-        let _ = tell.send(read());
-    });
-    told
+    std::thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        let read = pipe.take(SECRET_MAX).read_to_end(&mut bytes);
+        // Nobody waits for it where the command was given up.
+        let _ = tell.send(read.map(|_| bytes));
+    })?;
+    Ok(told)
 }
 
 fn kept(keyring: &Keyring, service: &str, user: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
@@ -286,9 +281,6 @@ fn stop(mut child: Child) {
     let _ = child.wait();
 }
 
-/// Group's and everybody's bits of a file mode.
-const OTHERS: u32 = 0o077;
-
 /// No password is longer, and a pipe holds as much: a command that prints it can end.
 const SECRET_MAX: u64 = 16 << 10;
 
@@ -296,9 +288,6 @@ const SECRET_MAX: u64 = 16 << 10;
 /// that asks a person who is not there.
 const COMMAND_POLLS: u32 = 1_500;
 const COMMAND_POLL: Duration = Duration::from_millis(20);
-
-/// As long as a command has: a file may lie on another machine's disk.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use crate::exit::{Done, Failure};
 use crate::key;
 use crate::logins::Logins;
 use crate::print;
-use crate::secret::{self, Keyring};
+use crate::secret::{self, Keepers};
 
 /// Who reads the inboxes of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ fn domains(config: &Config) -> Domains {
 pub(crate) fn dns(config: &Config) -> anyhow::Result<Dns> {
     let doctor = &config.doctor;
     let key =
-        doctor.key().map(|key| secret::text(key, config::DQS_KEY, &Keyring::new())).transpose()?;
+        doctor.key().map(|key| secret::text(key, config::DQS_KEY, &Keepers::new())).transpose()?;
     Ok(Dns::open(dns::Settings {
         server: doctor.resolver,
         blocklists: doctor.blocklists.iter().copied().collect(),

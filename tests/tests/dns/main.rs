@@ -25,6 +25,7 @@ fn question(domain: &str, preset: &str) -> Question {
     Question {
         domain: domain.to_owned(),
         hosts: preset.split('+').filter_map(host).collect(),
+        is_elsewhere: preset.split('+').any(|preset| host(preset).is_none()),
         selectors: Vec::new(),
         registered: None,
         today: date(2026, 11, 22),

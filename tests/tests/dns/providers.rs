@@ -7,6 +7,7 @@ use warmfront_mail::dns::Question;
 use warmfront_tests::dns::NameServer;
 
 use crate::examiner::{NOW, failing, look, looks, office_of};
+use crate::records::KEY_2048;
 use crate::{examined, of, question};
 
 /// Mail by Microsoft 365 passes, mail by anybody else does not.
@@ -48,6 +49,24 @@ async fn the_worst_is_told_and_whose_it_is_in_any_order() {
         assert_eq!(verdict, Verdict::Warn);
         assert!(what.contains("does not let Fastmail send"), "{what}");
         assert_eq!(of(&findings, Check::Mx).1, "replies go to mail.acme.com");
+    }
+}
+
+#[tokio::test]
+async fn a_selector_of_one_provider_speaks_for_no_other() {
+    let zone = format!(
+        "acme.com MX 10 mail.acme.com\nmail.acme.com A 192.0.2.1\n\
+         acme.com TXT v=spf1 include:_spf.google.com ~all\n\
+         _spf.google.com TXT v=spf1 ip4:64.233.160.0/19 ~all\n\
+         spf.protection.outlook.com TXT v=spf1 ip4:40.92.0.0/15 -all\n\
+         google._domainkey.acme.com TXT {KEY_2048}"
+    );
+    for preset in ["google+microsoft365", "microsoft365+google"] {
+        let told = question("acme.com", preset);
+        let told = Question { selectors: vec!["google".to_owned()], ..told };
+        let (verdict, what) = of(&examined(&zone, &told).await, Check::Authentication);
+        assert_eq!(verdict, Verdict::Fail);
+        assert!(what.starts_with("Microsoft 365: neither"), "{what}");
     }
 }
 

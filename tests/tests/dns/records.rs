@@ -128,7 +128,7 @@ const KEY_1024: &str = "\
     yotwSyhSjUXI6tJ9ELu3R0mUWXqCWx+twej6VgT9EvYUBJdKoKMgY66YREPw6Vd0kmCnkCp4dZA+xir71xcmL86Q\
     oq+9d0vvZBQlo8NVQwr5f/7FAnpFEPvl1jKXgq3bEmt+qCBmBwgwIDAQAB";
 
-const KEY_2048: &str = "\
+pub(crate) const KEY_2048: &str = "\
     v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAvkwwl4mJvBR5DpmF7MVwkxBqYI\
     tfTPvKIaRTJlznSWR+T8GF4sjj2jMfjlxy3vUrTHJBSGw1YdvoRBaUxIn1eSGr5ngyW4vrAgm8tAOoLymcr0ngwc\
     rAar/cnhSWvX0INN6J9PXz5S6Yig+FdRPuvhJpYNM+xL/aIVX1GOX7Gd5z9DmKA2TZofuz3pTcqH/5NzqRSCwVvq\

@@ -97,7 +97,7 @@ fn seeds_keep_every_promise() {
         None => REGRESSIONS.into_iter().chain(0..number("WARMFRONT_SEEDS").unwrap_or(60)).collect(),
     };
     let counts = play_all(&seeds, Sizes::SMALL, ["", "seeds_keep"]);
-    if seeds.len() >= 100 {
+    if seeds.len() >= 60 {
         // A simulation in which nothing happens keeps every promise, too.
         for what in STATES.into_iter().chain(ARRIVALS).chain(UNTIMELY).chain(REASONS) {
             let count = counts.get(what).copied().unwrap_or(0);
@@ -128,7 +128,7 @@ fn assert_same(once: &str, again: &str, seed: u64) {
 
 #[test]
 fn either_database_tells_the_same_story() {
-    on_every_core(0..number("WARMFRONT_SEEDS_ON_POSTGRES").unwrap_or(6), |&seed| {
+    on_every_core(0..number("WARMFRONT_SEEDS_ON_POSTGRES").unwrap_or(3), |&seed| {
         let scenario = || draw(seed, Sizes::SMALL);
         let in_turn = async |mut play: Play| {
             play.in_turn = true;

@@ -149,5 +149,9 @@ mod tests {
         check(Phase::Eod, "250 2.0.0 OK");
         check(Phase::Ndr, "535 5.7.8 Error: authentication failed");
         check(Phase::Rcpt, "451 4.7.1 Greylisted, try again later");
+        check(Phase::Rcpt, "551 5.7.1 The sender is blocked by the recipient");
+        check(Phase::Rcpt, "554 5.7.1 Sender address [a@b.test] blocked using dbl.spamhaus.org");
+        check(Phase::Mail, "503 5.5.1 Error: send HELO/EHLO first");
+        check(Phase::StartTls, "454 4.7.0 TLS not available due to temporary reason");
     }
 }

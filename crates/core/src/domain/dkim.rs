@@ -2,7 +2,7 @@
 
 use super::check::{Check, Cure, Finding, Record, Verdict};
 use super::facts::{DkimKey, Facts, Found, Selector};
-use super::host::DkimCure;
+use super::host::{DkimCure, Host};
 
 /// Below this receivers take no signature: RFC 8301, section 3.2, and Google's and Yahoo's rules for
 /// senders.
@@ -53,8 +53,7 @@ pub(super) fn can_pass(facts: &Facts) -> Option<bool> {
 /// Whether the domain signs under no other selectors than were asked for: the DNS does not say which
 /// there are, so elsewhere a missing key proves nothing.
 fn is_certain(facts: &Facts) -> bool {
-    let fixed = facts.host.as_ref().is_some_and(|host| matches!(host.dkim, DkimCure::Cnames(_)));
-    facts.selectors_told || fixed
+    facts.selectors_told || facts.host.as_ref().is_some_and(Host::has_fixed_selectors)
 }
 
 /// Whether all that was asked was answered, and proves nothing for want of certain selectors.

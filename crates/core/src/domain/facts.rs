@@ -54,6 +54,8 @@ pub struct Facts {
     pub host: Option<Host>,
     /// Other such providers that its mailboxes send through, each with facts of its own.
     pub beside: Vec<Host>,
+    /// Whether some of its mailboxes are at providers of whom nothing is known.
+    pub is_elsewhere: bool,
     /// Whether the DNS knows the name.
     pub exists: Found<()>,
     /// Its SPF.

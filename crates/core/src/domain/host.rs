@@ -22,6 +22,14 @@ pub struct Host {
     pub mx: &'static [&'static str],
 }
 
+impl Host {
+    /// Whether it signs under the same selectors for everybody.
+    #[must_use]
+    pub fn has_fixed_selectors(&self) -> bool {
+        matches!(self.dkim, DkimCure::Cnames(_))
+    }
+}
+
 /// How a DKIM key is made and published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DkimCure {

@@ -30,7 +30,7 @@ pub(super) fn judge(facts: &Facts) -> Finding {
             let text = "make one record of them and take the others away";
             let joined = joined(records);
             let one = match &facts.host {
-                Some(host) => with_include(&joined, &format!("include:{}", host.spf), host.spf_end),
+                Some(host) => with_include(&joined, &format!("include:{}", host.spf), end(facts)),
                 None => joined,
             };
             let record = Record::txt(facts.domain.as_str(), one);
@@ -100,7 +100,7 @@ fn of_walk(facts: &Facts, walk: &SpfWalk) -> (Verdict, String) {
 /// The record that mends it: what stands there, with what is missing.
 fn cure(facts: &Facts, walk: Option<&SpfWalk>) -> Option<Cure> {
     let include = facts.host.as_ref().map(|host| format!("include:{}", host.spf));
-    let end = facts.host.as_ref().map_or("~all", |host| host.spf_end);
+    let end = end(facts);
     let publish = |text: &str, value: String| {
         Some(Cure::publish(text, Record::txt(facts.domain.as_str(), value)))
     };
@@ -109,7 +109,12 @@ fn cure(facts: &Facts, walk: Option<&SpfWalk>) -> Option<Cure> {
             // All of them: a record that names one alone forbids the mail of the others.
             Some(include) => {
                 let beside = facts.beside.iter().map(|host| format!(" include:{}", host.spf));
-                publish("publish", format!("v=spf1 {include}{} {end}", beside.collect::<String>()))
+                let text = if facts.is_elsewhere {
+                    "publish, with what the other providers of its mailboxes ask for"
+                } else {
+                    "publish"
+                };
+                publish(text, format!("v=spf1 {include}{} {end}", beside.collect::<String>()))
             }
             None => Some(Cure::told(
                 "your provider's page on SPF shows the record: one TXT that begins `v=spf1`",
@@ -128,6 +133,12 @@ fn cure(facts: &Facts, walk: Option<&SpfWalk>) -> Option<Cure> {
         return publish("publish instead", all.join(" "));
     }
     publish("publish instead", with_include(&walk.text, &include?, end))
+}
+
+/// How a record ends: as its provider shows it, and mildly where several have a part in it.
+fn end(facts: &Facts) -> &'static str {
+    let alone = facts.host.as_ref().filter(|_| facts.beside.is_empty() && !facts.is_elsewhere);
+    alone.map_or("~all", |host| host.spf_end)
 }
 
 /// A record with one more `include`, first of all: so no lookup of others can use up its ten.

@@ -23,6 +23,7 @@ fn sound() -> Facts {
         domain: "acme.com".to_owned(),
         host: host("microsoft365"),
         beside: Vec::new(),
+        is_elsewhere: false,
         exists: Found::Is(()),
         spf: Found::Is(SpfRecord::One(walk)),
         dkim: vec![
@@ -352,7 +353,17 @@ fn a_first_record_lets_every_provider_send() {
         },
         Check::Spf,
         Verdict::Warn,
-        &["acme.com TXT v=spf1 include:spf.protection.outlook.com include:_spf.google.com -all"],
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com include:_spf.google.com ~all"],
+    );
+    // Of the other nobody here knows what it asks for.
+    check(
+        |facts| {
+            facts.spf = Found::Absent(Absent::Record);
+            facts.is_elsewhere = true;
+        },
+        Check::Spf,
+        Verdict::Warn,
+        &["acme.com TXT v=spf1 include:spf.protection.outlook.com ~all"],
     );
 }
 

@@ -265,7 +265,8 @@ fn cure(snapshot: &Snapshot, rooms: &Rooms, campaign: usize, why: Limit, count: 
         }
         Limit::DomainDay => "another sending domain, or more days".to_owned(),
         Limit::TenantDay => {
-            "more licences or a larger account, another tenant, or more days".to_owned()
+            "more `licences` or a larger `per_day` of the tenant, another tenant, or more days"
+                .to_owned()
         }
         Limit::CompanyDay => {
             format!("more days: each company gets {} a day", snapshot.company_per_day)

@@ -32,7 +32,7 @@ use warmfront_mail::submit::Trouble;
 
 use crate::key;
 use crate::logins;
-use crate::secret::{self, Keyring, SecretRef};
+use crate::secret::{self, Keepers, SecretRef};
 
 pub(crate) use self::auth::{AuthRef, OAuthRef};
 pub(crate) use self::doctor::{Doctor, Domain};
@@ -156,12 +156,12 @@ impl Config {
     /// what all mailboxes go by: the keys of the seals and of a list of bad domains.
     pub(crate) fn missing(&self) -> Vec<Problem> {
         let file = self.path.display().to_string();
-        let keyring = Keyring::new();
+        let keepers = Keepers::new();
         let told = |trouble: Trouble| match trouble {
             Trouble::SecretAway(why) => Problem::warning(&file, None, why),
             trouble => Problem::error(&file, None, trouble.to_string()),
         };
-        let logins = logins::all_missing(&self.mailboxes, &keyring).into_iter().map(told);
+        let logins = logins::all_missing(&self.mailboxes, &keepers).into_iter().map(told);
         let servers =
             self.mailboxes.iter().flat_map(|mailbox| [Some(&mailbox.smtp), mailbox.imap.as_ref()]);
         let servers = servers.flatten().filter_map(|server| server.ca.as_ref());
@@ -171,7 +171,7 @@ impl Config {
         });
         let certificates = servers.chain(providers).filter_map(server::Ca::problem);
         let lists = self.doctor.key().filter(|_| self.doctor.enabled);
-        let lists = lists.and_then(|key| secret::text(key, DQS_KEY, &keyring).err());
+        let lists = lists.and_then(|key| secret::text(key, DQS_KEY, &keepers).err());
         let lists = lists.map(|error| Problem::error(&file, None, error.to_string()));
         let seal = key::missing(self).map(|what| Problem::error(&file, None, what));
         let mut missing: Vec<Problem> =

@@ -9,27 +9,30 @@ use warmfront_core::provider::{LimitOf, Preset, Presets, tenant_budget};
 use super::Mailbox;
 
 /// Whose mailboxes share a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tenant {
     /// Microsoft's, by count of paid licences; none is a trial.
     Microsoft365 { licences: u32 },
     /// An account of a service that counts all its senders together, and what it is given.
-    Account { per_day: u32 },
+    Account { service: String, per_day: u32 },
 }
 
 impl Tenant {
     /// Recipients of a civil day, all its mailboxes together: the half of what is given for any 24 hours,
     /// which two days side by side cannot pass.
-    pub(crate) fn per_day(self) -> u32 {
+    pub(crate) fn per_day(&self) -> u32 {
         match self {
-            Self::Microsoft365 { licences } => tenant_budget(licences),
-            Self::Account { per_day } => per_day / 2,
+            Self::Microsoft365 { licences } => tenant_budget(*licences),
+            Self::Account { per_day, .. } => per_day / 2,
         }
     }
 
     /// Whether mailboxes of that provider may share it.
-    fn takes(self, preset: &Preset) -> bool {
-        matches!(self, Self::Account { .. }) == of_account(preset).is_some()
+    fn takes(&self, preset: &Preset) -> bool {
+        match self {
+            Self::Microsoft365 { .. } => of_account(preset).is_none(),
+            Self::Account { service, .. } => *service == preset.name,
+        }
     }
 }
 
@@ -54,13 +57,13 @@ fn one(mut section: Section<'_>, presets: &Presets, problems: &mut Vec<Problem>)
     let kind = section.parsed("kind", |kind| self::kind(kind, presets), problems);
     let kind = section.required("kind", kind, problems).map(|kind| kind.value);
     let mut licences = section.integer("licences", 0..=i64::from(u32::MAX), problems);
-    let per_day = section.integer("per_day", 1..=i64::from(u32::MAX), problems);
-    if !matches!(kind, Some(Kind::Account(_))) {
+    let per_day = section.integer("per_day", 2..=i64::from(u32::MAX), problems);
+    if !matches!(kind, Some(Kind::Account(..))) {
         licences = section.required("licences", licences, problems);
     }
-    let stray = match kind {
+    let stray = match &kind {
         Some(Kind::Microsoft365) => per_day.as_ref().map(|is| ("per_day", is.line, "`licences`")),
-        Some(Kind::Account(_)) => licences.as_ref().map(|is| ("licences", is.line, "`per_day`")),
+        Some(Kind::Account(..)) => licences.as_ref().map(|is| ("licences", is.line, "`per_day`")),
         None => None,
     };
     if let Some((key, line, instead)) = stray {
@@ -70,17 +73,18 @@ fn one(mut section: Section<'_>, presets: &Presets, problems: &mut Vec<Problem>)
     section.finish(problems);
     Some(match kind? {
         Kind::Microsoft365 => Tenant::Microsoft365 { licences: licences?.value },
-        Kind::Account(usual) => Tenant::Account { per_day: per_day.map_or(usual, |is| is.value) },
+        Kind::Account(service, usual) => {
+            Tenant::Account { service, per_day: per_day.map_or(usual, |is| is.value) }
+        }
     })
 }
 
 /// Which rule a limit follows.
-#[derive(Clone, Copy)]
 enum Kind {
     /// Microsoft's external recipients by count of licences.
     Microsoft365,
-    /// The figure of the account; with what every account of that service is given.
-    Account(u32),
+    /// The figure of an account of that service; with what every one is given.
+    Account(String, u32),
 }
 
 fn kind(text: &str, presets: &Presets) -> Result<Kind, String> {
@@ -92,7 +96,7 @@ fn kind(text: &str, presets: &Presets) -> Result<Kind, String> {
     match presets.find(text) {
         Some(preset) if preset.name == "microsoft365" => Ok(Kind::Microsoft365),
         Some(preset) => match of_account(preset) {
-            Some(limit) => Ok(Kind::Account(limit)),
+            Some(limit) => Ok(Kind::Account(preset.name.clone(), limit)),
             None => Err(format!(
                 "`{}` publishes no limit for a whole tenant; leave the tenant out (only {} have one)",
                 preset.name,
@@ -135,13 +139,25 @@ pub(super) fn unsaid(preset: &Preset) -> Option<String> {
     of_account(preset).map(|_| preset.name.clone())
 }
 
-/// Declares those that nobody wrote down.
-pub(super) fn add_unsaid(mailboxes: &[Mailbox], tenants: &mut BTreeMap<String, Tenant>) {
-    for mailbox in mailboxes {
-        if let (Some(name), Some(per_day)) = (&mailbox.tenant, of_account(&mailbox.provider)) {
-            tenants.entry(name.clone()).or_insert(Tenant::Account { per_day });
+/// Declares those that nobody wrote down; says where their name is another's.
+pub(super) fn add_unsaid(
+    mailboxes: &[Mailbox],
+    tenants: &mut BTreeMap<String, Tenant>,
+) -> Option<String> {
+    let mut taken = None;
+    for Mailbox { provider, tenant, .. } in mailboxes {
+        let (Some(name), Some(per_day)) = (tenant, of_account(provider)) else { continue };
+        let service = provider.name.clone();
+        let own = tenants.entry(name.clone()).or_insert(Tenant::Account { service, per_day });
+        if !own.takes(provider) {
+            taken = Some(format!(
+                "mailboxes of `{}` that name no `tenant` have one of that name, and [tenant.{name}] \
+                 is another's; call that one otherwise",
+                provider.name
+            ));
         }
     }
+    taken
 }
 
 /// What is said of Microsoft mailboxes that name no tenant, where all of them together could pass what

@@ -54,7 +54,9 @@ pub(super) fn read(
         timezone: &timezone,
     };
     let mailboxes = mailboxes(&mut root, around, problems);
-    tenant::add_unsaid(&mailboxes, &mut tenants);
+    if let Some(what) = tenant::add_unsaid(&mailboxes, &mut tenants) {
+        problems.push(root.problem(root.line(), what));
+    }
     if let Some(what) = tenant::nobody_s(&mailboxes) {
         problems.push(warning(&root, root.line(), &what));
     }

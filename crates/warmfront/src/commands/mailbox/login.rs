@@ -18,7 +18,7 @@ use warmfront_store::LoggedIn;
 use crate::app::App;
 use crate::config::{AuthRef, Mailbox, OAuthRef};
 use crate::exit::{Done, Failure};
-use crate::secret::{self, Keyring, SecretRef};
+use crate::secret::{self, Keepers, SecretRef};
 use crate::{key, print, wiring};
 
 pub(super) async fn login(
@@ -121,7 +121,7 @@ async fn brought(app: &App, provider: &IdentityProvider, file: &Path) -> Result<
         SecretString::from(line.trim().to_owned())
     } else {
         let place = SecretRef::File(file.to_owned());
-        secret::text(&place, "--refresh-token", &Keyring::new()).map_err(Failure::failed)?
+        secret::text(&place, "--refresh-token", &Keepers::new()).map_err(Failure::failed)?
     };
     let given = provider.renew(&Grant::Person, "", Some(token.clone()), app.now()).await;
     let given = given.map_err(|error| Failure::failed(anyhow!("the refresh token: {error}")))?;

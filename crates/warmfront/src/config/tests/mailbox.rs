@@ -222,6 +222,22 @@ fn tenants() {
         "[tenant.acme]\nkind = \"m365-smtp-auth\"\n",
         &["w.toml:1: `licences` is missing in [tenant.acme]"],
     );
+    let service = |name: &str, tenant: &str| {
+        format!(
+            "[tenant.{name}]\nkind = \"amazon-ses\"\n[[mailbox]]\naddress = \"ann@x.example\"\n\
+             provider = \"resend\"\nauth = {{ password = {{ env = \"P\" }} }}\n{tenant}\n"
+        )
+    };
+    check(
+        &service("acme", "tenant = \"acme\""),
+        &["w.toml:7: `tenant` in mailbox[1]: `resend` has no part in [tenant.acme]"],
+    );
+    check(
+        &service("resend", ""),
+        &[
+            "w.toml:1: mailboxes of `resend` that name no `tenant` have one of that name, and [tenant.resend] is another's; call that one otherwise",
+        ],
+    );
     let of_another = "tenant = \"acme\"\n[tenant.acme]\nkind = \"resend\"";
     check_ann(
         of_another,
