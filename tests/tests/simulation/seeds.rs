@@ -109,7 +109,7 @@ fn seeds_keep_every_promise() {
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    on_every_core(0..6, |&seed| {
+    on_every_core(0..4, |&seed| {
         let [once, again] = [0, 1].map(|_| block_on(play(seed, Sizes::SMALL)).ledger);
         assert_same(&once, &again, seed);
         true
@@ -128,7 +128,7 @@ fn assert_same(once: &str, again: &str, seed: u64) {
 
 #[test]
 fn either_database_tells_the_same_story() {
-    on_every_core(0..number("WARMFRONT_SEEDS_ON_POSTGRES").unwrap_or(3), |&seed| {
+    on_every_core(0..number("WARMFRONT_SEEDS_ON_POSTGRES").unwrap_or(2), |&seed| {
         let scenario = || draw(seed, Sizes::SMALL);
         let in_turn = async |mut play: Play| {
             play.in_turn = true;
