@@ -24,7 +24,7 @@ pub use self::facts::{
     Absent, Cover, DkimKey, Exchange, Facts, Found, Listing, Selector, SpfAll, SpfRecord, SpfWalk,
 };
 pub use self::host::{DkimCure, Host, host};
-pub use self::providers::{examine_all, worst};
+pub use self::providers::examine_all;
 pub use self::spf::{LOOKUPS_MAX, VOIDS_MAX};
 
 use crate::address::is_free_mail;

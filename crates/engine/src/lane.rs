@@ -208,13 +208,8 @@ impl<O: Submit> Lane<O> {
             | Trouble::Halted(_) => {}
         }
         self.failures += 1;
-        let (first, most) = if is_too_often(trouble, &self.mailbox.provider) {
-            (BACKOFF_MAX / 2, TOO_OFTEN_MAX)
-        } else {
-            (SECOND, BACKOFF_MAX)
-        };
-        let doubled = first << self.failures.min(BACKOFF_DOUBLINGS);
-        let wait = spread(doubled.min(most), jitter(mailbox, self.failures));
+        let away = away_for(self.failures, is_too_often(trouble, &self.mailbox.provider));
+        let wait = spread(away, jitter(mailbox, self.failures));
         warn!(mailbox, %trouble, again_in_s = wait / SECOND, "it has no connection to its server");
         Ok(Next::NotBefore(now + wait))
     }
@@ -310,6 +305,12 @@ fn is_too_often(trouble: &Trouble, provider: &Preset) -> bool {
     follows_from(answer, provider).blow == Some(Blow::TooFast)
 }
 
+/// How long a lane stays away after so many failures in a row.
+fn away_for(failures: u32, is_too_often: bool) -> Millis {
+    let (first, most) = if is_too_often { TOO_OFTEN } else { BACKOFF };
+    (first << failures.min(DOUBLINGS)).min(most)
+}
+
 /// Due messages read at once: enough to keep the database quiet, few enough to be fresh.
 const AHEAD: u32 = 50;
 
@@ -317,11 +318,13 @@ const AHEAD: u32 = 50;
 const HELD_FOR: Millis = MINUTE;
 
 /// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
-const BACKOFF_DOUBLINGS: u32 = 12;
-const BACKOFF_MAX: Millis = 5 * MINUTE;
+const BACKOFF: (Millis, Millis) = (SECOND, 5 * MINUTE);
 
-/// Of a server that finds us too hasty: 5, 10, 20 … minutes, up to an hour.
-const TOO_OFTEN_MAX: Millis = HOUR;
+/// The same with a server that finds us too hasty: 5, 10, 20 … minutes, up to an hour.
+const TOO_OFTEN: (Millis, Millis) = (5 * MINUTE / 2, HOUR);
+
+/// Beyond these no wait is longer.
+const DOUBLINGS: u32 = 12;
 
 #[cfg(test)]
 mod tests {
@@ -339,5 +342,8 @@ mod tests {
         };
         assert!(said("454 4.7.0 Too many login attempts, please try again later."));
         assert!(!said("454 4.7.0 Cannot authenticate due to a temporary system problem."));
+        let waits = |is_too_often| [1, 2, 3, 4, 5, 40].map(|n| away_for(n, is_too_often) / SECOND);
+        assert_eq!(waits(false), [2, 4, 8, 16, 32, 300]);
+        assert_eq!(waits(true), [300, 600, 1_200, 2_400, 3_600, 3_600]);
     }
 }

@@ -117,9 +117,9 @@ impl Dns {
             exists = Found::Unknown(why);
         }
         let mut of_each: Vec<Facts> = match question.hosts.is_empty() {
-            true => vec![self.unknown(question, None, &exists)],
+            true => vec![self.unknown(question, &domain, None, &exists)],
             false => {
-                let of = |host| self.unknown(question, Some(host), &exists);
+                let of = |host| self.unknown(question, &domain, Some(host), &exists);
                 question.hosts.iter().map(of).collect()
             }
         };
@@ -167,8 +167,13 @@ impl Dns {
     }
 
     /// The facts for a provider before anybody answered more than whether the domain is there.
-    fn unknown(&self, question: &Question, host: Option<&Host>, exists: &Found<()>) -> Facts {
-        let domain = question.domain.trim_end_matches('.').to_ascii_lowercase();
+    fn unknown(
+        &self,
+        question: &Question,
+        domain: &str,
+        host: Option<&Host>,
+        exists: &Found<()>,
+    ) -> Facts {
         let why = "the domain could not be asked";
         // Beside another provider those that the operator names are that one's.
         let is_fixed = question.hosts.len() > 1 && host.is_some_and(Host::has_fixed_selectors);
@@ -179,8 +184,8 @@ impl Dns {
         let silent = |&list: &List| Listing { list, codes: Found::Unknown(why.to_owned()) };
         let beside = question.hosts.iter().filter(|other| Some(*other) != host);
         Facts {
-            dmarc: vec![(domain.clone(), Found::Unknown(why.to_owned()))],
-            domain,
+            dmarc: vec![(domain.to_owned(), Found::Unknown(why.to_owned()))],
+            domain: domain.to_owned(),
             host: host.cloned(),
             beside: beside.cloned().collect(),
             is_elsewhere: question.is_elsewhere,

@@ -161,8 +161,8 @@ impl Logins {
     }
 }
 
-/// What the log-ins of mailboxes cannot do without and is not there, for now or at all. Commands may take
-/// their time, so some are asked side by side.
+/// What the log-ins of mailboxes cannot do without and is not there, whether it may come by itself or not.
+/// Commands may take their time, so some are asked side by side.
 pub(crate) fn all_missing(mailboxes: &[Mailbox], keepers: &Keepers) -> Vec<Trouble> {
     let share = mailboxes.len().div_ceil(AT_ONCE).max(1);
     let look = |some: &[Mailbox]| -> Vec<Trouble> {

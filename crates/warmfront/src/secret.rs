@@ -19,8 +19,7 @@ use secrecy::SecretString;
 use warmfront_mail::submit::Trouble;
 
 use self::disks::Disks;
-use self::keyring::Keyring;
-use self::keyring::NotGiven;
+use self::keyring::{Keyring, NotGiven};
 use crate::config::{AuthRef, Mailbox};
 
 /// Where a secret is to be found.
@@ -230,7 +229,13 @@ fn printed(command: &str, whose: &str) -> Result<Vec<u8>, SecretError> {
         .process_group(0)
         .spawn()
         .map_err(unstartable)?;
-    let said = child.stdout.take().map(heard).transpose().map_err(unstartable)?;
+    let said = match child.stdout.take().map(heard).transpose() {
+        Ok(said) => said,
+        Err(error) => {
+            stop(child);
+            return Err(unstartable(error));
+        }
+    };
     for left in (0..COMMAND_POLLS).rev() {
         if let Some(status) = child.try_wait().map_err(unstartable)? {
             if !status.success() {

@@ -13,8 +13,7 @@ pub fn examine_all(of_each: &[Facts]) -> Vec<Finding> {
 
 /// Of each check the worst finding, in their order: a failure, then what is to mend, then what nobody
 /// could tell. Of equals the first. It says whose it is where another provider's is otherwise.
-#[must_use]
-pub fn worst(of_each: Vec<(&str, Vec<Finding>)>) -> Vec<Finding> {
+fn worst(of_each: Vec<(&str, Vec<Finding>)>) -> Vec<Finding> {
     let all = || of_each.iter().flat_map(|(name, all)| all.iter().map(move |one| (*name, one)));
     let of_check = |check: Check| {
         let mine = || all().filter(move |(_, finding)| finding.check == check);
