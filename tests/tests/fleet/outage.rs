@@ -5,9 +5,9 @@ use std::time::Duration;
 use warmfront_tests::binary::{Daemon, Fleet, wait_until, wait_within};
 use warmfront_tests::postgres::Cluster;
 
-use crate::accounts::balance;
-use crate::pair::{Pair, UNTIL_IDLE};
-use crate::say;
+use super::accounts::balance;
+use super::pair::{Pair, UNTIL_IDLE};
+use super::say;
 
 /// Without its database a daemon sends nothing, and with it goes on.
 #[track_caller]

@@ -4,7 +4,7 @@
 use warmfront_tests::binary::{Fleet, Scene};
 use warmfront_tests::postgres::Cluster;
 
-use crate::pair::UNTIL_IDLE;
+use super::pair::UNTIL_IDLE;
 
 /// A scene with work, in a database of its own.
 struct Story<'a> {

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use warmfront_tests::binary::{Daemon, Fleet, wait_until};
 use warmfront_tests::postgres::Cluster;
 
-use crate::accounts::{balance, people};
-use crate::pair::{Pair, UNTIL_IDLE, terminate_all};
-use crate::{say, times};
+use super::accounts::{balance, people};
+use super::pair::{Pair, UNTIL_IDLE, terminate_all};
+use super::{say, times};
 
 #[test]
 fn daemons_that_start_at_once_share_what_there_is() {

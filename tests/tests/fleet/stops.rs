@@ -12,9 +12,9 @@ use warmfront_engine::failpoint::NAMES;
 use warmfront_tests::binary::{Daemon, Fleet, wait_until};
 use warmfront_tests::postgres::Cluster;
 
-use crate::accounts::balance;
-use crate::pair::{Pair, UNTIL_IDLE};
-use crate::{say, seed, times};
+use super::accounts::balance;
+use super::pair::{Pair, UNTIL_IDLE};
+use super::{say, seed, times};
 
 /// Whoever sleeps longer than its lease lasts wakes up to nothing.
 #[track_caller]

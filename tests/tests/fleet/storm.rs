@@ -15,9 +15,9 @@ use warmfront_tests::binary::{Daemon, Fleet, wait_within};
 use warmfront_tests::postgres::Cluster;
 use warmfront_tests::server::Fault;
 
-use crate::accounts::{balance, domain, people, taken_by};
-use crate::pair::{Pair, UNTIL_IDLE};
-use crate::{say, seed, times};
+use super::accounts::{balance, domain, people, taken_by};
+use super::pair::{Pair, UNTIL_IDLE};
+use super::{say, seed, times};
 
 #[test]
 fn no_kill_of_anybody_makes_them_write_twice_lose_anybody_or_pass_a_limit() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use warmfront_tests::binary::{Answer, Daemon, Fleet, wait_until, wait_within};
 use warmfront_tests::postgres::Cluster;
 
-use crate::pair::{Pair, terminate_all};
+use super::pair::{Pair, terminate_all};
 
 #[test]
 fn status_tells_who_works_and_what_each_holds_in_eighty_columns() {

@@ -4,7 +4,7 @@ use warmfront_mail::server::Tls;
 use warmfront_tests::binary::{Daemon, Fleet, Scene, wait_until};
 use warmfront_tests::dovecot::{Dovecot, Folder};
 
-use crate::reader::dovecot;
+use super::reader::dovecot;
 
 #[test]
 fn who_cannot_be_read_still_sends_and_says_so_until_it_can() {

@@ -10,9 +10,9 @@ use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::{Dovecot, Folder};
 use warmfront_tests::simulation::{Play, WatchedOut};
 
-use crate::follow_up::{Polled, pass};
-use crate::reader::PASSWORD;
-use crate::scene::{FIRST, scenario};
+use super::follow_up::{Polled, pass};
+use super::reader::PASSWORD;
+use super::scene::{FIRST, scenario};
 
 /// Of three messages the second is in doubt; so many of the three are filed, and nobody sends.
 async fn settled(filed: &[usize]) -> String {

@@ -6,7 +6,7 @@ use warmfront_mail::inbox::Inbox as _;
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
-use crate::reader::{Reader, dovecot, names, now, reply};
+use super::reader::{Reader, dovecot, names, now, reply};
 
 #[tokio::test]
 async fn folders_are_found_by_their_use_read_by_turns_and_left_as_they_were() {

@@ -6,8 +6,8 @@ use warmfront_mail::inbox::{Inbox as _, Unreadable};
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
-use crate::reader::{PASSWORD, Reader, dovecot, now, reply};
-use crate::script::{Answers, Script};
+use super::reader::{PASSWORD, Reader, dovecot, now, reply};
+use super::script::{Answers, Script};
 
 #[tokio::test]
 async fn an_unsafe_connection_gets_no_password() {

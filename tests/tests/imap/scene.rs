@@ -10,7 +10,7 @@ use warmfront_tests::simulation::{
 };
 use warmfront_world::{Temper, Weather};
 
-use crate::reader::now;
+use super::reader::now;
 
 /// The step that begins a thread.
 pub(crate) const FIRST: Step = Step { wait: None, own_subject: true };

@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 use warmfront_mail::imap::{Account, Deadlines, Imap};
 use warmfront_mail::server::{Credentials, Tls};
 
-use crate::reader::PASSWORD;
+use super::reader::PASSWORD;
 
 /// What is said to whom: a greeting, and an answer to each command by how it begins.
 pub(crate) struct Script {

@@ -14,8 +14,8 @@ use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::{Dovecot, Folder};
 use warmfront_tests::simulation::{Play, WatchedOut};
 
-use crate::reader::PASSWORD;
-use crate::scene::{FIRST, scenario};
+use super::reader::PASSWORD;
+use super::scene::{FIRST, scenario};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_replies_are_counted_once_each_whatever_happens_to_the_server() {

@@ -16,7 +16,7 @@ use warmfront_mail::inbox::{Inbox as _, Unreadable};
 use warmfront_mail::server::{Credentials, Tls};
 use warmfront_tests::server::{Certificate, TLS_1_0_SERVER_HELLO, acceptor};
 
-use crate::reader::{PASSWORD, now};
+use super::reader::{PASSWORD, now};
 
 const ANN: &str = "ann@one.example";
 

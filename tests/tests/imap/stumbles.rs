@@ -5,7 +5,7 @@ use warmfront_mail::inbox::Inbox as _;
 use warmfront_mail::server::Tls;
 use warmfront_tests::dovecot::Folder;
 
-use crate::reader::{Reader, dovecot, names, now, reply};
+use super::reader::{Reader, dovecot, names, now, reply};
 
 #[tokio::test]
 async fn a_message_that_the_server_cannot_show_is_passed_and_holds_up_no_other() {

@@ -3,7 +3,7 @@
 use warmfront_tests::binary::{Answer, Scene, terminate, wait_until};
 use warmfront_tests::instance::as_root;
 
-use crate::accounts::balance;
+use super::accounts::balance;
 
 #[test]
 fn a_terminated_daemon_finishes_what_is_in_flight() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use warmfront_engine::failpoint::NAMES;
 use warmfront_tests::binary::Scene;
 
-use crate::accounts::balance;
+use super::accounts::balance;
 
 /// Ends the program at the `nth` passing of a point and starts it again: exactly the messages that
 /// were between the mark of the dot and the settlement are in doubt.

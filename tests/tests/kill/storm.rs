@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng, TryRng};
 use warmfront_tests::binary::{Answer, Scene};
 use warmfront_tests::server::Fault;
 
-use crate::accounts::balance;
+use super::accounts::balance;
 
 #[test]
 fn no_kill_makes_the_program_write_twice_or_lose_anybody() {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use warmfront_tests::binary::{Answer, terminate, wait_until, wait_within};
 
-use crate::identity::{Identity as _, at_hand};
-use crate::openid::OpenId;
-use crate::world::{ANN, Waiting, World};
+use super::identity::{Identity as _, at_hand};
+use super::openid::OpenId;
+use super::world::{ANN, Waiting, World};
 
 const BOB: &str = "bob@sender.example";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use warmfront_tests::binary::{Answer, terminate, wait_until, wait_within};
 use warmfront_tests::identity::{CLIENT_SECRET, Trouble};
 
-use crate::world::{ANN, World};
+use super::world::{ANN, World};
 
 /// Short, and long enough for a log-in.
 const SHORT: Duration = Duration::from_secs(14);

@@ -15,8 +15,8 @@ use warmfront_tests::binary::Answer;
 use warmfront_tests::identity::{CLIENT_ID, IdentityServer};
 use warmfront_tests::postgres::Cluster;
 
-use crate::identity::{Identity, at_hand};
-use crate::world::World;
+use super::identity::{Identity, at_hand};
+use super::world::World;
 
 #[test]
 fn two_hundred_tokens_that_expire_at_once_are_refreshed_once_each_and_a_few_at_a_time() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use warmfront_tests::identity::{Asked, IdentityServer, Introspection, Trouble};
 
-use crate::openid::OpenId;
+use super::openid::OpenId;
 
 /// An identity provider for a mail world.
 pub(crate) trait Identity {

@@ -3,8 +3,8 @@
 use serde_json::json;
 use warmfront_tests::postgres::Cluster;
 
-use crate::machines::{BOB, Machines};
-use crate::world::ANN;
+use super::machines::{BOB, Machines};
+use super::world::ANN;
 
 #[test]
 fn machines_that_share_books_share_one_key_and_none_makes_another() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use warmfront_tests::binary::{Answer, wait_until};
 
-use crate::world::{ANN, Waiting, World, browse};
+use super::world::{ANN, Waiting, World, browse};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

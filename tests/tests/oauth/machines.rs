@@ -7,7 +7,7 @@ use std::time::Duration;
 use warmfront_tests::binary::{Answer, Installation, SENDER};
 use warmfront_tests::identity::{CLIENT_SECRET, IdentityServer};
 
-use crate::world::ANN;
+use super::world::ANN;
 
 pub(crate) const BOB: &str = "bob@sender.example";
 

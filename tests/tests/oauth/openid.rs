@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use warmfront_tests::identity::{Asked, CLIENT_ID, CLIENT_SECRET, Introspection};
 use warmfront_tests::machine::turn;
 
-use crate::identity::Identity;
+use super::identity::Identity;
 
 /// A running provider; it ends with this value.
 pub(crate) struct OpenId {

@@ -15,7 +15,7 @@ use warmfront_mail::submit::Trouble;
 use warmfront_store::{Durability, MailboxSpec, Settings, Store};
 use warmfront_tests::identity::{self, CLIENT_ID, CLIENT_SECRET, IdentityServer};
 
-use crate::world::ANN;
+use super::world::ANN;
 
 /// Books with one mailbox, and the time in them.
 struct Desk {

@@ -3,8 +3,8 @@
 use serde_json::json;
 use warmfront_tests::binary::{Answer, list, terminate, wait_until};
 
-use crate::machines::{BOB, Machines};
-use crate::world::ANN;
+use super::machines::{BOB, Machines};
+use super::world::ANN;
 
 /// What a daemon makes of the mailboxes.
 fn worked_until_paused(machines: &Machines, mailbox: &str) {

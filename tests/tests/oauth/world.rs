@@ -13,7 +13,7 @@ use warmfront_tests::dovecot::Dovecot;
 use warmfront_tests::identity::{CLIENT_SECRET, IdentityServer};
 use warmfront_tests::postfix::{Door, Postfix};
 
-use crate::identity::Identity;
+use super::identity::Identity;
 
 pub(crate) struct World<I = IdentityServer> {
     pub(crate) identity: I,

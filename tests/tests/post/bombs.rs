@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use warmfront_tests::binary::{Daemon, wait_until};
 use warmfront_tests::dovecot::Folder;
 
-use crate::scene::{Scene, Step};
+use super::scene::{Scene, Step};
 
 #[test]
 fn bombs_hold_up_no_other_mail() {

@@ -4,8 +4,8 @@
 use warmfront_tests::cable::{Cable, Cut};
 use warmfront_tests::postfix::Door;
 
-use crate::office::office;
-use crate::scene::{Scene, Step};
+use super::office::office;
+use super::scene::{Scene, Step};
 
 #[test]
 fn a_message_lost_around_its_dot_is_settled_by_its_copy_and_never_sent_twice() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::runtime::Runtime;
 
-use crate::scene::{Scene, Step};
+use super::scene::{Scene, Step};
 
 #[test]
 fn five_hundred_forged_reports_suppress_nobody_and_stop_no_mailbox() {

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use mail_parser::MessageParser;
+use warmfront_tests::binary::wait_until;
 use warmfront_tests::dovecot::{Dovecot, Folder};
 use warmfront_tests::postfix::Postfix;
 
@@ -35,9 +36,10 @@ impl Office {
         self.dovecot.messages(person, Folder::Inbox)
     }
 
-    /// The one message that somebody has.
+    /// The one message that somebody has, once it is there: what Postfix has taken is still on its way.
     #[track_caller]
     pub(crate) fn only(&self, person: &str) -> String {
+        wait_until("mail has come", || self.dovecot.count(person, Folder::Inbox) > 0);
         let mut inbox = self.inbox(person);
         assert_eq!(inbox.len(), 1, "{person} has {inbox:?}");
         inbox.remove(0)

@@ -9,7 +9,7 @@ use serde_json::json;
 use warmfront_tests::binary::wait_until;
 use warmfront_tests::dovecot::Folder;
 
-use crate::scene::{Scene, Step};
+use super::scene::{Scene, Step};
 
 #[test]
 fn whatever_comes_back_changes_the_right_rows() {

@@ -7,7 +7,7 @@ use warmfront_mail::server::Tls;
 use warmfront_tests::binary::{Answer, Installation, LedgerLine, SENDER};
 use warmfront_tests::postfix::Door;
 
-use crate::office::{Office, PASSWORD, office};
+use super::office::{Office, PASSWORD, office};
 
 pub(crate) struct Scene {
     pub(crate) office: &'static Office,

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use warmfront_tests::binary::Answer;
 
-use crate::scene::Scene;
+use super::scene::Scene;
 
 fn verify(scene: &Scene, more: &[&str]) -> Answer {
     scene.installation.run(&[&["mailbox", "verify"], more].concat())
@@ -52,6 +52,7 @@ fn looking_tells_how_all_stands_and_sends_nothing() {
         (well.map(str::to_owned).to_vec(), well.map(str::to_owned).to_vec())
     );
     says(&verify(&scene, &[ann]).done(), &["It can send", "It can be read", "all is well"]);
+    scene.office.postfix.rest();
     assert_eq!((scene.office.inbox(ann).len(), scene.office.inbox(bob).len()), (0, 0));
     let _ = verify(&scene, &["ann@loked.example"]).said(2, &["did you mean `ann@looked.example`?"]);
 }
@@ -136,5 +137,6 @@ fn no_test_goes_to_whom_nobody_writes() {
     let _ = scene.installation.run(&["suppress", "add", "suppressed.example"]).done();
     let answer = verify(&scene, &["--send-to", kim, "--json"]);
     assert!(standings(&answer, ann).contains(&"test unseen".to_owned()), "{answer}");
+    scene.office.postfix.rest();
     assert_eq!(scene.office.inbox(kim).len(), 0);
 }
