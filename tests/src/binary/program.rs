@@ -2,7 +2,7 @@
 //!
 //! Only a package's own tests are told by cargo where its programs lie, and only those get them
 //! built. So these tests have it built themselves, with the profile they were built with; where it
-//! is fresh that takes cargo a moment.
+//! is fresh, as after `cargo test --workspace`, that takes cargo a moment.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,8 +26,9 @@ fn build() -> PathBuf {
     let folder = test.ancestors().nth(2).and_then(Path::file_name).expect("PROFILE/deps/TEST");
     let profile = if folder == "debug" { "dev".as_ref() } else { folder };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // The whole workspace, so that the libraries' features are those of the tests and nothing is
-    // built twice; without the network, for cargo has fetched what the tests are built of.
+    // As `cargo test --workspace` builds it for the tests of its own package: whatever else is asked
+    // for, crates that tests alone depend on turn other features on, and half of all is built again.
+    // Without the network, for cargo has fetched what the tests are built of.
     let mut command = Command::new(cargo);
     // What cargo told this test of its own package would pass for a change of the environment, and
     // build scripts that watch it would run again, here and in the next build of the tests.
@@ -38,7 +39,7 @@ fn build() -> PathBuf {
         }
     }
     let built = command
-        .args(["build", "--workspace", "--bin", "warmfront", "--offline"])
+        .args(["test", "--workspace", "--no-run", "--test", ITS_OWN_TEST, "--offline"])
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--profile")
         .arg(profile)
@@ -51,7 +52,11 @@ fn build() -> PathBuf {
     let messages = String::from_utf8_lossy(&built.stdout);
     let path = messages.lines().find_map(|line| {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
+        let is_it = message["target"]["kind"][0] == "bin";
+        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
     });
     path.expect("cargo names the program it built")
 }
+
+/// A test of the program's own package: what cargo builds programs for.
+const ITS_OWN_TEST: &str = "demo";
