@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::{Store, StoreError};
 
@@ -12,7 +13,7 @@ use crate::{Store, StoreError};
 /// and only leases count.
 #[derive(Debug)]
 pub struct DaemonLock {
-    _file: Option<File>,
+    file: Option<File>,
     is_alone: bool,
 }
 
@@ -23,13 +24,22 @@ impl DaemonLock {
     }
 }
 
+impl Drop for DaemonLock {
+    /// Closing the file would do, but for a child process that has a copy of it until it has begun.
+    fn drop(&mut self) {
+        if let Some(file) = &self.file {
+            let _ = file.unlock();
+        }
+    }
+}
+
 impl Store {
     /// Takes the right to send from these books, or says who has it.
     pub fn lock_for_daemon(&self, owner: &str) -> Result<DaemonLock, StoreError> {
         let is_alone = !self.db.is_shared();
-        let Some(database) = &self.file else { return Ok(DaemonLock { _file: None, is_alone }) };
+        let Some(database) = &self.file else { return Ok(DaemonLock { file: None, is_alone }) };
         let mut file = side_file(database, "daemon-lock")?;
-        if file.try_lock().is_err() {
+        if !could_lock(&file) {
             return Err(StoreError::InUse { owner: owner_in(&mut file) });
         }
         let written = file
@@ -37,7 +47,7 @@ impl Store {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(owner.as_bytes()));
         written.map_err(|error| side_file_error(database, &error))?;
-        Ok(DaemonLock { _file: Some(file), is_alone })
+        Ok(DaemonLock { file: Some(file), is_alone })
     }
 
     /// The one daemon that works on these books at present, if one does. Asks with a shared lock,
@@ -48,6 +58,20 @@ impl Store {
         Ok(file.try_lock_shared().is_err().then(|| owner_in(&mut file)))
     }
 }
+
+/// Locks it. Whoever asks for the daemon holds it for microseconds, and is no daemon.
+fn could_lock(file: &File) -> bool {
+    (0..GLANCES).any(|glance| {
+        if glance > 0 {
+            std::thread::sleep(GLANCE);
+        }
+        file.try_lock().is_ok()
+    })
+}
+
+/// A lock that is held is tried so often, so far apart.
+const GLANCES: u32 = 10;
+const GLANCE: Duration = Duration::from_millis(5);
 
 fn owner_in(file: &mut File) -> String {
     let mut owner = String::new();

@@ -227,13 +227,18 @@ pub(crate) async fn refuse_another_move(db: &Db) -> Result<Option<Transaction>, 
 
 /// Refuses books that other processes have open: a daemon without work holds no lease.
 pub(crate) async fn refuse_company(url: &str) -> Result<(), StoreError> {
-    let Some(rows) = look(url, COMPANY).await? else { return Ok(()) };
-    match rows.len() {
-        0 => Ok(()),
-        others => {
-            Err(StoreError::InUse { owner: format!("{others} other connections of Warmfront") })
+    for left in (0..LOOKS).rev() {
+        let Some(rows) = look(url, COMPANY).await? else { return Ok(()) };
+        match rows.len() {
+            0 => break,
+            others if left == 0 => {
+                let owner = format!("{others} other connections of Warmfront");
+                return Err(StoreError::InUse { owner });
+            }
+            _ => tokio::time::sleep(GONE_MAX / LOOKS).await,
         }
     }
+    Ok(())
 }
 
 /// Refuses a database with a table that is not `known`.
@@ -360,6 +365,9 @@ const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// How long a move waits for the end of one that was killed.
 const GONE_MAX: Duration = Duration::from_secs(5);
+
+/// And whether one has gone is asked so often until then.
+const LOOKS: u32 = 50;
 
 /// Clocks kept by NTP are within milliseconds of each other.
 const CLOCK_TOLERANCE_MS: i64 = 5_000;

@@ -29,18 +29,21 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     }
     let owner = wiring::owner(app.now());
     app.store.refuse_a_wrong_clock(app.now()).await?;
+    // Whoever sees it at work may ask it to end.
+    let stop = CancellationToken::new();
+    stop_on_signals(&stop).map_err(Failure::failed)?;
     // One daemon a file: the lock also proves that no earlier holder of a lease lives.
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
     let logins = wiring::logins(&app, &owner, Duty::Works);
-    wiring::take_key(&app, &logins).await?;
+    if let Some(taken) = stop.run_until_cancelled(wiring::take_key(&app, &logins)).await {
+        taken?;
+    }
     let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
     office.failpoint = failpoint;
     office.dns = dns(&app);
     office.watermark = Some(Watermark::beside(&app.config.path));
-    let stop = CancellationToken::new();
-    stop_on_signals(&stop).map_err(Failure::failed)?;
     let console = open_console(&app, &stop).await?;
     let until = if until_idle { Until::Idle } else { Until::Stopped };
     let ended = warmfront_engine::run(office, ways, until, stop.clone()).await;
