@@ -64,6 +64,34 @@ fn a_daemon_that_has_not_the_key_of_the_books_is_refused_and_pauses_nobody() {
 }
 
 #[test]
+fn books_that_are_an_older_copy_are_brought_up_to_date_by_their_own_key_alone() {
+    let machines = Machines::one();
+    let _ = machines.log_in(0, ANN, &[]).done();
+    let key = machines.key(0).expect("the log-in makes it");
+    let ours = &machines.all[0];
+    let copy = |from: &str, to: &str| {
+        std::fs::copy(ours.file(from), ours.file(to)).expect("a copy");
+    };
+    copy("warmfront.db", "backup.db");
+    let _ = ours.run(&["run", "--until-idle"]).done();
+    copy("backup.db", "warmfront.db");
+    let spent = machines.spent();
+
+    machines.put_key(0, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n");
+    let _ = ours.run(&["reconcile"]).said(3, &["refused: ", "sealed by another key"]);
+    std::fs::remove_file(ours.file("warmfront.key")).expect("the key");
+    let _ = ours.run(&["reconcile"]).said(3, &["refused: ", "a key that is not here"]);
+    assert_eq!((machines.key(0), machines.spent()), (None, spent));
+    assert_eq!(machines.standing(ANN), ("active".to_owned(), String::new()));
+
+    machines.put_key(0, &key);
+    let answer = ours.run(&["reconcile"]);
+    // No mail server is there to be asked.
+    assert_eq!(answer.code, Some(1), "{answer}");
+    assert!(!answer.err.contains("key") && answer.out.contains(ANN), "{answer}");
+}
+
+#[test]
 fn a_key_that_is_lost_for_ever_is_replaced_and_everybody_else_logs_in_again() {
     let machines = Machines::one();
     for mailbox in [ANN, BOB] {
