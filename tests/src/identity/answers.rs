@@ -56,14 +56,20 @@ impl State {
         format!("{what}-{}-{}", self.made, "x".repeat(length))
     }
 
+    fn token(&mut self, what: &str) -> String {
+        let token = self.name(what);
+        self.given.push(token.clone());
+        token
+    }
+
     pub(super) fn refresh_token(&mut self, user: &str) -> String {
-        let token = self.name("refresh");
+        let token = self.token("refresh");
         self.refresh.insert(token.clone(), (user.to_owned(), false));
         token
     }
 
     fn give(&mut self, user: &str, with_refresh: bool) -> (Answer, Option<String>) {
-        let access = self.name("access");
+        let access = self.token("access");
         self.access.insert(access.clone(), user.to_owned());
         let mut body = json!({
             "access_token": access, "token_type": "Bearer", "expires_in": self.lives.as_secs(),

@@ -71,6 +71,8 @@ pub(crate) struct State {
     pub(crate) asked: Asked,
     pub(crate) under_way: usize,
     pub(crate) made: u64,
+    /// Every token that was ever given.
+    pub(crate) given: Vec<String>,
     /// Access tokens and whose they are.
     pub(crate) access: BTreeMap<String, String>,
     /// Refresh tokens, whose they are, and whether they are used.
@@ -114,6 +116,7 @@ impl IdentityServer {
             asked: Asked::default(),
             under_way: 0,
             made: 0,
+            given: Vec::new(),
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -203,11 +206,10 @@ impl IdentityServer {
         self.state().asked.clone()
     }
 
-    /// Every token it has given that is good at present: what must be read nowhere.
+    /// Every token it has ever given: what must be read nowhere.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
-        let state = self.state();
-        state.access.keys().chain(state.refresh.keys()).cloned().collect()
+        self.state().given.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -24,7 +24,7 @@ pub(crate) trait Identity {
     fn fail(&self, status: Option<u16>);
     /// What was asked of it so far.
     fn asked(&self) -> Asked;
-    /// Every token it has given that is good at present.
+    /// Every token it has ever given.
     fn secrets(&self) -> Vec<String>;
 }
 

@@ -15,8 +15,10 @@ async function serve({ lives, client, mailServer }) {
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
   const url = `http://127.0.0.1:${server.address().port}`;
   const kept = new Map();
+  // Every token that was ever given: the name of an opaque one is all of it.
+  const given = new Set();
   const provider = new Provider(url, {
-    adapter: keeper(kept),
+    adapter: keeper(kept, given),
     clients: [{
       ...client,
       // RFC 8252, section 7.3: any port of this machine.
@@ -58,8 +60,7 @@ async function serve({ lives, client, mailServer }) {
     if (word === 'trouble') told.trouble = value;
     if (word === 'revoke') await revoke(value);
     if (word === 'spoil') kept.forEach((_, key) => key.startsWith('AccessToken:') && kept.delete(key));
-    // The name of an opaque token is all of it.
-    if (word === 'secrets') return [...kept.keys()].flatMap((key) => key.match(/^(?:Access|Refresh)Token:(.*)/)?.[1] ?? []);
+    if (word === 'secrets') return [...given];
     return undefined;
   }
 
@@ -115,14 +116,18 @@ function watch(provider) {
 }
 
 // Its own keeps a thousand things and forgets what is over, even what a mail server may still show.
-function keeper(kept) {
+function keeper(kept, given) {
   return class {
     constructor(model) {
       this.key = (id) => `${model}:${id}`;
+      this.isToken = ['AccessToken', 'RefreshToken'].includes(model);
       this.all = () => [...kept].flatMap(([key, payload]) => (key.startsWith(`${model}:`) ? [payload] : []));
     }
 
-    async upsert(id, payload) { kept.set(this.key(id), payload); }
+    async upsert(id, payload) {
+      if (this.isToken) given.add(id);
+      kept.set(this.key(id), payload);
+    }
 
     async find(id) { return kept.get(this.key(id)); }
 
