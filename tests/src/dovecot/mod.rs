@@ -100,6 +100,8 @@ impl Dovecot {
     pub fn shut(&self) {
         run(as_root("doveadm").arg("-c").arg(self.config()).arg("stop"));
         self.await_port(false);
+        let pid = self.folder.join("run/master.pid");
+        wait_until("its master has ended", || !pid.exists());
     }
 
     /// Ends the connections of a user, or of all whose names fit; says whether there was one.

@@ -128,6 +128,9 @@ impl Postfix {
     #[must_use]
     pub fn received(&self) -> Received {
         self.rest();
+        // Its log is written by another program of its own.
+        let sent = || self.log()[self.log_read..].matches(" status=sent ").count();
+        wait_until("the log is whole", || sent() >= received::mails(&self.inbox()).len());
         Received::read(&self.inbox(), &self.log()[self.log_read..])
     }
 

@@ -1,7 +1,7 @@
 //! `doctor`, and what it finds: told, written down, and held to by the daemon.
 
 use sqlx::{Connection as _, SqliteConnection};
-use warmfront_tests::binary::{Answer, Fleet, Scene};
+use warmfront_tests::binary::{Answer, Daemon, Fleet, Scene, wait_until};
 use warmfront_tests::dns::NameServer;
 
 const ILL: &str = "
@@ -136,9 +136,14 @@ fn the_daemon_asks_by_itself_and_waits_for_nobody() {
     let server = NameServer::start("acme.com ANY !SILENT");
     let scene = scene(&server, "");
     scene.begin("spring", 4);
-    let ran = told(&scene, "run --until-idle", 0, &["4 accepted today"]);
+    let mut daemon = Daemon::start(&scene.installation, &["run"], None);
+    wait_until("it asks", || !server.asked().is_empty());
+    wait_until("and sends meanwhile", || scene.sink.accepted_count() == 4);
+    daemon.terminate();
+    daemon.ended_well("it was asked to");
     // Its mailboxes have no inbox, and that alone is told.
-    let warned = ran.err.lines().filter(|line| line.contains("WARN") && !line.contains("inboxes"));
+    let said = daemon.said();
+    let warned = said.lines().filter(|line| line.contains("WARN") && !line.contains("inboxes"));
     assert_eq!(warned.collect::<Vec<_>>(), Vec::<&str>::new());
     assert!(
         server.asked().iter().all(|asked| asked.starts_with("acme.com ")),

@@ -148,7 +148,8 @@ fn a_running_daemon_is_named_and_not_waited_for() {
     let _ = run(&scene, "campaign import campaigns/spring").done();
     let _ = run(&scene, "campaign start spring").done();
     let mut daemon = Daemon::start(&scene.installation, &["run"], None);
-    wait_until("all is sent", || scene.sink.accepted_count() == 3);
+    let state = || why(&scene, PAT)["enrolments"][0]["messages"][0]["state"].clone();
+    wait_until("the books have it", || state() == "accepted");
     let told = why(&scene, PAT);
     assert!(told["running"].is_string(), "{told}");
     says(&scene, &format!("why {PAT}"), &["accepted", "running: "]);

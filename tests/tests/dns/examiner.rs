@@ -194,10 +194,12 @@ async fn a_failing_domain_that_goes_altogether_gets_no_new_grace() {
 async fn whether_the_resolver_sees_the_world_is_asked_anew_at_each_look() {
     let (office, server) = (office(looks()).await, NameServer::start(WELL));
     let mut examiner = Examiner::new(office.clone(), way(&server, Settings::default()));
+    let mut before = 0;
     for look in 1..4 {
         let _ = examiner.tick(NOW + look * DAY).await.expect("it is written down");
         let controls = server.asked().into_iter().filter(|asked| asked == "com NS").count();
-        assert_eq!(controls, usize::try_from(look).expect("a few"));
+        assert!(controls > before, "look {look}: {controls}");
+        before = controls;
     }
 }
 

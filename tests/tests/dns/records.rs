@@ -103,6 +103,8 @@ async fn a_policy_is_looked_for_upwards_and_not_too_far() {
     assert_eq!(of(&findings, Check::Dmarc), (Pass, "p=quarantine, as acme.com has it".to_owned()));
     let mut walked = server.asked();
     walked.retain(|asked| asked.starts_with("_dmarc."));
+    // On a busy machine an answer may come late, and then a question goes out again.
+    walked.dedup();
     assert_eq!(
         walked,
         [

@@ -36,6 +36,10 @@ fn start(cluster: &Cluster) {
     Daemon::start(&scene.installation, &import, None).ended_well("an import beside two starts");
     let _ = scene.installation.run(&["campaign", "start", "first"]).done();
     wait_until("the first campaign is sent", || scene.sink.accepted_count() == PEOPLE);
+    wait_until("both are there to be asked", || {
+        let status = scene.installation.run(&["status", "--json"]).done().json();
+        status["workers"].as_array().is_some_and(|workers| workers.len() == daemons.len())
+    });
     terminate_all(&mut daemons, "both came up");
 
     scene.begin("second", PEOPLE);

@@ -2,10 +2,11 @@
 //! what it took: nobody is written to twice, and what came in since is not lost.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 use warmfront_mail::server::Tls;
-use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list};
+use warmfront_tests::binary::{Answer, Daemon, Fleet, PASSWORD, Scene, list, wait_until};
 use warmfront_tests::dovecot::{Dovecot, Folder};
 use warmfront_tests::postgres::Cluster;
 
@@ -187,16 +188,16 @@ fn a_restored_folder_is_found_out_by_the_sent_folders_alone() {
 fn a_killed_reconciliation_goes_on_and_none_works_beside_a_daemon() {
     let mut place = Place::begin_and_lose();
     let mut daemon = Daemon::start(&place.scene.installation, &["run"], None);
-    warmfront_tests::binary::wait_until("the daemon runs", || {
-        place.run("status --json").json()["daemon"].is_string()
-    });
+    wait_until("the daemon runs", || place.run("status --json").json()["daemon"].is_string());
     let _ = place.run("reconcile").said(3, &["in use by process"]);
     daemon.terminate();
     daemon.ended_well("told to stop");
     place.restore();
-    for wait in [150, 300, 450] {
+    for wait in [20, 100, 200] {
         let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
-        std::thread::sleep(std::time::Duration::from_millis(wait));
+        let is_at_work = || place.run("status --json").json()["daemon"].is_string();
+        wait_until("it is at work", || !killed.is_running() || is_at_work());
+        std::thread::sleep(Duration::from_millis(wait));
         if killed.is_running() {
             killed.kill();
         }
@@ -221,9 +222,9 @@ fn a_restored_server_is_brought_up_to_date_like_a_file_and_waits_for_nobody_who_
     place.nobody_twice(30);
     place.rewrite(&format!("/{books}\""), &format!("/{copy}\""));
     let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
-    for wait in [300, 600] {
+    for wait in [300, 600, 1_000, 1_500] {
         let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
-        std::thread::sleep(std::time::Duration::from_millis(wait));
+        std::thread::sleep(Duration::from_millis(wait));
         if killed.is_running() {
             killed.kill();
         }

@@ -1,5 +1,7 @@
 //! Where no password may go, what is said instead, and what a bad server cannot make us believe.
 
+use std::time::Duration;
+
 use warmfront_core::reading::Bookmarks;
 use warmfront_mail::imap::{Account, Imap};
 use warmfront_mail::inbox::{Inbox as _, Unreadable};
@@ -119,7 +121,8 @@ async fn a_refused_log_in_is_told_without_the_password() {
 #[tokio::test]
 async fn a_server_that_falls_silent_is_given_up_and_one_that_refuses_a_folder_is_not() {
     let silent = Script::play("* OK hello\r\n", &[]).await;
-    let lost = silent.inbox(Tls::None).read(&Bookmarks::default(), now()).await.unwrap_err();
+    let mut reader = silent.inbox_within(Tls::None, Duration::from_secs(1));
+    let lost = reader.read(&Bookmarks::default(), now()).await.unwrap_err();
     assert_eq!(lost, Unreadable::Lost("no answer within 1s".to_owned()));
 
     let strange = Script::play(

@@ -1,5 +1,7 @@
 //! A server that says what it is told to, for what no good server says.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -43,9 +45,13 @@ impl Script {
         Self { port, said }
     }
 
-    /// Somebody who reads it, and does not wait for long.
+    /// Somebody who reads it, and waits as long as a busy machine needs.
     pub(crate) fn inbox(&self, tls: Tls) -> Imap {
-        let second = std::time::Duration::from_secs(1);
+        self.inbox_within(tls, Duration::from_secs(30))
+    }
+
+    /// The same, who waits so long for each answer.
+    pub(crate) fn inbox_within(&self, tls: Tls, patience: Duration) -> Imap {
         Imap::new(Account {
             username: "ann@one.example".to_owned(),
             credentials: Some(Credentials::Password(PASSWORD.into())),
@@ -54,10 +60,10 @@ impl Script {
             tls,
             roots: None,
             deadlines: Deadlines {
-                connect: second,
-                command: second,
-                fetch: second,
-                logout: second,
+                connect: patience,
+                command: patience,
+                fetch: patience,
+                logout: patience,
             },
         })
     }

@@ -59,4 +59,4 @@ fn a_second_daemon_on_the_same_books_is_refused_and_told_who_has_them() {
     assert_eq!(balance(&scene, 3, "beside")["accepted"], 3);
 }
 
-const PEOPLE: usize = 300;
+const PEOPLE: usize = 600;

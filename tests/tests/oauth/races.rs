@@ -182,10 +182,15 @@ async fn whoever_is_dropped_half_way_loses_no_token() {
     let keeper = desk.keeper("one");
     desk.log_in(&keeper, 60 * SECOND).await;
     desk.pass(60 * SECOND);
-    desk.server.trouble(Some(identity::Trouble::Slow(Duration::from_millis(300))));
+    assert_eq!(desk.server.asked().at_once, 0, "nobody has asked yet");
+    desk.server.trouble(Some(identity::Trouble::Slow(Duration::from_secs(2))));
     let bearer = desk.bearer(&keeper);
-    let hasty = tokio::time::timeout(Duration::from_millis(100), bearer.token(None)).await;
-    assert!(hasty.is_err(), "it went away");
+    let hasty = tokio::spawn(async move { bearer.token(None).await.map(drop) });
+    while desk.server.asked().at_once == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    hasty.abort();
+    assert!(hasty.await.is_err_and(|error| error.is_cancelled()), "it went away");
     keeper.finish().await;
     assert_eq!(desk.refreshed(), 1);
     let tokens = desk.tokens().await;

@@ -6,10 +6,11 @@ use warmfront_tests::binary::{Answer, list, terminate, wait_until};
 use super::machines::{BOB, Machines};
 use super::world::ANN;
 
-/// What a daemon makes of the mailboxes.
-fn worked_until_paused(machines: &Machines, mailbox: &str) {
+/// What a daemon makes of mailboxes for which nobody has logged in.
+fn worked_until_paused(machines: &Machines) {
     let daemon = machines.all[0].start(&["run"]);
-    wait_until("it is paused", || machines.standing(mailbox).0 == "paused");
+    let is_paused = |mailbox| machines.standing(mailbox).0 == "paused";
+    wait_until("both are paused", || is_paused(ANN) && is_paused(BOB));
     terminate(&daemon);
     let _ = Answer::from(daemon.wait_with_output().expect("it ends")).done();
 }
@@ -30,7 +31,7 @@ fn whoever_verifies_before_the_first_log_in_is_told_so_and_pauses_nothing() {
 #[test]
 fn a_mailbox_that_waits_for_its_log_in_goes_on_by_nothing_else() {
     let machines = Machines::one();
-    worked_until_paused(&machines, ANN);
+    worked_until_paused(&machines);
     let (_, why) = machines.standing(ANN);
     assert!(why.contains("nobody has logged in for it yet"), "{why}");
     let resumed = machines.all[0].run(&["mailbox", "resume", ANN]);
@@ -52,7 +53,7 @@ fn a_mailbox_that_waits_for_its_log_in_goes_on_by_nothing_else() {
 #[test]
 fn a_mailbox_whose_application_asks_for_itself_waits_for_nobody() {
     let machines = Machines::one();
-    worked_until_paused(&machines, ANN);
+    worked_until_paused(&machines);
     let machine = &machines.all[0];
     let ours = std::fs::read_to_string(machine.file("warmfront.toml")).expect("a file");
     machine.write("warmfront.toml", ours.replace("flow = \"device\"", "flow = \"app\""));
@@ -83,7 +84,7 @@ fn a_log_in_with_one_application_is_none_with_another_and_comes_back_with_it() {
     assert_eq!(machines.standing(ANN).0, "active");
     let told = machines.all[0].run(&["check"]).done();
     assert!(told.err.contains("nobody has logged in with this application yet"), "{told}");
-    worked_until_paused(&machines, ANN);
+    worked_until_paused(&machines);
     let (_, why) = machines.standing(ANN);
     assert!(why.contains("nobody has logged in with this application yet"), "{why}");
     let _ = machines.all[0].run(&["mailbox", "resume", ANN]).said(3, &["mailbox login"]);
@@ -98,8 +99,7 @@ fn a_log_in_with_one_application_is_none_with_another_and_comes_back_with_it() {
 #[test]
 fn whose_only_mailboxes_wait_for_a_log_in_it_is_said_that_one_helps() {
     let machines = Machines::one();
-    worked_until_paused(&machines, ANN);
-    wait_until("the other is too", || machines.standing(BOB).0 == "paused");
+    worked_until_paused(&machines);
     let machine = &machines.all[0];
     machine.write(
         "campaigns/spring/campaign.toml",

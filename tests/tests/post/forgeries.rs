@@ -38,8 +38,11 @@ fn five_hundred_forged_reports_suppress_nobody_and_stop_no_mailbox() {
         ] {
             server.hand_in("", MAILBOX, &report(nr, what, to, id));
         }
+        // Other tests' mail goes the same way, and need not stand behind all of this.
+        if nr % 10 == 9 {
+            scene.office.postfix.rest();
+        }
     }
-    scene.office.postfix.rest();
     assert_eq!(scene.office.inbox(MAILBOX).len(), 500);
 
     scene.reads_mailboxes();

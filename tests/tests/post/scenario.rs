@@ -9,12 +9,14 @@ use serde_json::json;
 use warmfront_tests::binary::wait_until;
 use warmfront_tests::dovecot::Folder;
 
+use super::office::Office;
 use super::scene::{Scene, Step};
 
 #[test]
 fn whatever_comes_back_changes_the_right_rows() {
     let scene = Scene::of(&MAILBOXES);
     let office = scene.office;
+    let late = LetIn(office);
     office.admit(&[AWAY, LATE, REPLIES, COLLEAGUE, OPTS_OUT, SILENT]);
     let now = Timestamp::from_millisecond(scene.installation.now()).expect("a moment");
     let back_on = now.to_zoned(TimeZone::UTC).date() + 10.days();
@@ -25,7 +27,7 @@ fn whatever_comes_back_changes_the_right_rows() {
 
     let came = || MAILBOXES.iter().map(|mailbox| office.inbox(mailbox).len()).sum::<usize>();
     wait_until("a bounce, a delay and an automatic answer have come", || came() == 3);
-    office.postfix.let_the_late_in(&office.dovecot);
+    drop(late);
     office.postfix.rest();
     answer(&scene, REPLIES, "Yes, do call me on Monday.");
     answer(&scene, OPTS_OUT, "Please remove me.");
@@ -132,6 +134,16 @@ fn is_in_thread(scene: &Scene, person: &str) {
     assert_eq!(follow_up.in_reply_to().as_text(), Some(bare(&first).as_str()));
     assert_eq!(follow_up.subject(), Some("Re: A question"));
     assert_eq!(found.len(), 2);
+}
+
+/// Mail for `late.` waits until this is dropped, and with it whoever waits for an empty queue: it goes on
+/// if this test does not, too.
+struct LetIn<'a>(&'a Office);
+
+impl Drop for LetIn<'_> {
+    fn drop(&mut self) {
+        self.0.postfix.let_the_late_in(&self.0.dovecot);
+    }
 }
 
 const STEPS: [Step; 2] =

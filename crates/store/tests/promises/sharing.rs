@@ -85,13 +85,19 @@ async fn who_goes_past_the_store_waits_for_the_other_and_is_refused() {
     let first = open(scene.raw_claim(0, NOW)).await.unwrap();
     let second = open(scene.raw_claim(1, NOW));
     let commit = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        while scene.books.number(WAITS_FOR_A_LOCK).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         first.commit().await.unwrap();
     };
     let (refused, ()) = join(second, commit).await;
     let refused = refused.unwrap_err().to_string();
     assert!(refused.contains("company has reached its limit"), "{refused}");
 }
+
+const WAITS_FOR_A_LOCK: &str = "
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 #[tokio::test]
 async fn of_two_daemons_that_ask_one_gets_the_lease_and_the_next_fences_it_out() {
