@@ -39,7 +39,12 @@ fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
     };
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Ok(runtime) => {
+            let done = runtime.block_on(commands::run(cli));
+            // Whoever has been asked for a secret may take half a minute, and nobody waits for it now.
+            runtime.shutdown_background();
+            done
+        }
         Err(error) => Err(exit::Failure::failed(error)),
     };
     match done {

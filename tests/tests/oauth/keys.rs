@@ -1,6 +1,7 @@
 //! One key for all who share the books: on whatever machine somebody logs in, and when it is lost.
 
 use serde_json::json;
+use warmfront_tests::binary::{Daemon, wait_until};
 use warmfront_tests::postgres::Cluster;
 
 use super::machines::{BOB, Machines};
@@ -89,6 +90,22 @@ fn books_that_are_an_older_copy_are_brought_up_to_date_by_their_own_key_alone() 
     // No mail server is there to be asked.
     assert_eq!(answer.code, Some(1), "{answer}");
     assert!(!answer.err.contains("key") && answer.out.contains(ANN), "{answer}");
+}
+
+#[test]
+fn whoever_asks_a_daemon_to_end_waits_for_no_key() {
+    let machines = Machines::one();
+    let _ = machines.log_in(0, ANN, &[]).done();
+    machines.put(0, "kept.key", &machines.key(0).expect("the log-in makes it"));
+    // First it is only asked whether it is there.
+    let slow = "test -e asked && touch again && sleep 20 && touch given; touch asked; cat kept.key";
+    machines.configure(0, &format!("key = {{ command = \"{slow}\" }}"));
+    let ours = &machines.all[0];
+    let mut daemon = Daemon::start(ours, &["run"], None);
+    wait_until("it is asked for", || ours.file("again").exists());
+    daemon.terminate();
+    daemon.ended_well("it was asked to");
+    assert!(!ours.file("given").exists(), "it was waited for");
 }
 
 #[test]

@@ -36,8 +36,9 @@ pub(crate) async fn run(global: &Global, until_idle: bool) -> Done {
     let lock = app.store.lock_for_daemon(&owner)?;
     app.store.end_all_leases(&lock).await?;
     let logins = wiring::logins(&app, &owner, Duty::Works);
-    if let Some(taken) = stop.run_until_cancelled(wiring::take_key(&app, &logins)).await {
-        taken?;
+    match stop.run_until_cancelled(wiring::take_key(&app, &logins)).await {
+        Some(taken) => taken?,
+        None => return summary(&app).await,
     }
     let ways = wiring::ways(&app.config, &logins);
     let mut office = Office::new(app.store.clone(), app.fleet.clone(), app.clock.clone(), owner);
