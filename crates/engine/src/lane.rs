@@ -208,7 +208,8 @@ impl<O: Submit> Lane<O> {
             | Trouble::Halted(_) => {}
         }
         self.failures += 1;
-        let away = away_for(self.failures, is_too_often(trouble, &self.mailbox.provider));
+        let is_too_often = is_too_often(trouble, &self.mailbox.provider);
+        let away = away_for(self.failures, if is_too_often { TOO_OFTEN } else { BACKOFF });
         let wait = spread(away, jitter(mailbox, self.failures));
         warn!(mailbox, %trouble, again_in_s = wait / SECOND, "it has no connection to its server");
         Ok(Next::NotBefore(now + wait))
@@ -306,9 +307,8 @@ fn is_too_often(trouble: &Trouble, provider: &Preset) -> bool {
 }
 
 /// How long a lane stays away after so many failures in a row.
-fn away_for(failures: u32, is_too_often: bool) -> Millis {
-    let (first, most) = if is_too_often { TOO_OFTEN } else { BACKOFF };
-    (first << failures.min(DOUBLINGS)).min(most)
+fn away_for(failures: u32, (doubled, most): (Millis, Millis)) -> Millis {
+    (doubled << failures.min(DOUBLINGS)).min(most)
 }
 
 /// Due messages read at once: enough to keep the database quiet, few enough to be fresh.
@@ -317,13 +317,13 @@ const AHEAD: u32 = 50;
 /// How often a message that is held is looked at again.
 const HELD_FOR: Millis = MINUTE;
 
-/// Reconnecting waits 2, 4, 8 … seconds, up to five minutes.
+/// Reconnecting waits 2, 4, 8 … seconds, up to five minutes: what is doubled, and the most.
 const BACKOFF: (Millis, Millis) = (SECOND, 5 * MINUTE);
 
 /// The same with a server that finds us too hasty: 5, 10, 20 … minutes, up to an hour.
 const TOO_OFTEN: (Millis, Millis) = (5 * MINUTE / 2, HOUR);
 
-/// Beyond these no wait is longer.
+/// After so many every wait is the longest.
 const DOUBLINGS: u32 = 12;
 
 #[cfg(test)]
@@ -342,8 +342,8 @@ mod tests {
         };
         assert!(said("454 4.7.0 Too many login attempts, please try again later."));
         assert!(!said("454 4.7.0 Cannot authenticate due to a temporary system problem."));
-        let waits = |is_too_often| [1, 2, 3, 4, 5, 40].map(|n| away_for(n, is_too_often) / SECOND);
-        assert_eq!(waits(false), [2, 4, 8, 16, 32, 300]);
-        assert_eq!(waits(true), [300, 600, 1_200, 2_400, 3_600, 3_600]);
+        let waits = |which| [1, 2, 3, 4, 5, 40].map(|n| away_for(n, which) / SECOND);
+        assert_eq!(waits(BACKOFF), [2, 4, 8, 16, 32, 300]);
+        assert_eq!(waits(TOO_OFTEN), [300, 600, 1_200, 2_400, 3_600, 3_600]);
     }
 }

@@ -59,7 +59,8 @@ impl Store {
     }
 }
 
-/// Locks it. Whoever asks for the daemon holds it for microseconds, and is no daemon.
+/// Locks it. Whoever only asks which daemon works holds it for microseconds, so it is tried more than
+/// once.
 fn could_lock(file: &File) -> bool {
     (0..GLANCES).any(|glance| {
         if glance > 0 {

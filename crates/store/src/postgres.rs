@@ -225,7 +225,8 @@ pub(crate) async fn refuse_another_move(db: &Db) -> Result<Option<Transaction>, 
     }
 }
 
-/// Refuses books that other processes have open: a daemon without work holds no lease.
+/// Refuses books that other processes have open: a daemon without work holds no lease. The server takes
+/// a moment to see that a process is gone.
 pub(crate) async fn refuse_company(url: &str) -> Result<(), StoreError> {
     for left in (0..LOOKS).rev() {
         let Some(rows) = look(url, COMPANY).await? else { return Ok(()) };
@@ -363,7 +364,7 @@ const PING_MAX: Duration = Duration::from_secs(5);
 /// the others.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
-/// How long a move waits for the end of one that was killed.
+/// How long a move waits for the end of processes that have just gone.
 const GONE_MAX: Duration = Duration::from_secs(5);
 
 /// And whether one has gone is asked so often until then.

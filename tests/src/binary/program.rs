@@ -26,9 +26,9 @@ fn build() -> PathBuf {
     let folder = test.ancestors().nth(2).and_then(Path::file_name).expect("PROFILE/deps/TEST");
     let profile = if folder == "debug" { "dev".as_ref() } else { folder };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // As `cargo test --workspace` builds it for the tests of its own package: whatever else is asked
-    // for, crates that tests alone depend on turn other features on, and half of all is built again.
-    // Without the network, for cargo has fetched what the tests are built of.
+    // As `cargo test --workspace` builds it for the tests of its own package. Asked for in any other
+    // way, it would lack the features that dev-dependencies turn on, and half of all would be built
+    // again. Without the network, for `cargo test --workspace` has fetched all that it takes.
     let mut command = Command::new(cargo);
     // What cargo told this test of its own package would pass for a change of the environment, and
     // build scripts that watch it would run again, here and in the next build of the tests.

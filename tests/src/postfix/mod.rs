@@ -25,7 +25,7 @@ pub use config::{Door, login};
 pub use exchange::Exchange;
 pub use received::{Delivered, LogEntry, Received};
 
-use crate::binary::wait_until;
+use crate::binary::{PATIENCE, wait_until, wait_within};
 use crate::dovecot::Dovecot;
 use crate::instance::{self, as_root};
 use crate::machine::{Software, free_port, install, provide, run};
@@ -148,7 +148,8 @@ impl Postfix {
     /// Waits until nothing is on its way any more.
     pub fn rest(&self) {
         let etc = self.folder.join("etc");
-        wait_until("the queue is empty", || {
+        // Other tests have it hold mail back for a while.
+        wait_within(3 * PATIENCE, "the queue is empty", || {
             let asked = as_root("postqueue").arg("-c").arg(&etc).arg("-p").output();
             asked.is_ok_and(|said| said.stdout == b"Mail queue is empty\n")
         });

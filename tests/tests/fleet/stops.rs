@@ -115,7 +115,7 @@ const SIDE_BY_SIDE: usize = 20;
 /// Longer than a lease lasts, which is a minute.
 const SLEEP: Duration = Duration::from_secs(90);
 
-/// From what the server took to the point behind it. The pause there is much longer.
+/// From what the server took to the point behind it. The pause there is 20 s.
 const TO_THE_POINT: Duration = Duration::from_secs(8);
 
 /// People where one mailbox writes.

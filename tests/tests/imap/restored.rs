@@ -74,6 +74,20 @@ impl Place {
         self.filed = accepted.len();
     }
 
+    /// Begins reconciliations and kills each after so many milliseconds, if it takes that long.
+    fn kill_reconciliations(&self, waits: [u64; 4]) {
+        let is_killed = |wait: &u64| {
+            let mut begun = Daemon::start(&self.scene.installation, &["reconcile"], None);
+            std::thread::sleep(Duration::from_millis(*wait));
+            let is_running = begun.is_running();
+            if is_running {
+                begun.kill();
+            }
+            is_running
+        };
+        assert!(waits.iter().filter(|wait| is_killed(wait)).count() > 0, "all had ended");
+    }
+
     fn back_up(&self) {
         std::fs::copy(self.file(BOOKS), self.file(BACKUP)).expect("a backup");
     }
@@ -193,15 +207,7 @@ fn a_killed_reconciliation_goes_on_and_none_works_beside_a_daemon() {
     daemon.terminate();
     daemon.ended_well("told to stop");
     place.restore();
-    for wait in [20, 100, 200] {
-        let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
-        let is_at_work = || place.run("status --json").json()["daemon"].is_string();
-        wait_until("it is at work", || !killed.is_running() || is_at_work());
-        std::thread::sleep(Duration::from_millis(wait));
-        if killed.is_running() {
-            killed.kill();
-        }
-    }
+    place.kill_reconciliations([100, 300, 600, 1_000]);
     let _ = place.run("reconcile").done();
     place.send();
     place.nobody_twice(30);
@@ -222,13 +228,7 @@ fn a_restored_server_is_brought_up_to_date_like_a_file_and_waits_for_nobody_who_
     place.nobody_twice(30);
     place.rewrite(&format!("/{books}\""), &format!("/{copy}\""));
     let _ = place.run("run --until-idle").said(3, &["an older copy", "warmfront reconcile"]);
-    for wait in [300, 600, 1_000, 1_500] {
-        let mut killed = Daemon::start(&place.scene.installation, &["reconcile"], None);
-        std::thread::sleep(Duration::from_millis(wait));
-        if killed.is_running() {
-            killed.kill();
-        }
-    }
+    place.kill_reconciliations([300, 600, 1_000, 1_500]);
     let told = place.run("reconcile --json").done().json();
     assert_eq!(told["up_to_date"], true, "{told}");
     place.send();

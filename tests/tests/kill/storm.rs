@@ -1,7 +1,7 @@
 //! Kills at moments drawn at random, while the server loses one answer in a hundred.
 //!
 //! `WARMFRONT_KILLS=200` kills that often instead of [`KILLS`] times, and `WARMFRONT_SEED` repeats
-//! the moments of another run. Where the machine is when a moment comes is not in the seed's hand.
+//! the moments of another run (`cargo test --workspace --test servers kill::`, for `fleet::` heeds both, too). Where the machine is when a moment comes is not in the seed's hand.
 
 use std::process::Child;
 use std::time::Duration;

@@ -10,7 +10,8 @@ use super::world::{ANN, World};
 /// Short, and long enough for a log-in.
 const SHORT: Duration = Duration::from_secs(14);
 
-/// Long enough that all of a short run goes by one token, on a busy machine too.
+/// Long enough that all of a short run goes by one token, on a busy machine too: half of it, for a token
+/// is renewed at half its life.
 const LONGER: Duration = Duration::from_secs(40);
 
 const HOUR: Duration = Duration::from_secs(3_600);

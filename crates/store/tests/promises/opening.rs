@@ -2,6 +2,7 @@
 //! a second daemon.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 use warmfront_store::{Durability, Store, StoreError, Suppression, Watermark};
@@ -102,6 +103,24 @@ async fn books_in_a_folder_that_is_not_there_cannot_be_opened() {
 async fn another_database_is_named_without_its_password() {
     let refused = open("postgres://user:secret@host/db").await.unwrap_err().to_string();
     assert!(!refused.contains("secret") && refused.contains("host/db"), "{refused}");
+}
+
+#[tokio::test]
+async fn whoever_asks_which_daemon_works_keeps_none_from_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&url(folder.path())).await.unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                store.daemon().unwrap();
+                std::thread::sleep(std::time::Duration::from_micros(100));
+            }
+        });
+        let begun = (0..1_000).filter(|_| store.lock_for_daemon("one").is_ok()).count();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(begun, 1_000);
+    });
 }
 
 #[tokio::test]

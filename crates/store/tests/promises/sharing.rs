@@ -85,7 +85,10 @@ async fn who_goes_past_the_store_waits_for_the_other_and_is_refused() {
     let first = open(scene.raw_claim(0, NOW)).await.unwrap();
     let second = open(scene.raw_claim(1, NOW));
     let commit = async {
-        while scene.books.number(WAITS_FOR_A_LOCK).await == 0 {
+        for _ in 0..3_000 {
+            if scene.books.number(WAITS_FOR_A_LOCK).await > 0 {
+                break;
+            }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         first.commit().await.unwrap();
